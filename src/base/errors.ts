@@ -1,0 +1,64 @@
+/**
+ * Errors that a user meets. Every message says what came, which rule broke and what to do.
+ *
+ * Rooms throw these classes, never bare `Error`, so that a caller can tell a wrong shape from a broken file.
+ */
+
+/** The base of everything Netwright throws on purpose. */
+export class NetwrightError extends Error {
+  override name = "NetwrightError";
+}
+
+/** Sizes, ranks or axes that do not fit. */
+export class ShapeError extends NetwrightError {
+  override name = "ShapeError";
+}
+
+/** An element type an operation does not take. */
+export class DTypeError extends NetwrightError {
+  override name = "DTypeError";
+}
+
+/** An argument, option or name that means nothing here. */
+export class ArgumentError extends NetwrightError {
+  override name = "ArgumentError";
+}
+
+/** Bytes from outside that are not what they claim to be. */
+export class FormatError extends NetwrightError {
+  override name = "FormatError";
+}
+
+/** A check inside a running program failed: an index out of range, a loss that is not finite. Nothing was committed. */
+export class StepError extends NetwrightError {
+  override name = "StepError";
+}
+
+/** A broken invariant of the compiler: never the user's fault. */
+export class InternalError extends NetwrightError {
+  override name = "InternalError";
+}
+
+/** The candidate closest to `name` by edit distance, or undefined when none is near: for "did you mean". */
+export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitute, previous[j]! + 1, row[j - 1]! + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}
