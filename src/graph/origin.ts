@@ -1,0 +1,59 @@
+/** Where in the user's program a node was built: a stack kept unformatted until an error asks, and the module's path. */
+
+export interface Origin {
+  /** Holds the stack; formatting it is the costly part and happens only when read. */
+  readonly trace: { stack?: string } | undefined;
+  /** The path of the module whose forward was running: `hidden.0`, or "" outside. */
+  readonly modulePath: string;
+}
+
+const modulePaths: string[] = [];
+
+/** Runs `body` with `name` appended to the module path of every node it builds. */
+export function withModulePath<R>(path: string, body: () => R): R {
+  modulePaths.push(path);
+  try {
+    return body();
+  } finally {
+    modulePaths.pop();
+  }
+}
+
+export const currentModulePath = (): string => modulePaths[modulePaths.length - 1] ?? "";
+
+const framesKept = 16;
+
+/** The place that is building a node now. */
+export function captureOrigin(): Origin {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = framesKept;
+  const trace: { stack?: string } = {};
+  Error.captureStackTrace?.(trace, captureOrigin);
+  Error.stackTraceLimit = before;
+  return { trace, modulePath: currentModulePath() };
+}
+
+/** The first frame outside the library, as `file:line:column`; undefined when the stack does not leave it. */
+export function userLine(origin: Origin): string | undefined {
+  const frames = (origin.trace?.stack ?? "").split("\n").slice(1);
+  const frame = frames.find((line) => !isLibraryFrame(line));
+  return frame?.match(/\(?([^()\s]+:\d+:\d+)\)?$/)?.[1]?.replace(/^file:\/\//, "");
+}
+
+/** The folder that holds every room, in source and in the built package. */
+const libraryRoot = import.meta.url.replace(/graph\/origin\.[jt]s(\?.*)?$/, "").replace(/^file:\/\//, "");
+const isTest = /\.test\.[cm]?[jt]sx?/;
+
+const isLibraryFrame = (line: string): boolean =>
+  (line.includes(libraryRoot) && !isTest.test(line)) ||
+  line.includes("node:internal") ||
+  line.includes("<anonymous>)");
+
+/** ` (in layer "hidden.0", at app.ts:12:5)`, or less where less is known. */
+export function originText(origin: Origin): string {
+  const line = userLine(origin);
+  const parts = [origin.modulePath && `in layer "${origin.modulePath}"`, line && `at ${line}`].filter(
+    Boolean,
+  );
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+}

@@ -1,0 +1,27 @@
+/**
+ * A State is a name whose current value is a node: a parameter, an optimizer moment, a step counter, a random key.
+ *
+ * Program order is the meaning: a read before an assignment keeps the old value, a read after it sees the new one.
+ * Traces keep the pending values (see `trace.ts`); the bytes of the last committed value live with the runtime.
+ */
+import type { DType, TypedArray } from "../base/dtype.ts";
+
+export class State {
+  private static count = 0;
+  readonly id: number = State.count++;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Shown in errors, checkpoints and summaries; a module sets it to the parameter's path. */
+  name: string;
+  /** The first value's storage bits; the runtime drops it once it has copied it to the device. */
+  initial: TypedArray | undefined;
+  /** Where the runtime keeps the committed value; it alone reads and writes this. */
+  storage: unknown;
+
+  constructor(name: string, type: { shape: readonly number[]; dtype: DType }, initial: TypedArray) {
+    this.name = name;
+    this.shape = type.shape;
+    this.dtype = type.dtype;
+    this.initial = initial;
+  }
+}

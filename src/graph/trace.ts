@@ -1,0 +1,125 @@
+/**
+ * A trace interns the nodes that are built while it is current, and keeps the pending value of each state.
+ *
+ * There is always a current trace: the eager one at the bottom, and above it one for each function being compiled and
+ * each region being built. Interning makes equal expressions one node (common subexpressions vanish as they are written).
+ */
+
+import { InternalError, NetwrightError } from "../base/errors.ts";
+import { Dimension, SizeExpression, sizeKey } from "../base/size.ts";
+import type { Attributes, Node, TensorType } from "./node.ts";
+import type { Op } from "./op.ts";
+import { captureOrigin, originText } from "./origin.ts";
+import { State } from "./state.ts";
+
+let nodeCount = 0;
+
+export class Trace {
+  readonly kind: "eager" | "compiled" | "region";
+  private table = new Map<string, Node>();
+  /** The latest value of each state that was assigned in this trace. */
+  readonly assigned = new Map<State, Node>();
+  /** The node with which each state was first read in this trace. */
+  readonly reads = new Map<State, Node>();
+  /** Nodes built since the trace began (or was cleared): the eager trace flushes itself when this grows long. */
+  nodeCount = 0;
+
+  constructor(kind: Trace["kind"]) {
+    this.kind = kind;
+  }
+
+  intern(key: string, create: () => Node): Node {
+    const found = this.table.get(key);
+    if (found !== undefined) return found;
+    const node = create();
+    this.table.set(key, node);
+    this.nodeCount++;
+    return node;
+  }
+
+  /** Forgets nodes and pending values: the eager trace does so when all it held has been computed. */
+  clear(): void {
+    this.table = new Map();
+    this.assigned.clear();
+    this.reads.clear();
+    this.nodeCount = 0;
+  }
+}
+
+const eager = new Trace("eager");
+const stack: Trace[] = [eager];
+
+export const currentTrace = (): Trace => stack[stack.length - 1]!;
+export const eagerTrace = (): Trace => eager;
+
+/** Runs `body` with `trace` current. */
+export function withTrace<R>(trace: Trace, body: () => R): R {
+  stack.push(trace);
+  try {
+    return body();
+  } finally {
+    if (stack.pop() !== trace) throw new InternalError("traces were not left in the order they were entered");
+  }
+}
+
+/** Builds (or finds) the node `op(inputs, attributes)` in the current trace; the one way nodes are made. */
+export function makeNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], attributes: A): Node<A> {
+  const key = `${op.name}(${inputs.map((input) => input.id).join(",")})${attributesKey(attributes)}`;
+  return currentTrace().intern(key, () => createNode(op, inputs, attributes)) as Node<A>;
+}
+
+function createNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], attributes: A): Node {
+  const origin = captureOrigin();
+  let type: TensorType | readonly TensorType[];
+  try {
+    type = op.type(inputs, attributes as never);
+  } catch (error) {
+    if (error instanceof NetwrightError) error.message += originText(origin);
+    throw error;
+  }
+  const outputs = Array.isArray(type) ? (type as readonly TensorType[]) : undefined;
+  const first = outputs ? outputs[0]! : (type as TensorType);
+  const { shape, dtype } = first;
+  return {
+    id: nodeCount++,
+    op: op as Op,
+    inputs,
+    attributes,
+    shape,
+    dtype,
+    origin,
+    ...(outputs && { outputs }),
+  };
+}
+
+/** Equal keys, equal attributes. Numbers by their bits (−0 is not 0, NaN is NaN), arrays and states by identity. */
+export function attributesKey(value: unknown): string {
+  switch (typeof value) {
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value);
+    case "string":
+      return JSON.stringify(value);
+    case "object": {
+      if (value === null) return "null";
+      if (Array.isArray(value)) return `[${value.map(attributesKey).join(",")}]`;
+      if (value instanceof Dimension || value instanceof SizeExpression) return `<${sizeKey(value)}>`;
+      if (value instanceof State) return `state${value.id}`;
+      if (Object.getPrototypeOf(value) !== Object.prototype) return `#${identity(value)}`;
+      const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+      return `{${entries.map(([name, v]) => `${name}:${attributesKey(v)}`).join(",")}}`;
+    }
+    case "function":
+      return `#${identity(value)}`;
+    default:
+      return String(value);
+  }
+}
+
+const identities = new WeakMap<object, number>();
+let identityCount = 0;
+
+function identity(object: object): number {
+  let id = identities.get(object);
+  if (id === undefined) identities.set(object, (id = identityCount++));
+  return id;
+}
