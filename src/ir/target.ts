@@ -1,0 +1,20 @@
+/** What the compiler may know about a target: enough to choose tiles and packing, never to choose an order of sums. */
+export interface TargetDescription {
+  readonly name: string;
+  /** Programs of equal arithmetic give equal bits: `wasm` rounds product and sum, `wasm-fma` and `x64` fuse them. */
+  readonly arithmetic: "interpreter" | "wasm" | "wasm-fma" | "x64";
+  /** f32 elements in one vector register. */
+  readonly lanes: number;
+  readonly vectorRegisters: number;
+  readonly cacheBytes: { readonly l1: number; readonly l2: number };
+  readonly threads: number;
+}
+
+export const wasmTarget: TargetDescription = {
+  name: "wasm",
+  arithmetic: "wasm",
+  lanes: 4,
+  vectorRegisters: 16,
+  cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
+  threads: 1,
+};
