@@ -122,7 +122,7 @@ function roundHalfEven(x: number): number {
 const scratchFloat = new Float32Array(1);
 const scratchBits = new Int32Array(scratchFloat.buffer);
 
-/** `value` as an element of `dtype` holds it: rounded, wrapped, or made 0 or 1. */
+/** `value` as an element of `dtype` holds it: rounded, wrapped (integers), or made 0 or 1. */
 export function roundTo(dtype: DType, value: number): number {
   switch (dtype) {
     case "f64":
@@ -137,21 +137,21 @@ export function roundTo(dtype: DType, value: number): number {
       return value ? 1 : 0;
     default: {
       const cell = new (arrayTypeOf(dtype))(1);
-      cell[0] = saturate(dtype, value);
+      cell[0] = value;
       return cell[0]!;
     }
   }
 }
 
 /**
- * A float on its way to an integer dtype: NaN is 0, out of range saturates (WebAssembly's rule, so every target agrees);
- * integers wrap. Callers pass floats only when casting.
+ * A float cast to `dtype`. To integers: the fraction is cut off, NaN is 0, and what does not fit 32 bits saturates
+ * (WebAssembly's rule, so that every target agrees); the 8-bit types then keep the low bits.
  */
-function saturate(dtype: DType, value: number): number {
+export function castFloat(dtype: DType, value: number): number {
+  if (!isInteger(dtype)) return roundTo(dtype, value);
   if (Number.isNaN(value)) return 0;
-  if (Number.isInteger(value) && Math.abs(value) <= 2 ** 53) return value;
-  const [low, high] = dtype === "u32" || dtype === "u8" ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
-  return Math.trunc(Math.min(high, Math.max(low, value)));
+  const [low, high] = dtype === "u32" ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  return roundTo(dtype, Math.trunc(Math.min(high, Math.max(low, value))));
 }
 
 /** Elements of storage bits as numbers: reads f16 and bf16 patterns, leaves the rest. */

@@ -1,5 +1,5 @@
 /** Constant folding of scalar instructions: the meaning of each operator on numbers, rounded as its dtype rounds. */
-import { roundTo } from "../base/dtype.ts";
+import { castFloat, isFloat, roundTo } from "../base/dtype.ts";
 import type { BinaryOperator, CompareOperator, ScalarDType, UnaryOperator } from "../graph/scalar.ts";
 import type { Value } from "./kernel.ts";
 
@@ -61,5 +61,6 @@ export function foldCompare(operator: CompareOperator, a: Value, b: Value): numb
 }
 
 export function foldConvert(dtype: ScalarDType, x: Value): number | undefined {
-  return x.kind === "constant" ? roundTo(dtype, x.value) : undefined;
+  if (x.kind !== "constant") return undefined;
+  return isFloat(x.dtype) ? castFloat(dtype, x.value) : roundTo(dtype, x.value);
 }
