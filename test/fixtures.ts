@@ -5,8 +5,45 @@ export interface EncodedArray {
   readonly shape: readonly number[];
   readonly dtype: "f32" | "f64" | "i32" | "bool";
   /** Base64 of the little-endian bytes. */
-  readonly data: string;
+  readonly data?: string;
+  /** Instead of data: every element is this number. */
+  readonly fill?: number;
 }
+
+/** A row of `ops-*.json`: see `test/fixtures/README.md`. */
+export interface OpCase {
+  readonly op: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly inputs: readonly EncodedArray[];
+  /** Null where `error` is true. */
+  readonly output: EncodedArray | null;
+  /** Of `sum(weights · output)` for each input; null where there is none, or none is prescribed. */
+  readonly gradients: readonly (EncodedArray | null)[];
+  readonly note?: string;
+  /** Relative, where PyTorch's own f32 result needs more than 1e-5. */
+  readonly tolerance?: number;
+  /** The op must refuse these inputs. */
+  readonly error?: true;
+}
+
+export interface OpFixture {
+  readonly generator: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** `weights` of an output with n elements are `hashedUniform(weightsSeed, n, 1)`. */
+  readonly weightsSeed: number;
+  readonly cases: readonly OpCase[];
+}
+
+export const opFixtures = [
+  "ops-elementwise.json",
+  "ops-reduce.json",
+  "ops-contraction.json",
+  "ops-movement.json",
+  "ops-indexed.json",
+  "ops-normalization.json",
+  "ops-losses.json",
+  "ops-extremes.json",
+] as const;
 
 /** The fixture's content; the caller states its type. */
 export function readFixture<Content>(name: string): Content {
@@ -15,7 +52,10 @@ export function readFixture<Content>(name: string): Content {
 
 /** An encoded array's elements. */
 export function decodeArray(encoded: EncodedArray): Float32Array | Float64Array | Int32Array | Uint8Array {
-  const bytes = Uint8Array.from(Buffer.from(encoded.data, "base64"));
+  if (encoded.fill !== undefined) {
+    return new Float32Array(encoded.shape.reduce((a, b) => a * b, 1)).fill(encoded.fill);
+  }
+  const bytes = Uint8Array.from(Buffer.from(encoded.data ?? "", "base64"));
   switch (encoded.dtype) {
     case "f32":
       return new Float32Array(bytes.buffer);
