@@ -134,7 +134,7 @@ export function roundTo(dtype: DType, value: number): number {
     case "bf16":
       return bf16ToNumber(numberToBf16(value));
     case "bool":
-      return value ? 1 : 0;
+      return value === 0 ? 0 : 1;
     default: {
       const cell = new (arrayTypeOf(dtype))(1);
       cell[0] = value;

@@ -38,6 +38,9 @@ export const compareMeaning: Record<CompareOperator, (a: number, b: number) => b
   greaterEqual: (a, b) => a >= b,
 };
 
+export const convertMeaning = (from: ScalarDType, to: ScalarDType, x: number): number =>
+  isFloat(from) ? castFloat(to, x) : roundTo(to, x);
+
 function roundHalfEven(x: number): number {
   if (!Number.isFinite(x) || Math.abs(x) >= 2 ** 52) return x;
   const floor = Math.floor(x);
@@ -62,5 +65,5 @@ export function foldCompare(operator: CompareOperator, a: Value, b: Value): numb
 
 export function foldConvert(dtype: ScalarDType, x: Value): number | undefined {
   if (x.kind !== "constant") return undefined;
-  return isFloat(x.dtype) ? castFloat(dtype, x.value) : roundTo(dtype, x.value);
+  return convertMeaning(x.dtype, dtype, x.value);
 }
