@@ -29,6 +29,16 @@ export class FormatError extends NetwrightError {
   override name = "FormatError";
 }
 
+/** A file that could not be found, read or written. What was there before is unchanged. */
+export class FileError extends NetwrightError {
+  override name = "FileError";
+}
+
+/** Something this platform cannot do: files in a browser page, shared memory without cross-origin isolation. */
+export class PlatformError extends NetwrightError {
+  override name = "PlatformError";
+}
+
 /** A check inside a running program failed: an index out of range, a loss that is not finite. Nothing was committed. */
 export class StepError extends NetwrightError {
   override name = "StepError";

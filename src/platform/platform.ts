@@ -1,0 +1,122 @@
+/**
+ * What differs between Node and a browser, as one interface that both sides implement.
+ *
+ * `#platform` resolves to `node.ts` or `browser.ts` (export conditions of package.json); each exports these functions by
+ * name. A browser page can do less: what it cannot do throws a PlatformError that says so.
+ */
+
+/** An open file, read in ranges: never more in memory than was asked for. */
+export interface FileReader {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Fills `into` with the bytes at `position`; a FileError when the file ends before it is full. */
+  readAt(position: number, into: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What is written to a file: one piece, or pieces made as they are needed. */
+export type FileContent = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A running SHA-256. */
+export interface Sha256 {
+  update(bytes: Uint8Array): Sha256;
+  /** The digest as 64 lower-case hexadecimal digits; no more updates after it. */
+  hex(): string;
+}
+
+/** Where text goes: how wide it is, and whether a person looks at it. */
+export interface TerminalFacts {
+  readonly isTerminal: boolean;
+  readonly columns: number;
+}
+
+/** The process's memory in bytes; undefined where the platform does not tell. */
+export interface MemoryFacts {
+  readonly residentBytes: number | undefined;
+  readonly peakResidentBytes: number | undefined;
+  /** What the process may use at most: the machine's memory, or the container's limit. */
+  readonly limitBytes: number | undefined;
+}
+
+/** What runs this program, for reports. */
+export interface MachineFacts {
+  /** Such as `Node 22.11.0` or a browser's user agent. */
+  readonly runtime: string;
+  /** Such as `linux`, `darwin`, `win32` or `browser`. */
+  readonly system: string;
+  /** Such as `x64` or `arm64`; `unknown` where the platform does not tell. */
+  readonly architecture: string;
+  readonly processor: string;
+}
+
+/** A thread of its own, talking in messages and over shared memory. */
+export interface WorkerThread {
+  postMessage(message: unknown): void;
+  onMessage(handler: (message: unknown) => void): void;
+  /** An error that ended the worker, its own stack included; also called when it stops without having been told to. */
+  onError(handler: (error: Error) => void): void;
+  terminate(): Promise<void>;
+  /** Keeps the process alive while the worker runs (so it starts), or does not. Nothing in a browser. */
+  ref(): void;
+  unref(): void;
+}
+
+export interface Platform {
+  readonly platformName: "node" | "browser";
+
+  /** The whole file in one array. In a browser the path is a URL. */
+  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  openFile(path: string): Promise<FileReader>;
+  /** The file from its start, a piece at a time (1 MiB unless told otherwise), each in an array of its own. */
+  readChunks(path: string, options?: { chunkBytes?: number }): AsyncIterable<Uint8Array>;
+  /** The size of a regular file in bytes; undefined when there is none. */
+  fileSize(path: string): Promise<number | undefined>;
+  /**
+   * Writes a file so that its path names either the old or the new content, whole, whatever happens: a temporary file in
+   * the same folder, fsync, rename, fsync of the folder. On any failure the temporary file is removed.
+   */
+  writeFileAtomic(path: string, content: FileContent): Promise<void>;
+  /** A folder and those above it, where missing. */
+  makeFolder(path: string): Promise<void>;
+  /** `folder` and `name` as one path. */
+  joinPath(folder: string, name: string): string;
+  /** The bytes at an http or https URL; an error above `maxBytes`. */
+  download(url: string, options: { maxBytes: number }): Promise<Uint8Array>;
+  /** Decompressed gzip data; an error above `maxBytes`, before more than that is held. */
+  gunzip(bytes: Uint8Array, options: { maxBytes: number }): Promise<Uint8Array>;
+  /** The path of a file inside an installed npm package, looked for from the working folder, then from Netwright; undefined when missing. */
+  resolvePackageFile(packageName: string, file: string): string | undefined;
+
+  sha256(): Sha256;
+
+  /** Threads worth starting: processor affinity and a container's quota are respected; at least 1. */
+  availableParallelism(): number;
+  /** Milliseconds on a clock that only goes forward. */
+  monotonicMs(): number;
+  /** Milliseconds since the process started (in a browser: since navigation). */
+  sinceStartMs(): number;
+  memory(): MemoryFacts;
+  machine(): MachineFacts;
+  /** An environment variable; undefined when unset, and always in a browser. */
+  env(name: string): string | undefined;
+
+  terminal(stream: "stdout" | "stderr"): TerminalFacts;
+  write(stream: "stdout" | "stderr", text: string): void;
+  /**
+   * Calls `handler` at the first Ctrl-C (or request to terminate); a second one ends the process as usual. Returns a
+   * function that takes the handler away. Nothing happens in a browser.
+   */
+  onInterrupt(handler: () => void): () => void;
+  /** Lets timers, input and output happen before the caller goes on. */
+  yieldToEventLoop(): Promise<void>;
+
+  /** Whether workers can share memory (in a browser: only on a cross-origin isolated page). */
+  canShareMemory(): boolean;
+  /** Whether this thread may sleep in `Atomics.wait`. */
+  canBlock(): boolean;
+  /**
+   * Starts a worker from self-contained source text: a script without imports that finds `data` (the structured clone of
+   * `data` here, shared memory shared), `postMessage(message)` and `onMessage(handler)` in scope.
+   */
+  spawnWorker(source: string, data: unknown, options?: { name?: string }): WorkerThread;
+}
