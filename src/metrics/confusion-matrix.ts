@@ -1,0 +1,215 @@
+/** Counting which label was predicted as which: the table from which precision, recall, F-score and reports follow. */
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import {
+  type ClassCounts,
+  fBetaRatio,
+  precisionRatio,
+  recallRatio,
+  type ScoreOptions,
+  score,
+} from "./scores.ts";
+
+export interface ConfusionMatrixOptions {
+  /** Fixes the classes to 0 … numClasses − 1. Without it they are the ones that occur, as in scikit-learn. */
+  readonly numClasses?: number;
+}
+
+/**
+ * A confusion matrix that grows batch by batch.
+ *
+ * Rows are true labels, columns are predictions (scikit-learn's layout): `count(i, j)` samples of class i were taken
+ * for class j. Classes are integers from 0.
+ *
+ * @example
+ * const matrix = new ConfusionMatrix({ numClasses: 3 });
+ * matrix.update([0, 2, 2], [0, 1, 2]);        // predictions, labels
+ * matrix.count(1, 2);                         // 1: label 1 was taken for 2
+ * matrix.f1Score({ average: "macro" });       // 0.5555555555555555
+ */
+export class ConfusionMatrix {
+  /** The fixed number of classes, or undefined when the classes are the ones that occur. */
+  readonly numClasses: number | undefined;
+  /** capacity × capacity, row-major. */
+  private table: Float64Array;
+  private capacity: number;
+  private readonly seen = new Set<number>();
+
+  constructor({ numClasses }: ConfusionMatrixOptions = {}) {
+    if (numClasses !== undefined && !(Number.isInteger(numClasses) && numClasses > 0)) {
+      throw new ArgumentError(`ConfusionMatrix: numClasses must be a positive integer, got ${numClasses}`);
+    }
+    this.numClasses = numClasses;
+    this.capacity = numClasses ?? 0;
+    this.table = new Float64Array(this.capacity ** 2);
+  }
+
+  /**
+   * Adds a batch of predicted and true classes; each sample counts 1, or its entry in `sampleWeights`.
+   *
+   * @throws ShapeError when the lengths differ, ArgumentError for an entry that is not a class. Nothing is counted then.
+   */
+  update(predictions: ArrayLike<number>, labels: ArrayLike<number>, sampleWeights?: ArrayLike<number>): this {
+    checkLengths(predictions, labels, sampleWeights);
+    const largest = Math.max(
+      largestClass(predictions, "prediction", this.numClasses),
+      largestClass(labels, "label", this.numClasses),
+    );
+    if (largest >= this.capacity) this.grow(largest + 1);
+    for (let i = 0; i < labels.length; i++) {
+      this.table[labels[i]! * this.capacity + predictions[i]!]! += sampleWeights?.[i] ?? 1;
+      this.seen.add(labels[i]!).add(predictions[i]!);
+    }
+    return this;
+  }
+
+  /** Forgets all counts. */
+  reset(): void {
+    this.table.fill(0);
+    this.seen.clear();
+  }
+
+  /** How many samples with label `label` were predicted as `prediction`. */
+  count(label: number, prediction: number): number {
+    const inside = (index: number): boolean => Number.isInteger(index) && index >= 0 && index < this.capacity;
+    return inside(label) && inside(prediction) ? this.table[label * this.capacity + prediction]! : 0;
+  }
+
+  /** The classes of the rows and columns, ascending. */
+  get classes(): number[] {
+    if (this.numClasses === undefined) return [...this.seen].sort((a, b) => a - b);
+    return Array.from({ length: this.numClasses }, (_, index) => index);
+  }
+
+  /** The table as nested arrays, row and column i standing for `classes[i]`. */
+  toArray(): number[][] {
+    const { classes } = this;
+    return classes.map((label) => classes.map((prediction) => this.count(label, prediction)));
+  }
+
+  /** True positives, false positives and false negatives of each class. */
+  perClass(): ClassCounts[] {
+    const { classes } = this;
+    return classes.map((classIndex) => {
+      const truePositives = this.count(classIndex, classIndex);
+      const predicted = classes.reduce((sum, label) => sum + this.count(label, classIndex), 0);
+      const actual = classes.reduce((sum, prediction) => sum + this.count(classIndex, prediction), 0);
+      return {
+        classIndex,
+        truePositives,
+        falsePositives: predicted - truePositives,
+        falseNegatives: actual - truePositives,
+      };
+    });
+  }
+
+  /** The number of samples counted (the sum of their weights). */
+  get total(): number {
+    return this.table.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The share of samples whose prediction is their label; NaN when nothing was counted. */
+  accuracy(): number {
+    let correct = 0;
+    for (let i = 0; i < this.capacity; i++) correct += this.count(i, i);
+    return correct / this.total;
+  }
+
+  /** TP / (TP + FP): of what was predicted as a class, the share that is of it. See {@link ScoreOptions}. */
+  precision(options: ScoreOptions & { average: "none" }): number[];
+  precision(options?: ScoreOptions): number;
+  precision(options: ScoreOptions = {}): number | number[] {
+    return score(this.perClass(), precisionRatio, options, "precision");
+  }
+
+  /** TP / (TP + FN): of what is of a class, the share that was predicted so. */
+  recall(options: ScoreOptions & { average: "none" }): number[];
+  recall(options?: ScoreOptions): number;
+  recall(options: ScoreOptions = {}): number | number[] {
+    return score(this.perClass(), recallRatio, options, "recall");
+  }
+
+  /** The harmonic mean of precision and recall, 2·TP / (2·TP + FP + FN). */
+  f1Score(options: ScoreOptions & { average: "none" }): number[];
+  f1Score(options?: ScoreOptions): number;
+  f1Score(options: ScoreOptions = {}): number | number[] {
+    return score(this.perClass(), fBetaRatio(1), options, "f1Score");
+  }
+
+  /** The F-score in which recall counts β times as much as precision. */
+  fBeta(beta: number, options: ScoreOptions & { average: "none" }): number[];
+  fBeta(beta: number, options?: ScoreOptions): number;
+  fBeta(beta: number, options: ScoreOptions = {}): number | number[] {
+    return score(this.perClass(), fBetaRatio(beta), options, "fBeta");
+  }
+
+  /** A table for people: rows are labels, columns predictions. `names` replaces class numbers. */
+  toText({ names }: { names?: readonly string[] } = {}): string {
+    const { classes } = this;
+    const titles = classes.map((index) => names?.[index] ?? String(index));
+    const cells = this.toArray().map((row) => row.map(String));
+    const width = Math.max(...[...titles, ...cells.flat()].map((text) => text.length), 1);
+    const stub = Math.max(...titles.map((title) => title.length), "label".length);
+    const line = (head: string, row: readonly string[]): string =>
+      [head.padEnd(stub), ...row.map((cell) => cell.padStart(width))].join("  ");
+    return [line("label", titles), ...cells.map((row, i) => line(titles[i]!, row))].join("\n");
+  }
+
+  private grow(capacity: number): void {
+    const table = new Float64Array(capacity ** 2);
+    for (let i = 0; i < this.capacity; i++) {
+      table.set(this.table.subarray(i * this.capacity, (i + 1) * this.capacity), i * capacity);
+    }
+    this.table = table;
+    this.capacity = capacity;
+  }
+}
+
+/**
+ * The confusion matrix of one list of predictions against labels.
+ *
+ * @example
+ * confusionMatrix([1, 0, 1], [1, 0, 0]).toArray();   // [[1, 1], [0, 1]]
+ */
+export function confusionMatrix(
+  predictions: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  options: ConfusionMatrixOptions & { sampleWeights?: ArrayLike<number> } = {},
+): ConfusionMatrix {
+  return new ConfusionMatrix(options).update(predictions, labels, options.sampleWeights);
+}
+
+function checkLengths(
+  predictions: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  sampleWeights: ArrayLike<number> | undefined,
+): void {
+  if (predictions.length !== labels.length) {
+    throw new ShapeError(
+      `ConfusionMatrix: ${predictions.length} predictions for ${labels.length} labels; give one of each for a sample`,
+    );
+  }
+  if (sampleWeights && sampleWeights.length !== labels.length) {
+    throw new ShapeError(
+      `ConfusionMatrix: ${sampleWeights.length} sampleWeights for ${labels.length} labels`,
+    );
+  }
+}
+
+/** Without `numClasses`, larger numbers are surely no class index: the table would not fit. */
+const mostClasses = 8192;
+
+function largestClass(values: ArrayLike<number>, what: string, numClasses: number | undefined): number {
+  const limit = numClasses ?? mostClasses;
+  let largest = -1;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (!Number.isInteger(value) || value < 0 || value >= limit) {
+      throw new ArgumentError(
+        `ConfusionMatrix: ${what} ${i} is ${value}, not a class 0 … ${limit - 1}; ` +
+          "pass class indices (of scores, take argmax first)",
+      );
+    }
+    if (value > largest) largest = value;
+  }
+  return largest;
+}

@@ -1,0 +1,12 @@
+/** Metrics: functions of (predictions, labels), over tensors inside a step or over class indices on the host. */
+export {
+  ClassificationReport,
+  classificationReport,
+  type ReportOptions,
+  type ReportRow,
+} from "./classification-report.ts";
+export { ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./confusion-matrix.ts";
+export { type ClassificationScoreOptions, f1Score, precision, recall } from "./precision-recall.ts";
+export { RunningMean } from "./running-mean.ts";
+export type { Average, ClassCounts, ScoreOptions } from "./scores.ts";
+export { type StreamingMetric, streaming } from "./streaming.ts";
