@@ -11,5 +11,9 @@ export default defineConfig({
       { find: "#platform", replacement: src("platform/node.ts") },
     ],
   },
-  test: { include: ["src/**/*.test.ts", "test/**/*.test.ts"], exclude: ["node_modules/**"], testTimeout: 30_000 },
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["node_modules/**"],
+    testTimeout: 30_000,
+  },
 });

@@ -1,0 +1,75 @@
+/**
+ * The test command: builds the package, checks types, formatting and lint, then runs every test.
+ *
+ *     node test/run.mjs [--full] [FILTER…]     a filter is a part of test files' paths
+ *
+ * `--full` adds the tests of the full tier (see `tier.ts`). Skipped tests are listed with their reasons. The last line is
+ * `N passed, N failed, N skipped`, in test cases; each of build, types and lint counts as one. The exit code is 0 only
+ * when nothing failed.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { startVitest } from "vitest/node";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+const filters = process.argv.slice(2).filter((argument) => argument !== "--full");
+if (process.argv.includes("--full")) process.env.NETWRIGHT_TEST_TIER = "full";
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+/** Reasons of skipped tests, each with the tests' names. */
+const skips = new Map();
+/** Test files and how long they took, for whoever looks for the slow ones. */
+const durations = [];
+
+/** Runs a package script as one test case. */
+function checkStep(name) {
+  const started = performance.now();
+  const { status } = spawnSync("npm", ["run", "--silent", name], {
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${status === 0 ? "passed" : "FAILED"}: npm run ${name} (${seconds} s)`);
+  count[status === 0 ? "passed" : "failed"]++;
+}
+
+/** Counts what vitest reports; a file that cannot be loaded and an error outside any test count as failures. */
+const counter = {
+  onTestCaseResult(testCase) {
+    const result = testCase.result();
+    count[result.state in count ? result.state : "failed"]++;
+    if (result.state !== "skipped") return;
+    const reason = result.note ?? "(no reason stated)";
+    skips.set(reason, [...(skips.get(reason) ?? []), testCase.fullName]);
+  },
+  onTestModuleEnd(testModule) {
+    count.failed += testModule.errors().length;
+    durations.push({ file: testModule.relativeModuleId, milliseconds: testModule.diagnostic().duration });
+  },
+  onTestRunEnd(_modules, unhandledErrors) {
+    count.failed += unhandledErrors.length;
+  },
+};
+
+checkStep("build");
+checkStep("types");
+checkStep("lint");
+
+const vitest = await startVitest("test", filters, { watch: false, reporters: ["default", counter] });
+await vitest.close();
+
+console.log("slowest files:");
+for (const { file, milliseconds } of durations.sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 5)) {
+  console.log(`  ${(milliseconds / 1000).toFixed(1).padStart(5)} s  ${file}`);
+}
+for (const [reason, names] of skips) {
+  console.log(`skipped because ${reason}:`);
+  for (const name of names) console.log(`  ${name}`);
+}
+if (count.passed <= 3) {
+  console.log("no test ran");
+  count.failed++;
+}
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed === 0 ? 0 : 1);
