@@ -56,7 +56,8 @@ checkStep("build");
 checkStep("types");
 checkStep("lint");
 
-const vitest = await startVitest("test", filters, { watch: false, reporters: ["default", counter] });
+const options = { watch: false, allowOnly: false, update: "none", reporters: ["default", counter] };
+const vitest = await startVitest("test", filters, options);
 await vitest.close();
 
 console.log("slowest files:");
