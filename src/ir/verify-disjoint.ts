@@ -15,6 +15,7 @@ import {
   subtractSizes,
 } from "../base/size.ts";
 import { addAffine, affineKey, extremesOf, scaleAffine, strideOf } from "./affine.ts";
+import { isAtMost } from "./bounds.ts";
 import type { Affine, DynamicTerm, Index, KernelBuffer, Loop, Statement } from "./kernel.ts";
 
 /** One load or store inside the loop. */
@@ -23,6 +24,8 @@ export interface Access {
   readonly address: Affine;
   readonly dynamic: readonly DynamicTerm[];
   readonly isStore: boolean;
+  /** Of the address's indices, where it stands (a loop's body and remainder reach differently): largest value + 1. */
+  readonly extents: ReadonlyMap<Index, Size>;
 }
 
 interface LoopAccess extends Access {
@@ -39,17 +42,13 @@ interface Footprint {
 }
 
 /** Why two iterations may meet, or undefined when it is proven that they cannot. */
-export function overlapAcrossIterations(
-  loop: Loop,
-  accesses: readonly LoopAccess[],
-  extentOf: (index: Index) => Size,
-): string | undefined {
+export function overlapAcrossIterations(loop: Loop, accesses: readonly LoopAccess[]): string | undefined {
   if (boundsOf(loop.extent).max <= 1) return undefined;
   const inner = new Set(indicesIn([...loop.body, ...loop.remainder]));
   for (const buffer of new Set(accesses.filter((a) => a.isStore).map((a) => a.buffer))) {
     if (buffer.scope === "thread" && loop.mode === "parallel") continue;
     const touching = accesses.filter((a) => a.buffer === buffer);
-    const fault = overlapIn(loop, touching, inner, extentOf);
+    const fault = overlapIn(loop, touching, inner);
     if (fault !== undefined)
       return `two iterations of ${loop.index.name} may meet in ${buffer.name}: ${fault}`;
   }
@@ -60,7 +59,6 @@ function overlapIn(
   loop: Loop,
   accesses: readonly LoopAccess[],
   inner: ReadonlySet<Index>,
-  extentOf: (index: Index) => Size,
 ): string | undefined {
   const stride = strideOf(accesses[0]!.address, loop.index);
   const sign = boundsOf(stride).min > 0 ? 1 : boundsOf(stride).max < 0 ? -1 : 0;
@@ -74,7 +72,7 @@ function overlapIn(
     if (!sameSize(strideOf(access.address, loop.index), stride)) return "its index has different strides";
     const outer = access.address.terms.filter(({ index }) => index !== loop.index && !inner.has(index));
     outerKeys.add(affineKey({ constant: 0, terms: outer }, nameOf));
-    footprints.push(footprintOf(access, { loop, span, sign, inner, extentOf }));
+    footprints.push(footprintOf(access, { loop, span, sign, inner }));
   }
   if (outerKeys.size > 1) return "accesses move differently with the loops around";
   const period = commonPeriod(footprints.flatMap((f) => f.largeStrides));
@@ -97,17 +95,16 @@ function footprintOf(
     span: Size;
     sign: number;
     inner: ReadonlySet<Index>;
-    extentOf: (index: Index) => Size;
   },
 ): Footprint {
-  const { loop, span, sign, inner, extentOf } = about;
+  const { loop, span, sign, inner } = about;
   const largeStrides: Size[] = [];
   let small: Affine = { constant: multiplySizes(access.address.constant, sign), terms: [] };
   const sort = (index: Index, stride: Size) => {
     const magnitude = boundsOf(stride).max <= 0 ? multiplySizes(stride, -1) : stride;
     const isLarge =
-      atMost(addSizes(multiplySizes(span, loop.step), 1), magnitude) ||
-      atMost(multiplySizes(span, loop.extent), magnitude);
+      isAtMost(addSizes(multiplySizes(span, loop.step), 1), magnitude) ||
+      isAtMost(multiplySizes(span, loop.extent), magnitude);
     if (isLarge) largeStrides.push(magnitude);
     else small = addAffine(small, scaleAffine({ constant: 0, terms: [{ index, stride }] }, sign));
   };
@@ -118,7 +115,7 @@ function footprintOf(
     dynamicExtents.set(index, value.kind === "checkIndex" ? value.size : 1);
     sort(index, stride);
   }
-  const { low, high } = extremesOf(small, (index) => dynamicExtents.get(index) ?? extentOf(index));
+  const { low, high } = extremesOf(small, (index) => dynamicExtents.get(index) ?? access.extents.get(index)!);
   return { access, low, high, largeStrides };
 }
 
@@ -126,14 +123,14 @@ function footprintOf(
 function apart({ step }: Loop, span: Size, a: Footprint, b: Footprint): boolean {
   if (a.access.inRemainder && !b.access.inRemainder) return true;
   const between = multiplySizes(span, a.access.inRemainder ? 1 : step);
-  return atMost(addSizes(subtractSizes(a.high, b.low), 1), between);
+  return isAtMost(addSizes(subtractSizes(a.high, b.low), 1), between);
 }
 
 /** a in the last iteration, b in the first, are less than a period apart. */
 function insidePeriod({ extent, step }: Loop, span: Size, period: Size, a: Footprint, b: Footprint): boolean {
   const last = subtractSizes(extent, a.access.inRemainder ? 1 : step);
   const apart = addSizes(multiplySizes(span, last), subtractSizes(a.high, b.low));
-  return atMost(addSizes(apart, 1), period);
+  return isAtMost(addSizes(apart, 1), period);
 }
 
 /** The stride among these that divides all of them; 0 when there are none. */
@@ -141,8 +138,6 @@ function commonPeriod(strides: readonly Size[]): Size | undefined {
   if (strides.length === 0) return 0;
   return strides.find((candidate) => strides.every((stride) => divideSizes(stride, candidate) !== undefined));
 }
-
-const atMost = (a: Size, b: Size): boolean => boundsOf(subtractSizes(b, a)).min >= 0;
 
 function indicesIn(statements: readonly Statement[]): Index[] {
   return statements.flatMap((s) =>

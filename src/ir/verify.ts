@@ -9,6 +9,7 @@ import { computeDType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { addSizes, boundsOf, maxOf, type Size, subtractSizes } from "../base/size.ts";
 import { extremesOf } from "./affine.ts";
+import { isAtMost, isNonNegative } from "./bounds.ts";
 import type { Affine, Index, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "./kernel.ts";
 import { KernelNames, printStatement } from "./print.ts";
 import { type Access, overlapAcrossIterations } from "./verify-disjoint.ts";
@@ -19,6 +20,8 @@ import { dtypeFault, operandsOf } from "./verify-values.ts";
 export function verifyKernel(kernel: Kernel): void {
   new Verifier(kernel).run();
 }
+
+type Place = Pick<Access, "buffer" | "address" | "dynamic">;
 
 /** A loop around the statement being checked, and what its statements so far touch. */
 interface Around {
@@ -93,7 +96,7 @@ class Verifier {
     this.statement = loop;
     if (this.isReachable && (loop.mode === "parallel" || loop.mode === "vector")) {
       const shared = accesses.map((access, i) => ({ ...access, inRemainder: i >= bodyCount }));
-      const overlap = overlapAcrossIterations(loop, shared, this.extentOf);
+      const overlap = overlapAcrossIterations(loop, shared);
       if (overlap !== undefined) this.fail(overlap);
     }
     this.around[this.around.length - 1]?.accesses.push(...accesses);
@@ -236,7 +239,7 @@ class Verifier {
 
   // ---- addresses ----------------------------------------------------------------------------------------------
 
-  private place(place: Pick<Access, "buffer" | "address" | "dynamic">, isStore: boolean): void {
+  private place(place: Place, isStore: boolean): void {
     const { buffer, address, dynamic } = place;
     if (!this.buffers.has(buffer)) this.fail(`buffer ${buffer.name} is not among the kernel's`);
     this.inScope(address);
@@ -249,12 +252,13 @@ class Verifier {
       high = addSizes(high, reach.high);
     }
     if (!this.isReachable) return;
-    if (boundsOf(low).min < 0) this.fail(`the address can fall to ${boundsText(low)}, before ${buffer.name}`);
-    if (boundsOf(subtractSizes(subtractSizes(buffer.elements, 1), high)).min < 0)
+    if (!isNonNegative(low)) this.fail(`the address can fall to ${boundsText(low)}, before ${buffer.name}`);
+    if (!isAtMost(addSizes(high, 1), buffer.elements))
       this.fail(
         `the address can reach ${boundsText(high)}, ${buffer.name} has ${boundsText(buffer.elements)} elements`,
       );
-    this.around[this.around.length - 1]?.accesses.push({ buffer, address, dynamic, isStore });
+    const extents = new Map(address.terms.map(({ index }) => [index, this.extentOf(index)]));
+    this.around[this.around.length - 1]?.accesses.push({ buffer, address, dynamic, isStore, extents });
   }
 
   /** What a data-dependent index was bounded by. */

@@ -1,0 +1,141 @@
+/**
+ * Proves that a program gives its kernels what they were verified with: buffers of the right dtype and size inside the
+ * arena, loop counters within their extents, nothing written before the commit but the arena and results.
+ */
+import { bytesOf } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
+import { dimensionsOf, maxOf, type Size } from "../base/size.ts";
+import { isAtMost } from "./bounds.ts";
+import type { Affine, Index, Kernel, Statement } from "./kernel.ts";
+import type { Program, ProgramBuffer, ProgramStep } from "./program.ts";
+import { verifyKernel } from "./verify.ts";
+
+/** Throws an InternalError that names the program, the call and the reason. Verifies each distinct kernel. */
+export function verifyProgram(program: Program): void {
+  const verifier = new ProgramVerifier(program);
+  verifier.steps(program.compute, { isCommit: false });
+  verifier.steps(program.commit, { isCommit: true });
+}
+
+class ProgramVerifier {
+  private readonly program: Program;
+  private readonly verified = new Set<Kernel>();
+  private readonly extents = new Map<Index, Size>();
+
+  constructor(program: Program) {
+    this.program = program;
+    for (const { buffer } of [...program.results, ...program.arrays]) this.buffer(buffer);
+    for (const buffer of program.inputs) this.buffer(buffer);
+  }
+
+  steps(steps: readonly ProgramStep[], phase: { readonly isCommit: boolean }): void {
+    for (const step of steps) {
+      if (step.kind === "call") this.call(step, phase);
+      else if (step.kind === "loop") this.counted(step.index, step.extent, step.body, phase);
+      else {
+        this.buffer(step.condition);
+        if (step.condition.dtype !== "bool")
+          this.fail(`while ${step.condition.name}: the condition is no bool`);
+        this.counted(step.index, step.max, step.body, phase);
+      }
+    }
+  }
+
+  private counted(
+    index: Index,
+    extent: Size,
+    body: readonly ProgramStep[],
+    phase: { isCommit: boolean },
+  ): void {
+    if (this.extents.has(index)) this.fail(`loop ${index.name}: its index already counts a loop around it`);
+    this.extents.set(index, extent);
+    this.steps(body, phase);
+    this.extents.delete(index);
+  }
+
+  private call(step: Extract<ProgramStep, { kind: "call" }>, phase: { isCommit: boolean }): void {
+    const { kernel, buffers } = step;
+    if (!this.verified.has(kernel)) this.kernel(kernel);
+    if (buffers.length !== kernel.buffers.length)
+      this.fail(`"${kernel.name}" takes ${kernel.buffers.length} buffers, ${buffers.length} are given`);
+    kernel.buffers.forEach((wanted, i) => {
+      const given = buffers[i]!;
+      this.buffer(given);
+      const what = `"${kernel.name}": ${wanted.name} (${given.name})`;
+      if (given.dtype !== wanted.dtype) this.fail(`${what} is ${given.dtype}, not ${wanted.dtype}`);
+      if (given.scope !== wanted.scope) this.fail(`${what} is ${given.scope} memory, not ${wanted.scope}`);
+      if (given.elements < maxOf(wanted.elements))
+        this.fail(`${what} has ${given.elements} elements, not ${wanted.elements}`);
+      if (wanted.access !== "read") this.written(given, what, phase);
+    });
+    for (const { index, extent } of kernel.parameters) {
+      const counted = this.extents.get(index);
+      if (counted === undefined) this.fail(`"${kernel.name}": no loop around it counts ${index.name}`);
+      else if (!isAtMost(counted, extent))
+        this.fail(`"${kernel.name}": ${index.name} counts to ${counted}, the kernel allows ${extent}`);
+    }
+  }
+
+  private written(buffer: ProgramBuffer, what: string, { isCommit }: { isCommit: boolean }): void {
+    const { kind } = buffer.placement;
+    if (kind === "input" || kind === "array") this.fail(`${what} is an ${kind}: it is only read`);
+    if (kind === "state" && !isCommit) this.fail(`${what} is a state: only the commit writes it`);
+  }
+
+  private buffer({ name, dtype, elements, bytes, scope, placement }: ProgramBuffer): void {
+    const { arenaBytes, threads } = this.program;
+    if (bytes < elements * bytesOf(dtype))
+      this.fail(`${name}: ${bytes} bytes do not hold ${elements} ${dtype}`);
+    if (scope === "thread" && placement.kind !== "arena")
+      this.fail(`${name}: thread memory lies in the arena`);
+    if (placement.kind !== "arena") return;
+    const end = placement.offset + bytes * (scope === "thread" ? threads : 1);
+    if (placement.offset < 0 || placement.offset % bytesOf(dtype) !== 0 || end > arenaBytes)
+      this.fail(`${name}: bytes ${placement.offset} … ${end} of an arena of ${arenaBytes}`);
+  }
+
+  private kernel(kernel: Kernel): void {
+    verifyKernel(kernel);
+    for (const size of sizesIn(kernel)) {
+      for (const d of dimensionsOf(size)) {
+        if (!this.program.dimensions.includes(d))
+          this.fail(`"${kernel.name}": dimension ${d} is not the program's`);
+      }
+    }
+    for (const check of checksIn(kernel.body)) {
+      if (this.program.checks[check] === undefined)
+        this.fail(`"${kernel.name}": check ${check} is not listed`);
+    }
+    this.verified.add(kernel);
+  }
+
+  private fail(reason: string): never {
+    throw new InternalError(`program "${this.program.name}": ${reason}`);
+  }
+}
+
+const checksIn = (statements: readonly Statement[]): number[] =>
+  statements.flatMap((s) => {
+    if (s.kind === "loop") return [...checksIn(s.body), ...checksIn(s.remainder)];
+    return s.kind === "define" && "check" in s.value ? [s.value.check] : [];
+  });
+
+function sizesIn(kernel: Kernel): Size[] {
+  const ofAffine = ({ constant, terms }: Affine): Size[] => [constant, ...terms.map((t) => t.stride)];
+  const inBlock = (statements: readonly Statement[]): Size[] =>
+    statements.flatMap((s): Size[] => {
+      if (s.kind === "loop") return [s.extent, ...inBlock(s.body), ...inBlock(s.remainder)];
+      if (s.kind === "store") return [...ofAffine(s.address), ...s.dynamic.map((d) => d.stride)];
+      if (s.kind === "set") return [];
+      const { value } = s;
+      if (value.kind === "index") return ofAffine(value.affine);
+      if (value.kind === "load") return [...ofAffine(value.address), ...value.dynamic.map((d) => d.stride)];
+      if (value.kind === "checkIndex") return [value.size, ...ofAffine(value.position)];
+      return value.kind === "check" ? ofAffine(value.position) : [];
+    });
+  return [
+    ...kernel.buffers.map((b) => b.elements),
+    ...kernel.parameters.map((p) => p.extent),
+    ...inBlock(kernel.body),
+  ];
+}
