@@ -9,7 +9,7 @@ import { NetwrightError } from "../base/errors.ts";
 import { Dimension, SizeExpression, sizeKey } from "../base/size.ts";
 import type { Attributes, Node, TensorType } from "./node.ts";
 import type { Op } from "./op.ts";
-import { captureOrigin, originText } from "./origin.ts";
+import { captureOrigin, type Origin, originText } from "./origin.ts";
 import { State } from "./state.ts";
 
 let nodeCount = 0;
@@ -19,8 +19,12 @@ export class Trace {
   private table = new Map<string, Node>();
   /** The latest value of each state that was assigned in this trace. */
   readonly assigned = new Map<State, Node>();
+  /** Where each of these was last assigned: named when a gradient is asked for a value that is no longer current. */
+  readonly assignedAt = new Map<State, Origin>();
   /** The node with which each state was first read in this trace. */
   readonly reads = new Map<State, Node>();
+  /** In the trace of a region: the parameter that stands for a state's value at the start of an iteration. */
+  readOuter: ((state: State) => Node) | undefined;
   /** Nodes built since the trace began (or was cleared): the eager trace flushes itself when this grows long. */
   nodeCount = 0;
 
@@ -41,6 +45,7 @@ export class Trace {
   clear(): void {
     this.table = new Map();
     this.assigned.clear();
+    this.assignedAt.clear();
     this.reads.clear();
     this.nodeCount = 0;
   }

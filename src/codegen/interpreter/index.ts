@@ -1,0 +1,1 @@
+export { type FailedCheck, type Interpretation, type InterpretOptions, interpret } from "./interpret.ts";

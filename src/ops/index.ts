@@ -1,0 +1,11 @@
+export * from "./arithmetic.ts";
+export { broadcastOp, broadcastTo, expandAxes, reshape, reshapeOp, sum, sumOp } from "./broadcast.ts";
+export * from "./cast.ts";
+export * from "./compare.ts";
+export * from "./constants.ts";
+export * from "./dot.ts";
+export * from "./permute.ts";
+export * from "./select.ts";
+export * from "./slice.ts";
+export * from "./sources.ts";
+export * from "./state.ts";

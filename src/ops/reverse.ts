@@ -1,0 +1,100 @@
+/**
+ * The reverse walk: cotangents of some nodes from cotangents of others, as more graph. It stands in this room because ops
+ * that hold regions differentiate them; `autodiff/` is what others call.
+ *
+ * Order of sums: nodes are visited by falling id (users before inputs), and a cotangent is added to what is there as it
+ * arrives, so the sum runs over users from the latest built to the earliest, within one user over its inputs in order.
+ */
+import { isFloat } from "../base/dtype.ts";
+import { ArgumentError, InternalError } from "../base/errors.ts";
+import { type Node, topologicalOrder } from "../graph/node.ts";
+import { originText, withOrigin } from "../graph/origin.ts";
+import { add } from "./arithmetic.ts";
+import { shapesAgree, typeText } from "./rules.ts";
+
+export interface Cotangent {
+  readonly of: Node;
+  readonly value: Node;
+}
+
+/**
+ * Cotangents of `wrt` given those of the ends; undefined where no differentiable path leads. Visits only nodes between.
+ * Nodes it builds carry the origin of the forward node they belong to.
+ */
+export function reverse(ends: readonly Cotangent[], wrt: readonly Node[]): (Node | undefined)[] {
+  const between = nodesBetween(
+    ends.map(({ of }) => of),
+    wrt,
+  );
+  const cotangents = new Cotangents();
+  for (const { of, value } of ends) cotangents.add(of, value);
+  for (const node of between) {
+    const outputs = cotangents.outputsOf(node);
+    if (outputs === undefined) continue;
+    withOrigin(node.origin, () => {
+      for (const [input, value] of inputCotangents(node, outputs, between)) cotangents.add(input, value);
+    });
+  }
+  return wrt.map((node) => cotangents.of(node));
+}
+
+/** Nodes on a path from `wrt` to `ends` along which a gradient could flow, users before inputs. */
+function nodesBetween(ends: readonly Node[], wrt: readonly Node[]): ReadonlySet<Node> {
+  const wanted = new Set(wrt);
+  for (const node of topologicalOrder(ends))
+    if (node.inputs.some((input) => wanted.has(input))) wanted.add(node);
+  const reached = topologicalOrder(ends).filter((node) => wanted.has(node));
+  return new Set(reached.sort((a, b) => b.id - a.id));
+}
+
+function* inputCotangents(
+  node: Node,
+  outputs: readonly (Node | undefined)[],
+  between: ReadonlySet<Node>,
+): Generator<[Node, Node]> {
+  if (node.op.kind === "output") return;
+  if (node.op.gradient === undefined) {
+    if (node.inputs.some((input) => between.has(input) && isFloat(input.dtype)))
+      throw notDifferentiable(node);
+    return;
+  }
+  const values = node.op.gradient(node as never, outputs);
+  for (const [i, input] of node.inputs.entries()) {
+    const value = values[i];
+    if (value != null && between.has(input)) yield [input, value];
+  }
+}
+
+function notDifferentiable(node: Node): ArgumentError {
+  const where = `${node.op.name}${originText(node.origin)}`;
+  return new ArgumentError(
+    `gradient: ${where} has no gradient; wrap its inputs in stopGradient, or leave it out`,
+  );
+}
+
+/** The sums so far. A node with several outputs has one for each: `output` nodes pass theirs on to it. */
+class Cotangents {
+  private readonly sums = new Map<Node, (Node | undefined)[]>();
+
+  add(node: Node, value: Node): void {
+    if (node.op.kind === "output") this.addAt(node.inputs[0]!, node.attributes["index"] as number, value);
+    this.addAt(node, 0, value);
+  }
+  of(node: Node): Node | undefined {
+    return this.sums.get(node)?.[0];
+  }
+  outputsOf(node: Node): readonly (Node | undefined)[] | undefined {
+    return this.sums.get(node);
+  }
+
+  private addAt(node: Node, index: number, value: Node): void {
+    const type = node.outputs?.[index] ?? node;
+    if (type.dtype !== value.dtype || !shapesAgree(type.shape, value.shape))
+      throw new InternalError(`gradient: ${typeText(value)} for ${node.op.name} of ${typeText(type)}`);
+    let sums = this.sums.get(node);
+    if (sums === undefined)
+      this.sums.set(node, (sums = new Array((node.outputs ?? [node]).length).fill(undefined)));
+    const sum = sums[index];
+    sums[index] = sum === undefined ? value : add(sum, value);
+  }
+}
