@@ -23,7 +23,7 @@ export interface DrawOptions {
  * ```ts
  * import { drawImage } from "netwright/report";
  *
- * drawImage({ pixels: [1, 0, 1, 1, 0, 1, 0, 1], height: 4, width: 2 }).join("/"); // → "█▄/ █"
+ * drawImage({ pixels: [1, 0, 1, 1, 0, 1, 0, 1], height: 4, width: 2 }).join("/"); // "█▄/ █"
  * ```
  */
 export function drawImage(image: GreyImage, { color = false }: DrawOptions = {}): string[] {

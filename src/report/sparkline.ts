@@ -10,7 +10,7 @@ const levels = "▁▂▃▄▅▆▇█";
  * ```ts
  * import { sparkline } from "netwright/report";
  *
- * sparkline([2.3, 1.1, 0.6, 0.4, 0.35, 0.3]); // → "█▄▂▁▁▁"
+ * sparkline([2.3, 1.1, 0.6, 0.4, 0.35, 0.3]); // "█▄▂▁▁▁"
  * ```
  */
 export function sparkline(values: readonly number[], { width = 60 }: { width?: number } = {}): string {

@@ -1,0 +1,121 @@
+/** Every example of the docs and docstrings is type-checked and run, and the outputs in its comments are compared. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  allExamples,
+  docstringExamples,
+  type Example,
+  markdownExamples,
+  reasonNotToRun,
+} from "./examples/extract.ts";
+import { linesBefore, programOf } from "./examples/program.ts";
+import { checkValue, output } from "./examples/runtime.ts";
+import { root } from "./source.ts";
+
+const folder = join(root, "build", "doc-examples");
+const examples = allExamples().map((example, index) => ({ ...example, module: `example-${index}.ts` }));
+const place = ({ file, line }: Example): string => `${file}:${line}`;
+
+/** An example that cannot be made into a program fails alone. */
+function moduleText(example: Example): string {
+  try {
+    return programOf(example);
+  } catch (error) {
+    return `throw new Error(${JSON.stringify(String(error))});\nexport {};\n`;
+  }
+}
+
+/** Examples may write files: they do so in a folder of their own. */
+const scratch = mkdtempSync(join(tmpdir(), "netwright-examples-"));
+const before = process.cwd();
+
+beforeAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const example of examples) writeFileSync(join(folder, example.module), moduleText(example));
+  const compilerOptions = { verbatimModuleSyntax: false, noUnusedLocals: false, rootDir: "../.." };
+  const config = { extends: "../../tsconfig.json", compilerOptions, include: ["."], exclude: [] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  process.chdir(scratch);
+});
+
+afterAll(() => {
+  process.chdir(before);
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** The checker's complaints, at the places where the examples stand. */
+function typeErrors(): string[] {
+  const checker = join(root, "node_modules", "typescript", "bin", "tsc");
+  const { stdout } = spawnSync(process.execPath, [checker, "-p", folder, "--pretty", "false"], {
+    encoding: "utf8",
+  });
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [, name, row, message] = /(example-\d+\.ts)\((\d+),\d+\): (.*)/.exec(line) ?? [];
+      const example = examples.find(({ module }) => module === name);
+      return example ? `${example.file}:${example.line + Number(row) - linesBefore - 1}: ${message}` : line;
+    });
+}
+
+test("examples type-check", () => {
+  expect(typeErrors()).toEqual([]);
+});
+
+describe("an example runs and prints what it says", () => {
+  test.each(examples.map((example) => [place(example), example] as const))("%s", async (_, example) => {
+    if (reasonNotToRun(example) !== undefined) return;
+    output.clear();
+    await import(/* @vite-ignore */ join(folder, example.module));
+  });
+});
+
+describe("the harness", () => {
+  const blocks = ["```ts", "const a = 1; // 1", "```", "", "```sh", "ls", "```"].join("\n");
+
+  test("finds ts blocks of Markdown and no others", () => {
+    expect(markdownExamples("a.md", blocks)).toEqual([
+      { file: "a.md", line: 2, code: "const a = 1; // 1", isDocstring: false },
+    ]);
+  });
+
+  test("finds docstring examples, fenced or not", () => {
+    const text =
+      "/**\n * Adds.\n *\n * @example\n * add(1, 2); // 3\n */\nexport const add = 1;\n/** @example f(2) */\nfunction f() {}\n";
+    expect(docstringExamples("a.ts", text).map(({ line, code }) => [line, code.trim()])).toEqual([
+      [4, "add(1, 2); // 3"],
+      [8, "f(2)"],
+    ]);
+  });
+
+  const program = (code: string): string =>
+    programOf({ file: "docs/a.md", line: 1, code, isDocstring: false });
+
+  test("turns literal comments into comparisons and leaves prose alone", () => {
+    expect(program("f(1); // 2: the double").split("\n")[1]).toBe(
+      'await $checkValue(f(1), "docs/a.md:1", "2"); // 2: the double',
+    );
+    expect(program("f(1); // [1, -2]").split("\n")[1]).toContain('"[1, -2]"');
+    expect(program("const a = f(1); // 2").split("\n")[1]).toContain("await $checkValue(a,");
+    expect(program("f(1); // predictions, labels").split("\n")[1]).toBe("f(1); // predictions, labels");
+    expect(program("f(x); // (2, 3)").split("\n")[1]).toBe("f(x); // (2, 3)");
+  });
+
+  test("compares printed lines", () => {
+    const text = program("console.log(t);\n// → a b\n//   1 2\nrest();");
+    expect(text).toContain('console.check("docs/a.md:1", "a b\\n1 2");');
+  });
+
+  test("a false claim fails", async () => {
+    await checkValue(Float32Array.of(1, 2), "a.md:1", "[1, 2]");
+    await expect(checkValue(3, "a.md:1", "2")).rejects.toThrow("a.md:1: the comment says\n2\nbut it is\n3");
+    output.clear();
+    output.log("a", 1);
+    expect(() => output.check("a.md:2", "a 2")).toThrow("a.md:2: the comment says\na 2\nbut it is\na 1");
+  });
+});

@@ -1,0 +1,80 @@
+/** What is published and what it costs to install: contents, size, dependencies. Reads the built package. */
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { filesUnder, readText, root } from "./source.ts";
+
+interface Manifest {
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+  readonly scripts: Record<string, string>;
+  readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
+}
+
+const manifest = JSON.parse(readText("package.json")) as Manifest;
+
+interface Packed {
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string; readonly size: number }[];
+}
+
+let packed: Packed;
+
+beforeAll(() => {
+  if (!existsSync(join(root, "dist")))
+    throw new Error("the package is not built: npm run build, or npm test");
+  const answer = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    shell: process.platform === "win32",
+  });
+  [packed] = JSON.parse(answer) as [Packed];
+});
+
+test("the unpacked package is under 3 MB", () => {
+  expect(packed.unpackedSize).toBeLessThan(3_000_000);
+});
+
+test("only the built library and its papers are packed", () => {
+  const stray = packed.files.map(({ path }) => path).filter((path) => !/^dist\/.*\.(js|d\.ts)$/.test(path));
+  expect(stray.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  expect(packed.files.map(({ path }) => path).filter((path) => path.includes(".test."))).toEqual([]);
+});
+
+test("every entry of exports is packed", () => {
+  const paths = new Set(packed.files.map(({ path }) => `./${path}`));
+  const targets = Object.values(manifest.exports).flatMap((entry) =>
+    typeof entry === "string" ? [entry] : Object.values(entry),
+  );
+  expect(targets.filter((target) => !paths.has(target))).toEqual([]);
+});
+
+test("nothing is required beside the package itself", () => {
+  const { dependencies, optionalDependencies, peerDependencies } = manifest;
+  expect({ dependencies, optionalDependencies, peerDependencies }).toEqual({});
+});
+
+test("installing runs no script", () => {
+  const atInstall = ["preinstall", "install", "postinstall", "prepare", "prepublish"];
+  expect(Object.keys(manifest.scripts).filter((name) => atInstall.includes(name))).toEqual([]);
+});
+
+test("the lock file names no download address", () => {
+  expect(readText("package-lock.json").match(/"resolved": "http[^"]*"/g)).toBeNull();
+});
+
+test("source files stay small", () => {
+  const isSource = (path: string): boolean => path.endsWith(".ts") && !path.includes("node_modules");
+  const files = ["src", "examples", "test"].flatMap((folder) => filesUnder(folder, isSource));
+  const long = files.filter((path) => readText(path).split("\n").length > 601);
+  expect(long).toEqual([]);
+});
+
+test("no text marks work as unfinished", () => {
+  const marks = new RegExp(["TO" + "DO", "FIX" + "ME", "not (yet )?" + "implemented"].join("|"));
+  const files = ["src", "examples"].flatMap((folder) => filesUnder(folder, (path) => path.endsWith(".ts")));
+  expect(files.filter((path) => marks.test(readText(path)))).toEqual([]);
+});
