@@ -78,5 +78,5 @@ export function countElements(shape: readonly number[]): number {
 }
 
 /** The stored bytes of an array, without a copy. */
-export const bytesView = (array: TypedArray): Uint8Array =>
+export const bytesView = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

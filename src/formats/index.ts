@@ -1,0 +1,15 @@
+/** File formats: bytes to named arrays and back. */
+export type { HostArray, NamedTensors } from "../base/host-array.ts";
+export * from "./idx.ts";
+export {
+  openSafetensors,
+  parseSafetensors,
+  readSafetensors,
+  type SafetensorsContent,
+  type SafetensorsFile,
+} from "./safetensors/reader.ts";
+export {
+  type SafetensorsWriteOptions,
+  serializeSafetensors,
+  writeSafetensors,
+} from "./safetensors/writer.ts";
