@@ -1,0 +1,459 @@
+/**
+ * Lowers a cluster of maps and reductions to one kernel.
+ *
+ * - *map*: nothing reduced; the collapsed domain's last axis is the vector loop.
+ * - *row*: the last axis is reduced; the vector loop runs along the row, sums are 16 lanes folded by a tree.
+ * - *column*: the last axis is kept; the vector loop runs over 16 columns at a time, each lane one chain down its column.
+ *
+ * A cluster runs in stages: stage 0 computes what needs no reduced value, its reductions are finished at its end, stage 1
+ * may use them, and so on. A full value needed in a later stage is computed again when cheap, else kept in scratch.
+ * Long sums are cut into blocks (32 steps of the lanes, 32 blocks, …), each from zero, so that rounding grows with the
+ * logarithm of the length: the order depends on the shape alone.
+ */
+import { bytesOf, computeDType, type DType } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
+import { elementCount } from "../base/shape.ts";
+import { maxOf, type Size } from "../base/size.ts";
+import type { ElementwiseOp, ReduceOp } from "../graph/op.ts";
+import type { Node } from "../graph/node.ts";
+import type { BinaryOperator, ScalarDType } from "../graph/scalar.ts";
+import { contiguousView, type View } from "../graph/view.ts";
+import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../ir/affine.ts";
+import { KernelBuilder } from "../ir/builder.ts";
+import type { Affine, Kernel, KernelBuffer, Register, Value } from "../ir/kernel.ts";
+import type { ProgramBuffer } from "../ir/program.ts";
+import type { Accesses } from "./access.ts";
+import { type Cluster, embed, type Level, positionView, readsOf } from "./clusters.ts";
+import { type CollapsedDomain, collapseDomain } from "./domain.ts";
+import { MemberEvaluator } from "./evaluate-member.ts";
+import { type KernelContext, type Location } from "./kernel-context.ts";
+
+/** Lanes of every sum: one AVX-512 register, two of AVX2, four of WebAssembly. */
+const lanes = 16;
+/** Steps of one block of a long sum. */
+const blockSteps = 32;
+/** A value dearer than this many multiply-adds is kept for later stages rather than computed again. */
+const recomputeLimit = 6;
+
+export interface LoopsRequest {
+  readonly cluster: Cluster;
+  readonly accesses: Accesses;
+  /** Members that others need, with the memory they go to. */
+  readonly outputs: ReadonlyMap<Node, Location>;
+  readonly context: KernelContext;
+}
+
+export function lowerLoops(request: LoopsRequest): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
+  return new LoopsLowering(request).lower();
+}
+
+class LoopsLowering {
+  private readonly builder = new KernelBuilder();
+  private readonly cluster: Cluster;
+  private readonly accesses: Accesses;
+  private readonly context: KernelContext;
+  private readonly outputs: ReadonlyMap<Node, Location>;
+  /** Members in dependency order. */
+  private readonly members: readonly Node[];
+  private readonly domain: CollapsedDomain;
+  private readonly stages = new Map<Node, number>();
+  private readonly rowRegisters = new Map<Node, Register>();
+  private readonly scratch = new Map<Node, KernelBuffer>();
+  private readonly evaluator: MemberEvaluator;
+  /** Lanes of a row value: 1 in row kernels, `lanes` columns in column kernels. */
+  private readonly rowLanes: number;
+
+  constructor({ cluster, accesses, outputs, context }: LoopsRequest) {
+    this.cluster = cluster;
+    this.accesses = accesses;
+    this.context = context;
+    this.outputs = outputs;
+    this.members = [...cluster.members.keys()].sort((a, b) => a.id - b.id);
+    const views = this.members.flatMap((member) => [this.position(member), ...this.readViews(member)]);
+    this.domain = collapseDomain(cluster.domain, cluster.axes ?? [], views);
+    this.findStages();
+    this.rowLanes = this.isColumn ? lanes : 1;
+    this.evaluator = new MemberEvaluator({
+      builder: this.builder,
+      context,
+      accesses,
+      levelOf: (root) => cluster.members.get(root),
+      viewOf: (view, reader) => this.domain.collapse(embed(view, this.readLevel(reader), cluster.domain, cluster.axes)!),
+      positionOf: (member) => this.domain.collapse(this.position(member)),
+      stored: (root, stage) => this.stored(root, stage),
+      rowValue: (root) => this.builder.read(this.rowRegisters.get(root)!),
+    });
+  }
+
+  lower(): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
+    if (this.cluster.axes === undefined) this.lowerMap();
+    else this.lowerReductions();
+    return this.context.finish(this.name(), this.builder.statements, this.cost());
+  }
+
+  // ---- facts --------------------------------------------------------------------------------------------------
+
+  private get isColumn(): boolean {
+    const { axes, sizes } = this.domain;
+    return this.cluster.axes !== undefined && sizes.length > 0 && !axes.includes(sizes.length - 1);
+  }
+  private level(member: Node): Level {
+    return this.cluster.members.get(member)!;
+  }
+  private isReduction(member: Node): boolean {
+    return member.op.kind === "reduce" && !this.accesses.copies.has(member);
+  }
+  /** Reductions read at full level though their value is a row's. */
+  private readLevel(member: Node): Level {
+    return this.isReduction(member) ? "full" : this.level(member);
+  }
+  private position(member: Node): View {
+    return positionView(this.level(member), this.cluster.domain, this.cluster.axes);
+  }
+  private readViews(member: Node): View[] {
+    return readsOf(member, this.accesses).map(({ view }) => {
+      const embedded = embed(view, this.readLevel(member), this.cluster.domain, this.cluster.axes);
+      if (embedded === undefined) throw new InternalError(`a view of ${member.op.name} does not fit its cluster`);
+      return embedded;
+    });
+  }
+
+  /** The stage in which a member can be computed; a reduction's value exists from its stage + 1 on. */
+  private findStages(): void {
+    for (const member of this.members) {
+      let stage = 0;
+      for (const { root } of readsOf(member, this.accesses)) {
+        const level = this.cluster.members.get(root);
+        if (level === undefined) continue;
+        stage = Math.max(stage, this.stages.get(root)! + (this.isReduction(root) ? 1 : 0));
+      }
+      this.stages.set(member, stage);
+    }
+  }
+  private stage(member: Node): number {
+    return this.stages.get(member)!;
+  }
+
+  /** Memory in which an earlier stage left a full value, if it did. */
+  private stored(root: Node, stage: number): { buffer: KernelBuffer; address(at: readonly Affine[]): Affine } | undefined {
+    if (this.level(root) !== "full" || this.stage(root) >= stage) return undefined;
+    const scratch = this.scratch.get(root);
+    if (scratch !== undefined) return { buffer: scratch, address: (at) => this.scratchAddress(at) };
+    const output = this.outputs.get(root);
+    if (output === undefined) return undefined;
+    const view = this.domain.collapse(this.position(root));
+    const { buffer } = this.context.elementOf(output, zeroAffine, "load");
+    return { buffer, address: (at) => addAffine(output.base, viewAddress(view, at)) };
+  }
+
+  private name(): string {
+    const kind = this.cluster.axes === undefined ? "map" : this.isColumn ? "column" : "row";
+    const names = [...new Set(this.members.map((member) => (this.accesses.copies.has(member) ? "copy" : member.op.name)))];
+    const shown = names.length > 5 ? [...names.slice(0, 4), `… ${names.length} ops`] : names;
+    return `${kind} ${shown.join(",")} ${this.cluster.domain.map(String).join("×") || "1"}`;
+  }
+
+  private cost(): Kernel["cost"] {
+    const count = (member: Node): number => {
+      const full = this.readLevel(member) === "full";
+      const sizes = full ? this.domain.sizes : this.domain.sizes.filter((_, i) => !this.domain.axes.includes(i));
+      return sizes.reduce<number>((n, size) => n * maxOf(size), 1);
+    };
+    let [flop, bytes] = [0, 0];
+    const seen = new Set<Node>();
+    for (const member of this.members) {
+      flop += count(member) * (this.accesses.copies.has(member) ? 0 : this.isReduction(member) ? 1 : (member.op as ElementwiseOp).cost);
+      for (const { root } of readsOf(member, this.accesses)) {
+        if (this.cluster.members.has(root) || seen.has(root)) continue;
+        seen.add(root);
+        bytes += Math.min(count(member), maxOf(elementCount(root.shape))) * bytesOf(root.dtype);
+      }
+      if (this.outputs.has(member)) bytes += maxOf(elementCount(member.shape)) * bytesOf(member.dtype);
+    }
+    return { flop, bytes };
+  }
+
+  // ---- map ----------------------------------------------------------------------------------------------------
+
+  private lowerMap(): void {
+    const { sizes } = this.domain;
+    const outer = sizes.slice(0, -1);
+    this.nest(outer, [], (at) => {
+      this.builder.vector("i", sizes[sizes.length - 1] ?? 1, (i) => this.storeOutputs([...this.outputs.keys()], sizes.length > 0 ? [...at, i] : [], 0));
+    });
+  }
+
+  /** Loops over `sizes`, the outermost shared by threads. */
+  private nest(sizes: readonly Size[], at: readonly Affine[], body: (at: readonly Affine[]) => void): void {
+    const [size, ...rest] = sizes;
+    if (size === undefined) return body(at);
+    const mode = at.length === 0 ? "parallel" : "serial";
+    this.builder.loop(mode, `o${at.length}`, size, { body: (index) => this.nest(rest, [...at, index], body) });
+  }
+
+  /** All values are computed before any is stored: an output may lie where an input is read. */
+  private storeOutputs(members: readonly Node[], at: readonly Affine[], stage: number): void {
+    const scope = this.evaluator.scope(at, stage);
+    const values = members.map((member) => scope.value(member));
+    members.forEach((member, i) => {
+      const view = this.domain.collapse(this.position(member));
+      const target = this.context.elementOf(this.outputs.get(member)!, viewAddress(view, at), "store");
+      this.builder.store(target.buffer, target.address, values[i]!);
+    });
+  }
+
+  // ---- rows and columns ---------------------------------------------------------------------------------------
+
+  private lowerReductions(): void {
+    const { sizes, axes } = this.domain;
+    const kept = sizes.map((_, i) => i).filter((i) => !axes.includes(i));
+    for (const member of this.members) {
+      if (this.level(member) !== "row") continue;
+      const dtype = accumulatorDType(member);
+      this.rowRegisters.set(member, { name: `${member.op.name}${member.id}`, dtype, count: 1, lanes: this.rowLanes });
+    }
+    this.chooseScratch();
+    const outer = this.isColumn ? kept.slice(0, -1) : kept;
+    this.nest(
+      outer.map((axis) => sizes[axis]!),
+      [],
+      (indices) => {
+        const at: Affine[] = sizes.map(() => zeroAffine);
+        outer.forEach((axis, i) => (at[axis] = indices[i]!));
+        if (this.isColumn) this.columnTiles(at);
+        else this.runStages(at, undefined);
+      },
+    );
+  }
+
+  /** Column kernels walk the last axis 16 columns at a time, then what is left. */
+  private columnTiles(at: readonly Affine[]): void {
+    const { sizes } = this.domain;
+    const last = sizes.length - 1;
+    const width = sizes[last]!;
+    const tile = (start: Affine, columns: number): void => {
+      const tiled = [...at];
+      tiled[last] = start;
+      this.runStages(tiled, columns);
+    };
+    if (typeof width !== "number") {
+      this.builder.loop("serial", "columns", width, { step: lanes, body: (i) => tile(i, lanes), remainder: (i) => tile(i, 1) });
+      return;
+    }
+    const whole = Math.floor(width / lanes);
+    if (whole > 0) this.builder.serial("columns", whole, (i) => tile(scaleAffine(i, lanes), lanes));
+    if (width % lanes > 0) tile(constantAffine(whole * lanes), width % lanes);
+  }
+
+  /** All stages at one row (columns undefined), or at `columns` neighbouring columns. */
+  private runStages(at: readonly Affine[], columns: number | undefined): void {
+    const stageCount = Math.max(...this.stages.values()) + 1;
+    this.finishRows(at, columns, 0);
+    for (let stage = 0; stage < stageCount; stage++) {
+      this.runStage(at, columns, stage);
+      this.finishRows(at, columns, stage + 1);
+    }
+  }
+
+  private runStage(at: readonly Affine[], columns: number | undefined, stage: number): void {
+    const inStage = this.members.filter((member) => this.stage(member) === stage);
+    const reductions = inStage.filter((member) => this.isReduction(member));
+    const stores = inStage.filter((member) => this.level(member) === "full" && this.outputs.has(member));
+    const kept = inStage.filter((member) => this.scratch.has(member));
+    if (reductions.length + stores.length + kept.length === 0) return;
+    const sums = new LongSum(this.builder, reductions, columns);
+    sums.reset(0);
+    const { sizes, axes } = this.domain;
+    const body = (full: readonly Affine[], level: number): void => {
+      const scope = this.evaluator.scope(full, stage);
+      for (const member of kept) this.builder.store(this.scratch.get(member)!, this.scratchAddress(full), scope.value(member));
+      reductions.forEach((reduction) => sums.add(reduction, scope.operand(reduction, 0), level));
+      this.storeOutputs(stores, full, stage);
+    };
+    const walk = (remaining: readonly number[], full: readonly Affine[]): void => {
+      const [axis, ...rest] = remaining;
+      const place = (index: Affine): Affine[] => full.map((a, i) => (i === axis ? addAffine(a, index) : a));
+      if (axis === undefined) this.overColumns(full, columns, (columnAt) => body(columnAt, 0));
+      else if (rest.length > 0) this.builder.serial("r", sizes[axis]!, (index) => walk(rest, place(index)));
+      else if (columns === undefined) {
+        sums.inBlocks(sizes[axis]!, lanes * blockSteps, axes.length === 1, (start, length, level) =>
+          this.builder.vector("v", length, (v) => body(place(addAffine(start, v)), level)),
+        );
+      } else {
+        sums.inBlocks(sizes[axis]!, blockSteps, axes.length === 1, (start, length, level) =>
+          this.builder.serial("r", length, (r) =>
+            this.overColumns(place(addAffine(start, r)), columns, (columnAt) => body(columnAt, level)),
+          ),
+        );
+      }
+    };
+    walk(axes, at);
+    for (const reduction of reductions) sums.finish(reduction, this.rowRegisters.get(reduction)!);
+  }
+
+  /** Row members that became computable when `stage` began, and their stores. */
+  private finishRows(at: readonly Affine[], columns: number | undefined, stage: number): void {
+    const available = (member: Node): number => this.stage(member) + (this.isReduction(member) ? 1 : 0);
+    const rows = this.members.filter((member) => this.level(member) === "row" && available(member) === stage);
+    if (rows.length === 0) return;
+    this.overColumns(at, columns, (rowAt) => {
+      const scope = this.evaluator.scope(rowAt, stage);
+      for (const member of rows) {
+        if (!this.isReduction(member)) this.builder.set(this.rowRegisters.get(member)!, scope.compute(member));
+        const output = this.outputs.get(member);
+        if (output === undefined) continue;
+        const view = this.domain.collapse(this.position(member));
+        const target = this.context.elementOf(output, viewAddress(view, rowAt), "store");
+        this.builder.store(target.buffer, target.address, this.builder.read(this.rowRegisters.get(member)!));
+      }
+    });
+  }
+
+  /** In column kernels: once for each of the tile's columns, in lanes. In row kernels: as it is. */
+  private overColumns(at: readonly Affine[], columns: number | undefined, body: (at: readonly Affine[]) => void): void {
+    if (columns === undefined) return body(at);
+    const last = this.domain.sizes.length - 1;
+    this.builder.vector("c", columns, (c) => body(at.map((a, i) => (i === last ? addAffine(a, c) : a))));
+  }
+
+  // ---- scratch ------------------------------------------------------------------------------------------------
+
+  private chooseScratch(): void {
+    const price = new Map<Node, number>();
+    const laterReader = (member: Node): boolean =>
+      this.members.some(
+        (reader) =>
+          this.stage(reader) > this.stage(member) &&
+          readsOf(reader, this.accesses).some((read) => read.root === member),
+      );
+    for (const member of this.members) {
+      if (this.level(member) !== "full") continue;
+      const own = this.accesses.copies.has(member) ? 0 : (member.op as ElementwiseOp).cost;
+      const inputs = readsOf(member, this.accesses).map(({ root }) => price.get(root) ?? 0);
+      const total = own + inputs.reduce((sum, x) => sum + x, 0);
+      const dear = total > recomputeLimit && laterReader(member);
+      if (dear && !this.outputs.has(member)) {
+        const elements = this.reducedCount() * (this.isColumn ? lanes : 1);
+        this.scratch.set(member, this.context.scratch(`${member.op.name}${member.id}`, scratchDType(member), elements));
+      }
+      price.set(member, dear ? 0 : total);
+    }
+  }
+
+  private reducedCount(): number {
+    return this.domain.axes.reduce((count, axis) => count * maxOf(this.domain.sizes[axis]!), 1);
+  }
+
+  /** Scratch holds one row, or the tile's columns side by side. */
+  private scratchAddress(at: readonly Affine[]): Affine {
+    const { sizes, axes } = this.domain;
+    const row = viewAddress(contiguousView(axes.map((axis) => sizes[axis]!)), axes.map((axis) => at[axis]!));
+    if (!this.isColumn) return row;
+    const column = at[sizes.length - 1]!;
+    const laneTerm = column.terms[column.terms.length - 1]!;
+    return addAffine(scaleAffine(row, lanes), { constant: 0, terms: [laneTerm] });
+  }
+}
+
+/** The dtype a reduction or row value is kept in: bool folds as i32. */
+const accumulatorDType = (member: Node): ScalarDType => {
+  const dtype = computeDType(member.dtype);
+  return dtype === "bool" ? "i32" : dtype;
+};
+
+/** Scratch keeps compute precision. */
+const scratchDType = (member: Node): DType => computeDType(member.dtype);
+
+/** Accumulators of the reductions of one stage, cut into blocks when the axis is long. */
+class LongSum {
+  private readonly builder: KernelBuilder;
+  private readonly reductions: readonly Node[];
+  private readonly width: number;
+  private readonly isColumn: boolean;
+  private readonly registers = new Map<Node, Register[]>();
+
+  constructor(builder: KernelBuilder, reductions: readonly Node[], columns: number | undefined) {
+    this.builder = builder;
+    this.reductions = reductions;
+    this.isColumn = columns !== undefined;
+    this.width = columns ?? lanes;
+  }
+
+  private register(reduction: Node, level: number): Register {
+    const list = this.registers.get(reduction) ?? [];
+    this.registers.set(reduction, list);
+    list[level] ??= { name: `sum${reduction.id}.${level}`, dtype: accumulatorDType(reduction), count: 1, lanes };
+    return list[level]!;
+  }
+  private identity(reduction: Node): Value {
+    const dtype = accumulatorDType(reduction);
+    return this.builder.constant(dtype, (reduction.op as ReduceOp).identity(computeDType(reduction.dtype)));
+  }
+  private operator(reduction: Node): "add" | "mul" | "min" | "max" {
+    return (reduction.op as ReduceOp).operator;
+  }
+
+  reset(level: number): void {
+    for (const reduction of this.reductions) this.builder.set(this.register(reduction, level), this.identity(reduction));
+  }
+
+  add(reduction: Node, value: Value, level: number): void {
+    const register = this.register(reduction, level);
+    const folded = this.builder.binary(
+      this.operator(reduction) as BinaryOperator,
+      this.builder.read(register),
+      this.builder.convert(register.dtype, value),
+    );
+    this.builder.set(register, folded);
+  }
+
+  /**
+   * Calls `piece(start, length, level)` over 0 … extent so that no register takes more than `blockSteps` additions in a
+   * row: blocks of `unit` go to level 0, each is then added to level 1, 32 of these to level 2, and so on.
+   * Level numbers count down to 0, the innermost.
+   */
+  inBlocks(extent: Size, unit: number, isOnlyAxis: boolean, piece: (start: Affine, length: Size, level: number) => void): void {
+    const rounds = this.reductions.some((r) => this.operator(r) === "add" || this.operator(r) === "mul");
+    if (typeof extent !== "number" || extent <= unit || !isOnlyAxis || !rounds) return piece(zeroAffine, extent, 0);
+    let height = 0;
+    while (unit * blockSteps ** height < extent) height++;
+    this.block(zeroAffine, extent, unit, height, piece, 0);
+  }
+
+  /** Sums `length` elements from `start` into the registers of `level`; deeper levels have higher numbers. */
+  private block(
+    start: Affine,
+    length: number,
+    unit: number,
+    height: number,
+    piece: (start: Affine, length: Size, level: number) => void,
+    level: number,
+  ): void {
+    if (length <= unit) return piece(start, length, level);
+    const size = unit * blockSteps ** (height - 1);
+    const whole = Math.floor(length / size);
+    const inner = (from: Affine, n: number): void => {
+      this.reset(level + 1);
+      this.block(from, n, unit, height - 1, piece, level + 1);
+      this.foldLevel(level + 1, level);
+    };
+    if (whole > 0) this.builder.serial("block", whole, (i) => inner(addAffine(start, scaleAffine(i, size)), size));
+    if (length % size > 0) inner(addAffine(start, constantAffine(whole * size)), length % size);
+  }
+
+  private foldLevel(from: number, to: number): void {
+    this.builder.vector("lane", this.width, () => {
+      for (const reduction of this.reductions) this.add(reduction, this.builder.read(this.register(reduction, from)), to);
+    });
+  }
+
+  /** Leaves the finished value in the row's register. */
+  finish(reduction: Node, row: Register): void {
+    const register = this.register(reduction, 0);
+    if (!this.isColumn) {
+      this.builder.set(row, this.builder.combine(register, this.operator(reduction)));
+      return;
+    }
+    this.builder.vector("c", this.width, () => this.builder.set(row, this.builder.read(register)));
+  }
+}
