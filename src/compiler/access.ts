@@ -11,6 +11,8 @@ import { contiguousView, type View } from "../graph/view.ts";
 export interface Access {
   readonly root: Node;
   readonly view: View;
+  /** Reads the root's copy, not what the root itself is (a counter or constant put into memory, a movement node). */
+  readonly isCopy: boolean;
 }
 
 export class Accesses {
@@ -24,18 +26,13 @@ export class Accesses {
     return access;
   }
 
-  /** The access of a copied node's content (its own access would be the copy). */
-  contentOf(copy: Node): Access {
-    return this.of(copy);
-  }
-
   /** The same element order in memory of its own: the node itself if it is a root with a buffer, else a copy of it. */
   copied(node: Node): Access {
     const access = this.of(node);
     const { root } = access;
     if (root === node && hasMemory(root)) return access;
     this.copies.add(node);
-    return { root: node, view: contiguousView(node.shape) };
+    return { root: node, view: contiguousView(node.shape), isCopy: true };
   }
 
   /** An access whose root has memory of its own (constants and counters have none). */
@@ -46,16 +43,16 @@ export class Accesses {
 
   private resolve(node: Node): Access {
     const { op } = node;
-    if (op.kind === "source" && op.source === "iota") return { root: node, view: counterView(node) };
-    if (op.kind !== "movement") return { root: node, view: contiguousView(node.shape) };
+    if (op.kind === "source" && op.source === "iota") return { root: node, view: counterView(node), isCopy: false };
+    if (op.kind !== "movement") return { root: node, view: contiguousView(node.shape), isCopy: false };
     const input = node.inputs[0]!;
     const through = this.of(input);
     const view = op.view(through.view, node.attributes as never, node);
-    if (view !== undefined) return { root: through.root, view };
+    if (view !== undefined) return { ...through, view };
     const copied = this.copied(input);
     const again = op.view(copied.view, node.attributes as never, node);
     if (again === undefined) throw new InternalError(`${op.name} has no view of a contiguous input`);
-    return { root: copied.root, view: again };
+    return { ...copied, view: again };
   }
 }
 

@@ -33,8 +33,10 @@ const withoutOnes = (shape: Shape): Shape => shape.filter((size) => size !== 1);
 
 /** What a root reads. */
 export function readsOf(root: Node, accesses: Accesses): readonly Access[] {
-  if (accesses.copies.has(root)) return [accesses.contentOf(root)];
-  return root.inputs.map((input) => accesses.of(input));
+  if (accesses.copies.has(root)) return [accesses.of(root)];
+  const { kind } = root.op;
+  const fuses = kind === "elementwise" || kind === "reduce";
+  return root.inputs.map((input) => (fuses ? accesses.of(input) : accesses.inMemory(input)));
 }
 
 /** The axes a row member's value varies over. */

@@ -3,7 +3,7 @@ import { computeDType } from "../base/dtype.ts";
 import type { ElementwiseOp } from "../graph/op.ts";
 import type { Node } from "../graph/node.ts";
 import type { View } from "../graph/view.ts";
-import { addAffine, viewAddress } from "../ir/affine.ts";
+import { viewAddress } from "../ir/affine.ts";
 import type { KernelBuilder } from "../ir/builder.ts";
 import type { Affine, KernelBuffer, Value } from "../ir/kernel.ts";
 import type { Access, Accesses } from "./access.ts";
@@ -65,7 +65,7 @@ class EvaluationScope {
     const value = builder.at(() => context.checkSite(member, position), () =>
       op.expand(builder, operands, member.attributes as never, member),
     );
-    return wrapNarrow(builder, builder.convert(computeDType(member.dtype), value), member);
+    return builder.convert(computeDType(member.dtype), value);
   }
 
   /** Operand `i` of a member: another member's value, a constant, a counter, or a load. */
@@ -81,27 +81,16 @@ class EvaluationScope {
     return kept && builder.load(kept.buffer, kept.address(this.at));
   }
 
-  private outside({ root, view }: Access, reader: Node): Value {
+  private outside({ root, view, isCopy }: Access, reader: Node): Value {
     const { builder, context } = this.facts;
     const dtype = computeDType(root.dtype);
     const { op } = root;
-    const isCopied = this.facts.accesses.copies.has(root) && root !== reader;
-    if (op.kind === "source" && op.source === "constant" && !isCopied) {
+    if (op.kind === "source" && op.source === "constant" && !isCopy) {
       return builder.constant(dtype, (root.attributes as { value: number }).value);
     }
     const address = viewAddress(this.facts.viewOf(view, reader), this.at);
-    if (op.kind === "source" && op.source === "iota" && !isCopied) return builder.convert(dtype, builder.index(address));
+    if (op.kind === "source" && op.source === "iota" && !isCopy) return builder.convert(dtype, builder.index(address));
     const element = context.element(root, address, "load");
     return builder.load(element.buffer, element.address);
   }
 }
-
-/** 8-bit arithmetic runs in i32; keeping the low bits after each op makes it wrap as the stored type does. */
-function wrapNarrow(builder: KernelBuilder, value: Value, member: Node): Value {
-  if (member.dtype === "u8") return builder.binary("and", value, builder.constant("i32", 255));
-  if (member.dtype !== "i8") return value;
-  const bits = builder.constant("i32", 24);
-  return builder.binary("shiftRight", builder.binary("shiftLeft", value, bits), bits);
-}
-
-export { addAffine };

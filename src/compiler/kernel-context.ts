@@ -5,6 +5,7 @@ import type { Node } from "../graph/node.ts";
 import { addAffine, zeroAffine } from "../ir/affine.ts";
 import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../ir/kernel.ts";
 import type { ProgramBuffer } from "../ir/program.ts";
+import type { TargetDescription } from "../ir/target.ts";
 
 /** Where a root's elements lie: at `base` + the view's address within a buffer of the program. */
 export interface Location {
@@ -21,10 +22,11 @@ export interface KernelHost {
   checkNumber(node: Node): number;
   /** Counters of the program's loops that enclose the step being lowered. */
   readonly loops: readonly { readonly index: Index; readonly extent: Size }[];
+  readonly target: TargetDescription;
 }
 
 export class KernelContext {
-  private readonly host: KernelHost;
+  readonly host: KernelHost;
   private readonly buffers = new Map<ProgramBuffer, MutableBuffer>();
 
   constructor(host: KernelHost) {

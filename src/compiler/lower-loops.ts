@@ -26,7 +26,8 @@ import type { Accesses } from "./access.ts";
 import { type Cluster, embed, type Level, positionView, readsOf } from "./clusters.ts";
 import { type CollapsedDomain, collapseDomain } from "./domain.ts";
 import { MemberEvaluator } from "./evaluate-member.ts";
-import { type KernelContext, type Location } from "./kernel-context.ts";
+import type { KernelContext, Location } from "./kernel-context.ts";
+import { nest, outerLoops } from "./nest.ts";
 
 /** Lanes of every sum: one AVX-512 register, two of AVX2, four of WebAssembly. */
 const lanes = 16;
@@ -176,19 +177,7 @@ class LoopsLowering {
   // ---- map ----------------------------------------------------------------------------------------------------
 
   private lowerMap(): void {
-    const { sizes } = this.domain;
-    const outer = sizes.slice(0, -1);
-    this.nest(outer, [], (at) => {
-      this.builder.vector("i", sizes[sizes.length - 1] ?? 1, (i) => this.storeOutputs([...this.outputs.keys()], sizes.length > 0 ? [...at, i] : [], 0));
-    });
-  }
-
-  /** Loops over `sizes`, the outermost shared by threads. */
-  private nest(sizes: readonly Size[], at: readonly Affine[], body: (at: readonly Affine[]) => void): void {
-    const [size, ...rest] = sizes;
-    if (size === undefined) return body(at);
-    const mode = at.length === 0 ? "parallel" : "serial";
-    this.builder.loop(mode, `o${at.length}`, size, { body: (index) => this.nest(rest, [...at, index], body) });
+    nest(this.builder, this.domain.sizes, "parallel", (at) => this.storeOutputs([...this.outputs.keys()], at, 0));
   }
 
   /** All values are computed before any is stored: an output may lie where an input is read. */
@@ -214,9 +203,10 @@ class LoopsLowering {
     }
     this.chooseScratch();
     const outer = this.isColumn ? kept.slice(0, -1) : kept;
-    this.nest(
+    outerLoops(
+      this.builder,
       outer.map((axis) => sizes[axis]!),
-      [],
+      "parallel",
       (indices) => {
         const at: Affine[] = sizes.map(() => zeroAffine);
         outer.forEach((axis, i) => (at[axis] = indices[i]!));
@@ -299,12 +289,13 @@ class LoopsLowering {
     this.overColumns(at, columns, (rowAt) => {
       const scope = this.evaluator.scope(rowAt, stage);
       for (const member of rows) {
-        if (!this.isReduction(member)) this.builder.set(this.rowRegisters.get(member)!, scope.compute(member));
+        const register = this.rowRegisters.get(member)!;
+        if (!this.isReduction(member)) this.builder.set(register, this.builder.convert(register.dtype, scope.compute(member)));
         const output = this.outputs.get(member);
         if (output === undefined) continue;
         const view = this.domain.collapse(this.position(member));
         const target = this.context.elementOf(output, viewAddress(view, rowAt), "store");
-        this.builder.store(target.buffer, target.address, this.builder.read(this.rowRegisters.get(member)!));
+        this.builder.store(target.buffer, target.address, this.builder.read(register));
       }
     });
   }

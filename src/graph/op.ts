@@ -57,6 +57,10 @@ export interface ElementwiseOp<A extends Attributes = Attributes> extends OpBase
   /** Rough cost in multiply-adds: an expensive value is kept rather than computed twice. */
   readonly cost: number;
   readonly isCommutative?: boolean;
+  /** The number that leaves the other operand bit for bit as it is, by the side it stands on: x × 1, x − 0. */
+  readonly neutral?: { readonly left?: number; readonly right?: number };
+  /** Its expansion may set the status word (`checkIndex`, `check`): it must run before anything is committed. */
+  readonly reports?: boolean;
 }
 
 /** Folds axes (`attributes.axes`, sorted) with an associative operator; the axes vanish from the shape. */

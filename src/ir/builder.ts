@@ -33,7 +33,7 @@ export class KernelBuilder implements ScalarBuilder<Value> {
   private readonly blocks: Block[] = [{ statements: [], known: new Map() }];
   private readonly valueIds = new Map<Value, number>();
   private readonly objectIds = new Map<object, string>();
-  private checkSite: CheckSite | undefined;
+  private checkSite: (() => CheckSite) | undefined;
 
   get statements(): readonly Statement[] {
     return this.blocks[0]!.statements;
@@ -142,10 +142,10 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     return this.push({ kind: "combine", dtype: register.dtype, register, subscript, operator });
   }
 
-  /** Where checks built by `body` report to. */
-  at<R>(site: CheckSite, body: () => R): R {
+  /** Where checks built by `body` report to; asked only when there is one. */
+  at<R>(site: CheckSite | (() => CheckSite), body: () => R): R {
     const before = this.checkSite;
-    this.checkSite = site;
+    this.checkSite = typeof site === "function" ? site : () => site;
     try {
       return body();
     } finally {
@@ -249,7 +249,7 @@ export class KernelBuilder implements ScalarBuilder<Value> {
   }
   private site(): CheckSite {
     if (this.checkSite === undefined) throw new InternalError("a check outside KernelBuilder.at");
-    return this.checkSite;
+    return this.checkSite();
   }
   private requireSame(what: string, a: { dtype: ScalarDType }, b: { dtype: ScalarDType }): void {
     if (a.dtype !== b.dtype) throw new InternalError(`${what}: operands are ${a.dtype} and ${b.dtype}`);

@@ -1,0 +1,51 @@
+/**
+ * The compiler, one page: a traced function becomes a Program by these passes, in this order.
+ *
+ *   simplify      graph → graph        algebra that never changes a bit, no-op movements, constants
+ *   lowerProgram  graph → steps        views, fusion into clusters, kernels, results and commit
+ *   planMemory    steps → offsets      liveness, one arena
+ *
+ * `NETWRIGHT_DEBUG` prints what each pass made (see `debug.ts`); with `verify` every kernel is proven in bounds.
+ */
+import { functionDimensions, type GraphFunction } from "../graph/function.ts";
+import { printFunction } from "../graph/print.ts";
+import { printProgram } from "../ir/print.ts";
+import type { Program } from "../ir/program.ts";
+import type { TargetDescription } from "../ir/target.ts";
+import { verifyProgram } from "../ir/verify.ts";
+import { lowerProgram } from "./lower-program.ts";
+import { planMemory } from "./plan-memory.ts";
+import { simplify } from "./simplify.ts";
+
+export interface CompileOptions {
+  readonly target: TargetDescription;
+  /** Receives the text of each pass's result. */
+  readonly onPass?: (name: string, text: () => string) => void;
+}
+
+export function compileProgram(fn: GraphFunction, { target, onPass }: CompileOptions): Program {
+  onPass?.("trace", () => printFunction(fn));
+  const simplified = simplify(fn);
+  onPass?.("simplify", () => printFunction(simplified));
+  const draft = lowerProgram(simplified, target);
+  const arenaBytes = planMemory(draft, target.threads);
+  const { inputs, states, arrays, results, compute, commit, checks } = draft;
+  const dimensions = functionDimensions(fn);
+  const program: Program = {
+    name: fn.name,
+    dimensions,
+    inputs,
+    states,
+    arrays,
+    results,
+    compute,
+    commit,
+    checks,
+    arenaBytes,
+    threads: target.threads,
+  };
+  onPass?.("program", () => printProgram(program));
+  // Generated code is safe because no kernel that was not proven in bounds is ever emitted.
+  verifyProgram(program);
+  return program;
+}

@@ -1,0 +1,384 @@
+/**
+ * Lowers a traced function to the steps of a Program: accesses → clusters → kernels, results and states to their places.
+ *
+ * Postcondition: every result and assigned state is written exactly once, `compute` writes no state, and `commit` reads
+ * no state that an earlier step of it has written.
+ */
+import { bytesOf, type DType } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
+import { maxElementCount } from "../base/shape.ts";
+import { type Size, sameSize } from "../base/size.ts";
+import type { GraphFunction } from "../graph/function.ts";
+import { type Node, topologicalOrder } from "../graph/node.ts";
+import type { SourceOp } from "../graph/op.ts";
+import type { State } from "../graph/state.ts";
+import { contiguousView, type View } from "../graph/view.ts";
+import { zeroAffine } from "../ir/affine.ts";
+import type { Index, Kernel } from "../ir/kernel.ts";
+import type { Check, Placement, ProgramBuffer, ProgramStep } from "../ir/program.ts";
+import type { TargetDescription } from "../ir/target.ts";
+import { Accesses, type Access, hasMemory } from "./access.ts";
+import { type Cluster, Fusion, positionView, embed, readsOf } from "./clusters.ts";
+import { findCommitOnly } from "./commit.ts";
+import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
+import { lowerCopy } from "./lower-copy.ts";
+import { lowerDot } from "./lower-dot.ts";
+import { lowerIndexed } from "./lower-indexed.ts";
+import { lowerLoops } from "./lower-loops.ts";
+import { lowerPlacement } from "./lower-placement.ts";
+import { lowerRegion } from "./lower-region.ts";
+
+/** Steps and buffers before memory is planned: arena buffers have offset −1. */
+export interface ProgramDraft {
+  readonly buffers: readonly ProgramBuffer[];
+  readonly inputs: readonly ProgramBuffer[];
+  readonly arrays: readonly { readonly array: object; readonly buffer: ProgramBuffer }[];
+  readonly states: readonly State[];
+  readonly results: readonly { readonly shape: readonly Size[]; readonly dtype: DType; readonly buffer: ProgramBuffer }[];
+  readonly compute: readonly ProgramStep[];
+  readonly commit: readonly ProgramStep[];
+  readonly checks: readonly Check[];
+}
+
+/** Where a block's value must end up; undefined lets the block choose. */
+export interface Wanted {
+  readonly node: Node;
+  readonly destination: Location;
+  /** Assigned states may be written only in the commit. */
+  readonly state?: State;
+}
+
+type LoopOfProgram = { readonly index: Index; readonly extent: Size };
+
+export function lowerProgram(fn: GraphFunction, target: TargetDescription): ProgramDraft {
+  const lowering = new ProgramLowering(target);
+  return lowering.lower(fn);
+}
+
+export class ProgramLowering {
+  readonly target: TargetDescription;
+  private readonly buffers: ProgramBuffer[] = [];
+  private readonly arrays: { array: object; buffer: ProgramBuffer }[] = [];
+  private readonly stateBuffers = new Map<State, ProgramBuffer>();
+  private readonly checks: Check[] = [];
+  private readonly checkNumbers = new Map<Node, number>();
+
+  constructor(target: TargetDescription) {
+    this.target = target;
+  }
+
+  lower(fn: GraphFunction): ProgramDraft {
+    const locations = new Map<Node, Location>();
+    const inputs = fn.parameters.map((node, position) => {
+      const buffer = this.bufferOf(node, `input${position}`, { kind: "input", position });
+      locations.set(node, { buffer, base: zeroAffine });
+      return buffer;
+    });
+    const results = fn.results.map((node, position) => {
+      const buffer = this.bufferOf(node, `result${position}`, { kind: "result", position });
+      return { shape: node.shape, dtype: node.dtype, buffer };
+    });
+    const compute: ProgramStep[] = [];
+    const commit: ProgramStep[] = [];
+    const block = new BlockLowering(this, locations, [], compute, commit);
+    block.lower([
+      ...fn.results.map((node, i) => ({ node, destination: { buffer: results[i]!.buffer, base: zeroAffine } })),
+      ...fn.assignments.map(([state, node]) => ({
+        node,
+        destination: { buffer: this.stateBuffer(state), base: zeroAffine },
+        state,
+      })),
+    ]);
+    const states = [...this.stateBuffers.keys()];
+    return { buffers: this.buffers, inputs, arrays: this.arrays, states, results, compute, commit, checks: this.checks };
+  }
+
+  newBuffer(name: string, dtype: DType, elements: number, scope: ProgramBuffer["scope"], placement?: Placement): ProgramBuffer {
+    const bytes = elements * bytesOf(dtype);
+    const buffer: ProgramBuffer = { name, dtype, elements, bytes, scope, placement: placement ?? { kind: "arena", offset: -1 } };
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  bufferOf(node: Node, name: string, placement?: Placement): ProgramBuffer {
+    return this.newBuffer(name, node.dtype, maxElementCount(node.shape), "program", placement);
+  }
+
+  stateBuffer(state: State): ProgramBuffer {
+    let buffer = this.stateBuffers.get(state);
+    if (buffer === undefined) {
+      const elements = maxElementCount(state.shape);
+      buffer = this.newBuffer(state.name, state.dtype, elements, "program", { kind: "state", state });
+      this.stateBuffers.set(state, buffer);
+    }
+    return buffer;
+  }
+
+  arrayBuffer(array: object, node: Node): ProgramBuffer {
+    const found = this.arrays.find((entry) => entry.array === array);
+    if (found !== undefined) return found.buffer;
+    const buffer = this.bufferOf(node, `array${this.arrays.length}`, { kind: "array", array });
+    this.arrays.push({ array, buffer });
+    return buffer;
+  }
+
+  checkNumber(node: Node): number {
+    let number = this.checkNumbers.get(node);
+    if (number === undefined) {
+      number = this.checks.length;
+      const { size } = node.attributes as { size?: Size };
+      this.checks.push({ node, kind: size === undefined ? "condition" : "index", ...(size !== undefined && { size }) });
+      this.checkNumbers.set(node, number);
+    }
+    return number;
+  }
+}
+
+/** Lowers one block: the function itself, or the body of a region. */
+export class BlockLowering {
+  readonly program: ProgramLowering;
+  readonly locations: Map<Node, Location>;
+  readonly loops: readonly LoopOfProgram[];
+  private readonly compute: ProgramStep[];
+  private readonly commit: ProgramStep[];
+  private readonly accesses = new Accesses();
+  /** Who reads each root. */
+  private readonly readers = new Map<Node, Set<Node>>();
+
+  constructor(
+    program: ProgramLowering,
+    locations: Map<Node, Location>,
+    loops: readonly LoopOfProgram[],
+    compute: ProgramStep[],
+    commit: ProgramStep[],
+  ) {
+    this.program = program;
+    this.locations = locations;
+    this.loops = loops;
+    this.compute = compute;
+    this.commit = commit;
+  }
+
+  lower(wanted: readonly Wanted[]): void {
+    const order = topologicalOrder(wanted.map(({ node }) => node));
+    const fusion = this.fuse(order, wanted);
+    const clusters = fusion.schedule();
+    const outputs = this.findOutputs(clusters, wanted);
+    const direct = this.findDirect(clusters, outputs, wanted);
+    this.locateOutputs(outputs, wanted, direct);
+    for (const cluster of clusters) {
+      const steps = direct.has(cluster) ? this.commit : this.compute;
+      const inCluster = new Map([...cluster.members.keys()].filter((root) => outputs.has(root)).map((root) => [root, this.locate(root)]));
+      this.lowerCluster(cluster, inCluster, steps);
+    }
+    this.deliver(wanted);
+  }
+
+  // ---- fusing -------------------------------------------------------------------------------------------------
+
+  private fuse(order: readonly Node[], wanted: readonly Wanted[]): Fusion {
+    const computing = order.filter((node) => node.op.kind !== "movement" && node.op.kind !== "source");
+    for (const node of computing) readsOf(node, this.accesses);
+    for (const { node } of wanted) this.accesses.of(node);
+    const roots = [...new Set([...computing, ...this.accesses.copies])].sort((a, b) => a.id - b.id);
+    const fusion = new Fusion(this.accesses, findCommitOnly(order, wanted));
+    for (const root of roots) fusion.place(root);
+    return fusion;
+  }
+
+  /** Members whose values leave their cluster. */
+  private findOutputs(clusters: readonly Cluster[], wanted: readonly Wanted[]): Set<Node> {
+    const outputs = new Set<Node>();
+    const owner = new Map<Node, Cluster>();
+    for (const cluster of clusters) for (const root of cluster.members.keys()) owner.set(root, cluster);
+    for (const cluster of clusters) {
+      for (const member of cluster.members.keys()) {
+        for (const { root } of readsOf(member, this.accesses)) {
+          if (owner.get(root) !== cluster) outputs.add(root);
+          this.readers.set(root, (this.readers.get(root) ?? new Set()).add(member));
+        }
+      }
+    }
+    for (const { node } of wanted) outputs.add(this.accesses.of(node).root);
+    for (const root of outputs) if (!owner.has(root)) outputs.delete(root);
+    return outputs;
+  }
+
+  /** Whether `node` is its root, element for element. */
+  private isWhole(node: Node): boolean {
+    const { root, view } = this.accesses.of(node);
+    if (!hasMemory(root) || root.op.kind === "source") return false;
+    const whole = contiguousView(node.shape);
+    return (
+      sameSize(view.offset, 0) &&
+      node.shape.every((size, i) => size === 1 || sameSize(view.strides[i]!, whole.strides[i]!)) &&
+      sameSize(maxElementCount(node.shape), maxElementCount(root.shape))
+    );
+  }
+
+  // ---- commit -------------------------------------------------------------------------------------------------
+
+  /** Clusters that may write states themselves, as part of the commit. */
+  private findDirect(clusters: readonly Cluster[], outputs: ReadonlySet<Node>, wanted: readonly Wanted[]): Map<Cluster, Map<Node, State>> {
+    const direct = new Map<Cluster, Map<Node, State>>();
+    for (const cluster of clusters) {
+      const states = this.statesWritten(cluster, outputs, wanted);
+      if (states !== undefined) direct.set(cluster, states);
+    }
+    // A state that another committing cluster still reads must not be overwritten before it.
+    for (const [cluster, states] of [...direct]) {
+      const written = new Set(states.values());
+      const readers = [...direct.keys()].filter((other) => other !== cluster);
+      const isRead = readers.some((other) => statesRead(other, this.accesses).some(({ state }) => written.has(state)));
+      if (isRead) direct.delete(cluster);
+    }
+    return direct;
+  }
+
+  private statesWritten(cluster: Cluster, outputs: ReadonlySet<Node>, wanted: readonly Wanted[]): Map<Node, State> | undefined {
+    if (!cluster.isCommit || cluster.kind !== "loops" || cluster.axes !== undefined) return undefined;
+    const members = [...cluster.members.keys()];
+    if (members.some((root) => root.op.kind === "elementwise" && root.op.reports)) return undefined;
+    const written = new Map<Node, State>();
+    for (const root of members.filter((member) => outputs.has(member))) {
+      const uses = wanted.filter(({ node }) => this.accesses.of(node).root === root);
+      const [use] = uses;
+      if (uses.length !== 1 || use!.state === undefined || !this.isWhole(use!.node)) return undefined;
+      if (this.isReadElsewhere(root, cluster)) return undefined;
+      written.set(root, use!.state);
+    }
+    const states = new Set(written.values());
+    const position = positionView("full", cluster.domain, undefined);
+    const safe = statesRead(cluster, this.accesses).every(({ state, view }) => {
+      if (!states.has(state)) return true;
+      const at = embed(view, "full", cluster.domain, undefined)!;
+      return sameSize(at.offset, 0) && at.strides.every((stride, i) => sameSize(stride, position.strides[i]!));
+    });
+    return safe ? written : undefined;
+  }
+
+  private isReadElsewhere(root: Node, cluster: Cluster): boolean {
+    return [...(this.readers.get(root) ?? [])].some((reader) => !cluster.members.has(reader));
+  }
+
+  private locateOutputs(outputs: ReadonlySet<Node>, wanted: readonly Wanted[], direct: Map<Cluster, Map<Node, State>>): void {
+    for (const states of direct.values()) {
+      for (const [root, state] of states) this.locations.set(root, { buffer: this.program.stateBuffer(state), base: zeroAffine });
+    }
+    for (const { node, destination, state } of wanted) {
+      const { root } = this.accesses.of(node);
+      if (state === undefined && !this.locations.has(root) && outputs.has(root) && this.isWhole(node)) {
+        this.locations.set(root, destination);
+      }
+    }
+    for (const root of outputs) {
+      if (this.locations.has(root) || root.op.kind === "output" || root.op.kind === "region") continue;
+      const name = `${this.accesses.copies.has(root) ? "copy" : root.op.name}${root.id}`;
+      this.locations.set(root, { buffer: this.program.bufferOf(root, name), base: zeroAffine });
+    }
+  }
+
+  /** Copies results and new states that are not where they belong. */
+  private deliver(wanted: readonly Wanted[]): void {
+    const staged: { from: Access; location: Location | undefined; to: Wanted }[] = [];
+    for (const to of wanted) {
+      const from = this.accesses.of(to.node);
+      const location = hasMemory(from.root) ? this.locate(from.root) : undefined;
+      if (location !== undefined && isSameLocation(location, to.destination) && this.isWhole(to.node)) continue;
+      if (to.state === undefined) {
+        this.copy(from, to.node, to.destination, this.compute);
+        continue;
+      }
+      // What comes from another state is read before any state changes.
+      if (from.root.op.kind === "source" && hasMemory(from.root)) {
+        const temporary = { buffer: this.program.bufferOf(to.node, `new ${to.state.name}`), base: zeroAffine };
+        this.copy(from, to.node, temporary, this.compute);
+        this.commitCopy(temporary, to.node, to.destination);
+      } else staged.push({ from, location, to });
+    }
+    for (const { from, to } of staged) this.copy(from, to.node, to.destination, this.commit);
+  }
+
+  private commitCopy(from: Location, node: Node, to: Location): void {
+    const context = this.context();
+    this.commit.push(callOf(lowerCopy({ context, from: { location: from, view: contiguousView(node.shape) }, node, to })));
+  }
+
+  private copy(from: Access, node: Node, to: Location, steps: ProgramStep[]): void {
+    const source = hasMemory(from.root) ? { location: this.locate(from.root), view: from.view } : { root: from.root, view: from.view };
+    steps.push(callOf(lowerCopy({ context: this.context(), from: source, node, to })));
+  }
+
+  // ---- kernels ------------------------------------------------------------------------------------------------
+
+  private lowerCluster(cluster: Cluster, outputs: ReadonlyMap<Node, Location>, steps: ProgramStep[]): void {
+    if (cluster.kind === "loops") {
+      if (outputs.size === 0) return;
+      steps.push(callOf(lowerLoops({ cluster, accesses: this.accesses, outputs, context: this.context() })));
+      return;
+    }
+    const [root] = cluster.members.keys();
+    if (cluster.kind === "dot") {
+      const host = this.host();
+      for (const lowered of lowerDot({ cluster, accesses: this.accesses, outputs, host, target: this.program.target })) steps.push(callOf(lowered));
+      return;
+    }
+    const { kind } = root!.op;
+    if (kind === "output") return;
+    if (kind === "region") return lowerRegion(this, root!, this.accesses, steps);
+    const lowerSingle = kind === "indexed" ? lowerIndexed : kind === "placement" ? lowerPlacement : undefined;
+    if (lowerSingle === undefined) throw new InternalError(`no lowering for ${root!.op.name}`);
+    steps.push(callOf(lowerSingle({ root: root!, accesses: this.accesses, output: this.locate(root!), context: this.context() })));
+  }
+
+  /** A root's memory; sources get theirs at their first use. */
+  locate(root: Node): Location {
+    let location = this.locations.get(root);
+    if (location === undefined) this.locations.set(root, (location = this.locateSource(root)));
+    return location;
+  }
+
+  private locateSource(root: Node): Location {
+    const op = root.op as SourceOp;
+    if (root.op.kind === "source" && op.source === "state") {
+      return { buffer: this.program.stateBuffer((root.attributes as { state: State }).state), base: zeroAffine };
+    }
+    if (root.op.kind === "source" && op.source === "array") {
+      return { buffer: this.program.arrayBuffer((root.attributes as { array: object }).array, root), base: zeroAffine };
+    }
+    throw new InternalError(`${root.op.name} ${root.id} has no memory`);
+  }
+
+  host(): KernelHost {
+    return {
+      locate: (root) => this.locate(root),
+      newBuffer: (name, dtype, elements, scope) => this.program.newBuffer(name, dtype, elements, scope),
+      checkNumber: (node) => this.program.checkNumber(node),
+      loops: this.loops,
+      target: this.program.target,
+    };
+  }
+
+  context(): KernelContext {
+    return new KernelContext(this.host());
+  }
+}
+
+const callOf = ({ kernel, buffers }: { kernel: Kernel; buffers: readonly ProgramBuffer[] }): ProgramStep => ({
+  kind: "call",
+  kernel,
+  buffers,
+});
+
+const isSameLocation = (a: Location, b: Location): boolean => a.buffer === b.buffer && a.base === b.base;
+
+/** The states a cluster reads, with the views it reads them through. */
+function statesRead(cluster: Cluster, accesses: Accesses): { state: State; view: View }[] {
+  return [...cluster.members.keys()].flatMap((member) =>
+    readsOf(member, accesses).flatMap(({ root, view, isCopy }) => {
+      const { op } = root;
+      if (isCopy || op.kind !== "source" || op.source !== "state") return [];
+      return [{ state: (root.attributes as { state: State }).state, view }];
+    }),
+  );
+}

@@ -1,0 +1,72 @@
+/**
+ * Rewriting of the graph by rules that never change a bit of any result.
+ *
+ * Precondition: a verified graph. Postcondition: no movement that moves nothing, no reduction over axes of size 1, no
+ * arithmetic with a neutral constant (x × 1, x ÷ 1, x − 0; not x + 0, which turns −0 into 0, nor x × 0, which hides NaN).
+ */
+import { sameSize } from "../base/size.ts";
+import { type GraphFunction, rootsOf } from "../graph/function.ts";
+import { type Node, topologicalOrder } from "../graph/node.ts";
+import { makeNode, Trace, withTrace } from "../graph/trace.ts";
+import { contiguousView } from "../graph/view.ts";
+import { reshape } from "../ops/index.ts";
+
+/** What a node may be replaced by. */
+type Rule = (node: Node) => Node | undefined;
+
+const rules: readonly Rule[] = [dropNeutralOperand, dropIdleMovement, renameIdleReduction];
+
+export function simplify(fn: GraphFunction): GraphFunction {
+  return withTrace(new Trace("compiled"), () => {
+    const next = new Map<Node, Node>();
+    for (const node of topologicalOrder(rootsOf(fn))) {
+      const inputs = node.inputs.map((input) => next.get(input)!);
+      const isSame = inputs.every((input, i) => input === node.inputs[i]);
+      const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
+      next.set(node, rules.reduce<Node>((current, rule) => rule(current) ?? current, made));
+    }
+    return {
+      ...fn,
+      results: fn.results.map((node) => next.get(node)!),
+      assignments: fn.assignments.map(([state, node]) => [state, next.get(node)!] as const),
+    };
+  });
+}
+
+function dropNeutralOperand(node: Node): Node | undefined {
+  if (node.op.kind !== "elementwise" || node.op.neutral === undefined) return undefined;
+  const [a, b] = node.inputs as [Node, Node];
+  const { left, right } = node.op.neutral;
+  if (left !== undefined && Object.is(constantValue(a), left)) return b;
+  return right !== undefined && Object.is(constantValue(b), right) ? a : undefined;
+}
+
+/** The number that every element of a node is, when it is a (moved or repeated) constant. */
+function constantValue(node: Node): number | undefined {
+  let source = node;
+  while (source.op.kind === "movement") source = source.inputs[0]!;
+  const { op } = source;
+  return op.kind === "source" && op.source === "constant" ? (source.attributes as { value: number }).value : undefined;
+}
+
+/** A movement that shows a contiguous input as it is moves nothing. */
+function dropIdleMovement(node: Node): Node | undefined {
+  const { op } = node;
+  if (op.kind !== "movement" || node.inputs.length !== 1) return undefined;
+  const input = node.inputs[0]!;
+  const whole = contiguousView(input.shape);
+  const isSameShape = node.shape.length === input.shape.length && node.shape.every((size, i) => sameSize(size, input.shape[i]!));
+  if (!isSameShape) return undefined;
+  const view = op.view(whole, node.attributes as never, node);
+  const isIdle = view !== undefined && sameSize(view.offset, 0) && view.strides.every((s, i) => node.shape[i] === 1 || sameSize(s, whole.strides[i]!));
+  return isIdle ? input : undefined;
+}
+
+/** Folding axes of size 1 is a reshape. */
+function renameIdleReduction(node: Node): Node | undefined {
+  if (node.op.kind !== "reduce") return undefined;
+  const input = node.inputs[0]!;
+  const { axes } = node.attributes as { axes: readonly number[] };
+  const isIdle = input.dtype === node.dtype && axes.every((axis) => input.shape[axis] === 1);
+  return isIdle ? reshape(input, node.shape) : undefined;
+}
