@@ -43,7 +43,8 @@ export class Accesses {
 
   private resolve(node: Node): Access {
     const { op } = node;
-    if (op.kind === "source" && op.source === "iota") return { root: node, view: counterView(node), isCopy: false };
+    if (op.kind === "source" && op.source === "iota")
+      return { root: node, view: counterView(node), isCopy: false };
     if (op.kind !== "movement") return { root: node, view: contiguousView(node.shape), isCopy: false };
     const input = node.inputs[0]!;
     const through = this.of(input);

@@ -8,12 +8,11 @@
  * Precondition: accesses resolved. Postcondition: every root that computes is in exactly one cluster, the clusters'
  * dependencies have no cycle, and every access of a member can be embedded in its cluster's domain.
  */
-import { elementCount, type Shape } from "../base/shape.ts";
+import { elementCount, type Shape, stridesOf } from "../base/shape.ts";
+import type { Size } from "../base/size.ts";
 import { sameSize } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import { contiguousView, reshapeView, type View } from "../graph/view.ts";
-import { stridesOf } from "../base/shape.ts";
-import type { Size } from "../base/size.ts";
 import type { Access, Accesses } from "./access.ts";
 
 export type Level = "full" | "row";
@@ -40,7 +39,8 @@ export function readsOf(root: Node, accesses: Accesses): readonly Access[] {
 }
 
 /** The axes a row member's value varies over. */
-export const keptShape = (domain: Shape, axes: readonly number[]): Shape => domain.filter((_, i) => !axes.includes(i));
+export const keptShape = (domain: Shape, axes: readonly number[]): Shape =>
+  domain.filter((_, i) => !axes.includes(i));
 
 /** A view of a member's shape as strides over the domain (0 on reduced axes for row members), or undefined. */
 export function embed(
@@ -88,13 +88,16 @@ export class Fusion {
       return;
     }
     const reads = readsOf(root, this.accesses);
-    const candidates = [...new Set(reads.map((read) => this.owner.get(read.root)))].filter((c) => c !== undefined);
+    const candidates = [...new Set(reads.map((read) => this.owner.get(read.root)))].filter(
+      (c) => c !== undefined,
+    );
     // A reduction is wanted where its row is; among equals the youngest cluster, whose values are warm.
     candidates.sort((a, b) => Number(b.axes !== undefined) - Number(a.axes !== undefined));
     if (!candidates.some((cluster) => this.join(root, cluster))) this.startLoops(root);
     for (const other of candidates) {
       const current = this.owner.get(root)!;
-      if (other !== current && this.owner.get([...other.members.keys()][0]!) === other) this.merge(current, other);
+      if (other !== current && this.owner.get([...other.members.keys()][0]!) === other)
+        this.merge(current, other);
     }
   }
 
@@ -122,7 +125,12 @@ export class Fusion {
     return kind === "elementwise" || kind === "reduce" ? "loops" : "single";
   }
 
-  private start(root: Node, kind: Cluster["kind"], domain: Shape, axes: readonly number[] | undefined): Cluster {
+  private start(
+    root: Node,
+    kind: Cluster["kind"],
+    domain: Shape,
+    axes: readonly number[] | undefined,
+  ): Cluster {
     const isCommit = this.commitOnly.has(root);
     const level: Level = axes === undefined ? "full" : "row";
     const cluster: Cluster = { kind, domain, axes, members: new Map([[root, level]]), isCommit };
@@ -217,7 +225,8 @@ export class Fusion {
   private merge(a: Cluster, b: Cluster): void {
     const [into, from] = b.axes !== undefined && a.axes === undefined ? [b, a] : [a, b];
     if (into.kind === "single" || from.kind !== "loops" || into.isCommit !== from.isCommit) {
-      if (from.kind === "dot" && into.kind === "loops" && into.axes === undefined) this.mergeIntoDot(from, into);
+      if (from.kind === "dot" && into.kind === "loops" && into.axes === undefined)
+        this.mergeIntoDot(from, into);
       return;
     }
     this.absorb(into, from);
@@ -308,6 +317,7 @@ function sameDomain(a: Pick<Cluster, "domain" | "axes">, b: Pick<Cluster, "domai
 function levelsOf(cluster: Cluster, shape: Shape): Level[] {
   const count = elementCount(shape);
   const levels: Level[] = sameSize(count, elementCount(cluster.domain)) ? ["full"] : [];
-  if (cluster.axes !== undefined && sameSize(count, elementCount(keptShape(cluster.domain, cluster.axes)))) levels.push("row");
+  if (cluster.axes !== undefined && sameSize(count, elementCount(keptShape(cluster.domain, cluster.axes))))
+    levels.push("row");
   return levels;
 }

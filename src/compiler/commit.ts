@@ -10,7 +10,8 @@ const isPlain = (node: Node): boolean => node.op.kind === "elementwise" || node.
 /** `order` lists inputs before users. */
 export function findCommitOnly(order: readonly Node[], wanted: readonly Wanted[]): ReadonlySet<Node> {
   const users = new Map<Node, Node[]>();
-  for (const node of order) for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
+  for (const node of order)
+    for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
   const results = new Set(wanted.filter(({ state }) => state === undefined).map(({ node }) => node));
   const assigned = new Set(wanted.filter(({ state }) => state !== undefined).map(({ node }) => node));
   const commitOnly = new Set<Node>();

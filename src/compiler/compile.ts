@@ -8,11 +8,11 @@
  * `NETWRIGHT_DEBUG` prints what each pass made (see `debug.ts`); with `verify` every kernel is proven in bounds.
  */
 import { functionDimensions, type GraphFunction } from "../graph/function.ts";
-import { printFunction } from "../graph/print.ts";
+
 import { printProgram } from "../ir/print.ts";
 import type { Program } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
-import { verifyProgram } from "../ir/verify.ts";
+import { verifyProgram } from "../ir/verify-program.ts";
 import { lowerProgram } from "./lower-program.ts";
 import { planMemory } from "./plan-memory.ts";
 import { simplify } from "./simplify.ts";
@@ -24,9 +24,9 @@ export interface CompileOptions {
 }
 
 export function compileProgram(fn: GraphFunction, { target, onPass }: CompileOptions): Program {
-  onPass?.("trace", () => printFunction(fn));
+  onPass?.("trace", () => fn.name);
   const simplified = simplify(fn);
-  onPass?.("simplify", () => printFunction(simplified));
+  onPass?.("simplify", () => simplified.name);
   const draft = lowerProgram(simplified, target);
   const arenaBytes = planMemory(draft, target.threads);
   const { inputs, states, arrays, results, compute, commit, checks } = draft;

@@ -1,14 +1,14 @@
 /** Emits the value of a cluster's member at one point of the domain: loads, expansions, and values kept from before. */
 import { computeDType } from "../base/dtype.ts";
-import type { ElementwiseOp } from "../graph/op.ts";
 import type { Node } from "../graph/node.ts";
+import type { ElementwiseOp } from "../graph/op.ts";
 import type { View } from "../graph/view.ts";
 import { viewAddress } from "../ir/affine.ts";
 import type { KernelBuilder } from "../ir/builder.ts";
 import type { Affine, KernelBuffer, Value } from "../ir/kernel.ts";
 import type { Access, Accesses } from "./access.ts";
-import type { KernelContext } from "./kernel-context.ts";
 import { type Level, readsOf } from "./clusters.ts";
+import type { KernelContext } from "./kernel-context.ts";
 
 export interface EvaluatorFacts {
   readonly builder: KernelBuilder;
@@ -19,7 +19,10 @@ export interface EvaluatorFacts {
   viewOf(view: View, reader: Node): View;
   positionOf(member: Node): View;
   /** Memory in which an earlier stage left the value. */
-  stored(root: Node, stage: number): { buffer: KernelBuffer; address(at: readonly Affine[]): Affine } | undefined;
+  stored(
+    root: Node,
+    stage: number,
+  ): { buffer: KernelBuffer; address(at: readonly Affine[]): Affine } | undefined;
   rowValue(root: Node): Value;
 }
 
@@ -62,8 +65,9 @@ class EvaluationScope {
     if (accesses.copies.has(member)) return only!;
     const position = viewAddress(this.facts.positionOf(member), this.at);
     const op = member.op as ElementwiseOp;
-    const value = builder.at(() => context.checkSite(member, position), () =>
-      op.expand(builder, operands, member.attributes as never, member),
+    const value = builder.at(
+      () => context.checkSite(member, position),
+      () => op.expand(builder, operands, member.attributes as never, member),
     );
     return builder.convert(computeDType(member.dtype), value);
   }
@@ -71,12 +75,15 @@ class EvaluationScope {
   /** Operand `i` of a member: another member's value, a constant, a counter, or a load. */
   operand(member: Node, i: number): Value {
     const access = readsOf(member, this.facts.accesses)[i]!;
-    return this.facts.levelOf(access.root) === undefined ? this.outside(access, member) : this.value(access.root);
+    return this.facts.levelOf(access.root) === undefined
+      ? this.outside(access, member)
+      : this.value(access.root);
   }
 
   private recall(member: Node): Value | undefined {
     const { builder } = this.facts;
-    if (this.facts.levelOf(member) === "row") return builder.convert(computeDType(member.dtype), this.facts.rowValue(member));
+    if (this.facts.levelOf(member) === "row")
+      return builder.convert(computeDType(member.dtype), this.facts.rowValue(member));
     const kept = this.facts.stored(member, this.stage);
     return kept && builder.load(kept.buffer, kept.address(this.at));
   }
@@ -89,7 +96,8 @@ class EvaluationScope {
       return builder.constant(dtype, (root.attributes as { value: number }).value);
     }
     const address = viewAddress(this.facts.viewOf(view, reader), this.at);
-    if (op.kind === "source" && op.source === "iota" && !isCopy) return builder.convert(dtype, builder.index(address));
+    if (op.kind === "source" && op.source === "iota" && !isCopy)
+      return builder.convert(dtype, builder.index(address));
     const element = context.element(root, address, "load");
     return builder.load(element.buffer, element.address);
   }

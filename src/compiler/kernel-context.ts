@@ -49,7 +49,11 @@ export class KernelContext {
     return this.elementOf(this.host.locate(root), address, use);
   }
 
-  elementOf(location: Location, address: Affine, use: "load" | "store"): { buffer: KernelBuffer; address: Affine } {
+  elementOf(
+    location: Location,
+    address: Affine,
+    use: "load" | "store",
+  ): { buffer: KernelBuffer; address: Affine } {
     return { buffer: this.bufferFor(location.buffer, use), address: addAffine(location.base, address) };
   }
 
@@ -63,8 +67,18 @@ export class KernelContext {
     return { check: this.host.checkNumber(node), position };
   }
 
-  finish(name: string, body: readonly Statement[], cost: Kernel["cost"]): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
-    const kernel: Kernel = { name, buffers: [...this.buffers.values()], parameters: this.host.loops, body, cost };
+  finish(
+    name: string,
+    body: readonly Statement[],
+    cost: Kernel["cost"],
+  ): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
+    const kernel: Kernel = {
+      name,
+      buffers: [...this.buffers.values()],
+      parameters: this.host.loops,
+      body,
+      cost,
+    };
     return { kernel, buffers: [...this.buffers.keys()] };
   }
 

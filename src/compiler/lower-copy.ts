@@ -12,7 +12,10 @@ import type { KernelContext, Location } from "./kernel-context.ts";
 import { nest } from "./nest.ts";
 
 /** What is copied: a view of memory, or of a constant or counter that has none. */
-export type CopySource = { readonly view: View } & ({ readonly location: Location } | { readonly root: Node });
+export type CopySource = { readonly view: View } & (
+  | { readonly location: Location }
+  | { readonly root: Node }
+);
 
 export interface CopyRequest {
   readonly context: KernelContext;
@@ -22,7 +25,10 @@ export interface CopyRequest {
   readonly to: Location;
 }
 
-export function lowerCopy({ context, from, node, to }: CopyRequest): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
+export function lowerCopy({ context, from, node, to }: CopyRequest): {
+  kernel: Kernel;
+  buffers: readonly ProgramBuffer[];
+} {
   const builder = new KernelBuilder();
   emitCopy(builder, context, { from, into: contiguousView(node.shape), to });
   const elements = maxElementCount(node.shape);
@@ -34,7 +40,12 @@ export function lowerCopy({ context, from, node, to }: CopyRequest): { kernel: K
 export function emitCopy(
   builder: KernelBuilder,
   context: KernelContext,
-  { from, into, to, accumulate = false }: { from: CopySource; into: View; to: Location; accumulate?: boolean },
+  {
+    from,
+    into,
+    to,
+    accumulate = false,
+  }: { from: CopySource; into: View; to: Location; accumulate?: boolean },
 ): void {
   const domain = collapseDomain(into.shape, [], [from.view, into]);
   const [source, target] = [domain.collapse(from.view), domain.collapse(into)];
@@ -43,12 +54,21 @@ export function emitCopy(
     const place = context.elementOf(to, viewAddress(target, at), "store");
     if (!accumulate) return builder.store(place.buffer, place.address, value);
     const before = context.elementOf(to, viewAddress(target, at), "load");
-    builder.store(place.buffer, place.address, builder.binary("add", builder.load(before.buffer, before.address), value));
+    builder.store(
+      place.buffer,
+      place.address,
+      builder.binary("add", builder.load(before.buffer, before.address), value),
+    );
   });
 }
 
 /** The element at `address` of a source. */
-export function readSource(builder: KernelBuilder, context: KernelContext, from: CopySource, address: Affine): Value {
+export function readSource(
+  builder: KernelBuilder,
+  context: KernelContext,
+  from: CopySource,
+  address: Affine,
+): Value {
   if ("location" in from) {
     const element = context.elementOf(from.location, address, "load");
     return builder.load(element.buffer, element.address);

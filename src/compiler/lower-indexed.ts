@@ -4,7 +4,9 @@
  */
 import { bytesOf } from "../base/dtype.ts";
 import { maxElementCount, shapeText } from "../base/shape.ts";
+import type { Size } from "../base/size.ts";
 import type { IndexedOp } from "../graph/op.ts";
+import type { View } from "../graph/view.ts";
 import { contiguousView } from "../graph/view.ts";
 import { viewAddress } from "../ir/affine.ts";
 import { KernelBuilder } from "../ir/builder.ts";
@@ -13,8 +15,6 @@ import type { ProgramBuffer } from "../ir/program.ts";
 import { emitCopy } from "./lower-copy.ts";
 import type { SingleRequest } from "./lower-single.ts";
 import { nest } from "./nest.ts";
-import type { Size } from "../base/size.ts";
-import type { View } from "../graph/view.ts";
 
 export function lowerIndexed(request: SingleRequest): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
   const { root, accesses, output, context } = request;
@@ -57,7 +57,11 @@ export function lowerIndexed(request: SingleRequest): { kernel: Kernel; buffers:
     });
   } else {
     const whole = contiguousView(root.shape);
-    emitCopy(builder, context, { from: { location: context.host.locate(data!.root), view: data!.view }, into: whole, to: output });
+    emitCopy(builder, context, {
+      from: { location: context.host.locate(data!.root), view: data!.view },
+      into: whole,
+      to: output,
+    });
     const isInnermost = axis === root.shape.length - 1;
     const shape = root.inputs[2]!.shape;
     const body = (place: readonly Affine[]): void => {
@@ -66,7 +70,11 @@ export function lowerIndexed(request: SingleRequest): { kernel: Kernel; buffers:
       const term = dynamicTerm(position, root.shape[axis]!, whole.strides[axis]!);
       const update = context.element(updates!.root, viewAddress(updates!.view, place), "load");
       const sum = context.elementOf(output, address, "load");
-      const added = builder.binary("add", builder.load(sum.buffer, sum.address, [term]), builder.load(update.buffer, update.address));
+      const added = builder.binary(
+        "add",
+        builder.load(sum.buffer, sum.address, [term]),
+        builder.load(update.buffer, update.address),
+      );
       const to = context.elementOf(output, address, "store");
       builder.store(to.buffer, to.address, added, [term]);
     };

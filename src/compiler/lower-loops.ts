@@ -14,8 +14,8 @@ import { bytesOf, computeDType, type DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { elementCount } from "../base/shape.ts";
 import { maxOf, type Size } from "../base/size.ts";
-import type { ElementwiseOp, ReduceOp } from "../graph/op.ts";
 import type { Node } from "../graph/node.ts";
+import type { ElementwiseOp, ReduceOp } from "../graph/op.ts";
 import type { BinaryOperator, ScalarDType } from "../graph/scalar.ts";
 import { contiguousView, type View } from "../graph/view.ts";
 import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../ir/affine.ts";
@@ -79,7 +79,8 @@ class LoopsLowering {
       context,
       accesses,
       levelOf: (root) => cluster.members.get(root),
-      viewOf: (view, reader) => this.domain.collapse(embed(view, this.readLevel(reader), cluster.domain, cluster.axes)!),
+      viewOf: (view, reader) =>
+        this.domain.collapse(embed(view, this.readLevel(reader), cluster.domain, cluster.axes)!),
       positionOf: (member) => this.domain.collapse(this.position(member)),
       stored: (root, stage) => this.stored(root, stage),
       rowValue: (root) => this.builder.read(this.rowRegisters.get(root)!),
@@ -114,7 +115,8 @@ class LoopsLowering {
   private readViews(member: Node): View[] {
     return readsOf(member, this.accesses).map(({ view }) => {
       const embedded = embed(view, this.readLevel(member), this.cluster.domain, this.cluster.axes);
-      if (embedded === undefined) throw new InternalError(`a view of ${member.op.name} does not fit its cluster`);
+      if (embedded === undefined)
+        throw new InternalError(`a view of ${member.op.name} does not fit its cluster`);
       return embedded;
     });
   }
@@ -136,7 +138,10 @@ class LoopsLowering {
   }
 
   /** Memory in which an earlier stage left a full value, if it did. */
-  private stored(root: Node, stage: number): { buffer: KernelBuffer; address(at: readonly Affine[]): Affine } | undefined {
+  private stored(
+    root: Node,
+    stage: number,
+  ): { buffer: KernelBuffer; address(at: readonly Affine[]): Affine } | undefined {
     if (this.level(root) !== "full" || this.stage(root) >= stage) return undefined;
     const scratch = this.scratch.get(root);
     if (scratch !== undefined) return { buffer: scratch, address: (at) => this.scratchAddress(at) };
@@ -149,7 +154,9 @@ class LoopsLowering {
 
   private name(): string {
     const kind = this.cluster.axes === undefined ? "map" : this.isColumn ? "column" : "row";
-    const names = [...new Set(this.members.map((member) => (this.accesses.copies.has(member) ? "copy" : member.op.name)))];
+    const names = [
+      ...new Set(this.members.map((member) => (this.accesses.copies.has(member) ? "copy" : member.op.name))),
+    ];
     const shown = names.length > 5 ? [...names.slice(0, 4), `… ${names.length} ops`] : names;
     return `${kind} ${shown.join(",")} ${this.cluster.domain.map(String).join("×") || "1"}`;
   }
@@ -157,13 +164,21 @@ class LoopsLowering {
   private cost(): Kernel["cost"] {
     const count = (member: Node): number => {
       const full = this.readLevel(member) === "full";
-      const sizes = full ? this.domain.sizes : this.domain.sizes.filter((_, i) => !this.domain.axes.includes(i));
+      const sizes = full
+        ? this.domain.sizes
+        : this.domain.sizes.filter((_, i) => !this.domain.axes.includes(i));
       return sizes.reduce<number>((n, size) => n * maxOf(size), 1);
     };
     let [flop, bytes] = [0, 0];
     const seen = new Set<Node>();
     for (const member of this.members) {
-      flop += count(member) * (this.accesses.copies.has(member) ? 0 : this.isReduction(member) ? 1 : (member.op as ElementwiseOp).cost);
+      flop +=
+        count(member) *
+        (this.accesses.copies.has(member)
+          ? 0
+          : this.isReduction(member)
+            ? 1
+            : (member.op as ElementwiseOp).cost);
       for (const { root } of readsOf(member, this.accesses)) {
         if (this.cluster.members.has(root) || seen.has(root)) continue;
         seen.add(root);
@@ -177,7 +192,9 @@ class LoopsLowering {
   // ---- map ----------------------------------------------------------------------------------------------------
 
   private lowerMap(): void {
-    nest(this.builder, this.domain.sizes, "parallel", (at) => this.storeOutputs([...this.outputs.keys()], at, 0));
+    nest(this.builder, this.domain.sizes, "parallel", (at) =>
+      this.storeOutputs([...this.outputs.keys()], at, 0),
+    );
   }
 
   /** All values are computed before any is stored: an output may lie where an input is read. */
@@ -199,7 +216,12 @@ class LoopsLowering {
     for (const member of this.members) {
       if (this.level(member) !== "row") continue;
       const dtype = accumulatorDType(member);
-      this.rowRegisters.set(member, { name: `${member.op.name}${member.id}`, dtype, count: 1, lanes: this.rowLanes });
+      this.rowRegisters.set(member, {
+        name: `${member.op.name}${member.id}`,
+        dtype,
+        count: 1,
+        lanes: this.rowLanes,
+      });
     }
     this.chooseScratch();
     const outer = this.isColumn ? kept.slice(0, -1) : kept;
@@ -227,7 +249,11 @@ class LoopsLowering {
       this.runStages(tiled, columns);
     };
     if (typeof width !== "number") {
-      this.builder.loop("serial", "columns", width, { step: lanes, body: (i) => tile(i, lanes), remainder: (i) => tile(i, 1) });
+      this.builder.loop("serial", "columns", width, {
+        step: lanes,
+        body: (i) => tile(i, lanes),
+        remainder: (i) => tile(i, 1),
+      });
       return;
     }
     const whole = Math.floor(width / lanes);
@@ -256,7 +282,8 @@ class LoopsLowering {
     const { sizes, axes } = this.domain;
     const body = (full: readonly Affine[], level: number): void => {
       const scope = this.evaluator.scope(full, stage);
-      for (const member of kept) this.builder.store(this.scratch.get(member)!, this.scratchAddress(full), scope.value(member));
+      for (const member of kept)
+        this.builder.store(this.scratch.get(member)!, this.scratchAddress(full), scope.value(member));
       reductions.forEach((reduction) => sums.add(reduction, scope.operand(reduction, 0), level));
       this.storeOutputs(stores, full, stage);
     };
@@ -290,7 +317,8 @@ class LoopsLowering {
       const scope = this.evaluator.scope(rowAt, stage);
       for (const member of rows) {
         const register = this.rowRegisters.get(member)!;
-        if (!this.isReduction(member)) this.builder.set(register, this.builder.convert(register.dtype, scope.compute(member)));
+        if (!this.isReduction(member))
+          this.builder.set(register, this.builder.convert(register.dtype, scope.compute(member)));
         const output = this.outputs.get(member);
         if (output === undefined) continue;
         const view = this.domain.collapse(this.position(member));
@@ -301,7 +329,11 @@ class LoopsLowering {
   }
 
   /** In column kernels: once for each of the tile's columns, in lanes. In row kernels: as it is. */
-  private overColumns(at: readonly Affine[], columns: number | undefined, body: (at: readonly Affine[]) => void): void {
+  private overColumns(
+    at: readonly Affine[],
+    columns: number | undefined,
+    body: (at: readonly Affine[]) => void,
+  ): void {
     if (columns === undefined) return body(at);
     const last = this.domain.sizes.length - 1;
     this.builder.vector("c", columns, (c) => body(at.map((a, i) => (i === last ? addAffine(a, c) : a))));
@@ -325,7 +357,10 @@ class LoopsLowering {
       const dear = total > recomputeLimit && laterReader(member);
       if (dear && !this.outputs.has(member)) {
         const elements = this.reducedCount() * (this.isColumn ? lanes : 1);
-        this.scratch.set(member, this.context.scratch(`${member.op.name}${member.id}`, scratchDType(member), elements));
+        this.scratch.set(
+          member,
+          this.context.scratch(`${member.op.name}${member.id}`, scratchDType(member), elements),
+        );
       }
       price.set(member, dear ? 0 : total);
     }
@@ -338,7 +373,10 @@ class LoopsLowering {
   /** Scratch holds one row, or the tile's columns side by side. */
   private scratchAddress(at: readonly Affine[]): Affine {
     const { sizes, axes } = this.domain;
-    const row = viewAddress(contiguousView(axes.map((axis) => sizes[axis]!)), axes.map((axis) => at[axis]!));
+    const row = viewAddress(
+      contiguousView(axes.map((axis) => sizes[axis]!)),
+      axes.map((axis) => at[axis]!),
+    );
     if (!this.isColumn) return row;
     const column = at[sizes.length - 1]!;
     const laneTerm = column.terms[column.terms.length - 1]!;
@@ -373,7 +411,12 @@ class LongSum {
   private register(reduction: Node, level: number): Register {
     const list = this.registers.get(reduction) ?? [];
     this.registers.set(reduction, list);
-    list[level] ??= { name: `sum${reduction.id}.${level}`, dtype: accumulatorDType(reduction), count: 1, lanes };
+    list[level] ??= {
+      name: `sum${reduction.id}.${level}`,
+      dtype: accumulatorDType(reduction),
+      count: 1,
+      lanes,
+    };
     return list[level]!;
   }
   private identity(reduction: Node): Value {
@@ -385,7 +428,8 @@ class LongSum {
   }
 
   reset(level: number): void {
-    for (const reduction of this.reductions) this.builder.set(this.register(reduction, level), this.identity(reduction));
+    for (const reduction of this.reductions)
+      this.builder.set(this.register(reduction, level), this.identity(reduction));
   }
 
   add(reduction: Node, value: Value, level: number): void {
@@ -403,9 +447,15 @@ class LongSum {
    * row: blocks of `unit` go to level 0, each is then added to level 1, 32 of these to level 2, and so on.
    * Level numbers count down to 0, the innermost.
    */
-  inBlocks(extent: Size, unit: number, isOnlyAxis: boolean, piece: (start: Affine, length: Size, level: number) => void): void {
+  inBlocks(
+    extent: Size,
+    unit: number,
+    isOnlyAxis: boolean,
+    piece: (start: Affine, length: Size, level: number) => void,
+  ): void {
     const rounds = this.reductions.some((r) => this.operator(r) === "add" || this.operator(r) === "mul");
-    if (typeof extent !== "number" || extent <= unit || !isOnlyAxis || !rounds) return piece(zeroAffine, extent, 0);
+    if (typeof extent !== "number" || extent <= unit || !isOnlyAxis || !rounds)
+      return piece(zeroAffine, extent, 0);
     let height = 0;
     while (unit * blockSteps ** height < extent) height++;
     this.block(zeroAffine, extent, unit, height, piece, 0);
@@ -428,13 +478,15 @@ class LongSum {
       this.block(from, n, unit, height - 1, piece, level + 1);
       this.foldLevel(level + 1, level);
     };
-    if (whole > 0) this.builder.serial("block", whole, (i) => inner(addAffine(start, scaleAffine(i, size)), size));
+    if (whole > 0)
+      this.builder.serial("block", whole, (i) => inner(addAffine(start, scaleAffine(i, size)), size));
     if (length % size > 0) inner(addAffine(start, constantAffine(whole * size)), length % size);
   }
 
   private foldLevel(from: number, to: number): void {
     this.builder.vector("lane", this.width, () => {
-      for (const reduction of this.reductions) this.add(reduction, this.builder.read(this.register(reduction, from)), to);
+      for (const reduction of this.reductions)
+        this.add(reduction, this.builder.read(this.register(reduction, from)), to);
     });
   }
 

@@ -7,12 +7,15 @@ import { viewAddress } from "../ir/affine.ts";
 import { KernelBuilder } from "../ir/builder.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { ProgramBuffer } from "../ir/program.ts";
+import { collapseDomain } from "./domain.ts";
 import { emitCopy } from "./lower-copy.ts";
 import type { SingleRequest } from "./lower-single.ts";
-import { collapseDomain } from "./domain.ts";
 import { nest } from "./nest.ts";
 
-export function lowerPlacement({ root, accesses, output, context }: SingleRequest): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
+export function lowerPlacement({ root, accesses, output, context }: SingleRequest): {
+  kernel: Kernel;
+  buffers: readonly ProgramBuffer[];
+} {
   const op = root.op as PlacementOp;
   const builder = new KernelBuilder();
   const whole = contiguousView(root.shape);

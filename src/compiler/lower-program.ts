@@ -17,8 +17,8 @@ import { zeroAffine } from "../ir/affine.ts";
 import type { Index, Kernel } from "../ir/kernel.ts";
 import type { Check, Placement, ProgramBuffer, ProgramStep } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
-import { Accesses, type Access, hasMemory } from "./access.ts";
-import { type Cluster, Fusion, positionView, embed, readsOf } from "./clusters.ts";
+import { type Access, Accesses, hasMemory } from "./access.ts";
+import { type Cluster, embed, Fusion, positionView, readsOf } from "./clusters.ts";
 import { findCommitOnly } from "./commit.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
 import { lowerCopy } from "./lower-copy.ts";
@@ -34,7 +34,11 @@ export interface ProgramDraft {
   readonly inputs: readonly ProgramBuffer[];
   readonly arrays: readonly { readonly array: object; readonly buffer: ProgramBuffer }[];
   readonly states: readonly State[];
-  readonly results: readonly { readonly shape: readonly Size[]; readonly dtype: DType; readonly buffer: ProgramBuffer }[];
+  readonly results: readonly {
+    readonly shape: readonly Size[];
+    readonly dtype: DType;
+    readonly buffer: ProgramBuffer;
+  }[];
   readonly compute: readonly ProgramStep[];
   readonly commit: readonly ProgramStep[];
   readonly checks: readonly Check[];
@@ -82,7 +86,10 @@ export class ProgramLowering {
     const commit: ProgramStep[] = [];
     const block = new BlockLowering(this, locations, [], compute, commit);
     block.lower([
-      ...fn.results.map((node, i) => ({ node, destination: { buffer: results[i]!.buffer, base: zeroAffine } })),
+      ...fn.results.map((node, i) => ({
+        node,
+        destination: { buffer: results[i]!.buffer, base: zeroAffine },
+      })),
       ...fn.assignments.map(([state, node]) => ({
         node,
         destination: { buffer: this.stateBuffer(state), base: zeroAffine },
@@ -90,12 +97,34 @@ export class ProgramLowering {
       })),
     ]);
     const states = [...this.stateBuffers.keys()];
-    return { buffers: this.buffers, inputs, arrays: this.arrays, states, results, compute, commit, checks: this.checks };
+    return {
+      buffers: this.buffers,
+      inputs,
+      arrays: this.arrays,
+      states,
+      results,
+      compute,
+      commit,
+      checks: this.checks,
+    };
   }
 
-  newBuffer(name: string, dtype: DType, elements: number, scope: ProgramBuffer["scope"], placement?: Placement): ProgramBuffer {
+  newBuffer(
+    name: string,
+    dtype: DType,
+    elements: number,
+    scope: ProgramBuffer["scope"],
+    placement?: Placement,
+  ): ProgramBuffer {
     const bytes = elements * bytesOf(dtype);
-    const buffer: ProgramBuffer = { name, dtype, elements, bytes, scope, placement: placement ?? { kind: "arena", offset: -1 } };
+    const buffer: ProgramBuffer = {
+      name,
+      dtype,
+      elements,
+      bytes,
+      scope,
+      placement: placement ?? { kind: "arena", offset: -1 },
+    };
     this.buffers.push(buffer);
     return buffer;
   }
@@ -127,7 +156,11 @@ export class ProgramLowering {
     if (number === undefined) {
       number = this.checks.length;
       const { size } = node.attributes as { size?: Size };
-      this.checks.push({ node, kind: size === undefined ? "condition" : "index", ...(size !== undefined && { size }) });
+      this.checks.push({
+        node,
+        kind: size === undefined ? "condition" : "index",
+        ...(size !== undefined && { size }),
+      });
       this.checkNumbers.set(node, number);
     }
     return number;
@@ -168,7 +201,11 @@ export class BlockLowering {
     this.locateOutputs(outputs, wanted, direct);
     for (const cluster of clusters) {
       const steps = direct.has(cluster) ? this.commit : this.compute;
-      const inCluster = new Map([...cluster.members.keys()].filter((root) => outputs.has(root)).map((root) => [root, this.locate(root)]));
+      const inCluster = new Map(
+        [...cluster.members.keys()]
+          .filter((root) => outputs.has(root))
+          .map((root) => [root, this.locate(root)]),
+      );
       this.lowerCluster(cluster, inCluster, steps);
     }
     this.deliver(wanted);
@@ -219,7 +256,11 @@ export class BlockLowering {
   // ---- commit -------------------------------------------------------------------------------------------------
 
   /** Clusters that may write states themselves, as part of the commit. */
-  private findDirect(clusters: readonly Cluster[], outputs: ReadonlySet<Node>, wanted: readonly Wanted[]): Map<Cluster, Map<Node, State>> {
+  private findDirect(
+    clusters: readonly Cluster[],
+    outputs: ReadonlySet<Node>,
+    wanted: readonly Wanted[],
+  ): Map<Cluster, Map<Node, State>> {
     const direct = new Map<Cluster, Map<Node, State>>();
     for (const cluster of clusters) {
       const states = this.statesWritten(cluster, outputs, wanted);
@@ -229,13 +270,19 @@ export class BlockLowering {
     for (const [cluster, states] of [...direct]) {
       const written = new Set(states.values());
       const readers = [...direct.keys()].filter((other) => other !== cluster);
-      const isRead = readers.some((other) => statesRead(other, this.accesses).some(({ state }) => written.has(state)));
+      const isRead = readers.some((other) =>
+        statesRead(other, this.accesses).some(({ state }) => written.has(state)),
+      );
       if (isRead) direct.delete(cluster);
     }
     return direct;
   }
 
-  private statesWritten(cluster: Cluster, outputs: ReadonlySet<Node>, wanted: readonly Wanted[]): Map<Node, State> | undefined {
+  private statesWritten(
+    cluster: Cluster,
+    outputs: ReadonlySet<Node>,
+    wanted: readonly Wanted[],
+  ): Map<Node, State> | undefined {
     if (!cluster.isCommit || cluster.kind !== "loops" || cluster.axes !== undefined) return undefined;
     const members = [...cluster.members.keys()];
     if (members.some((root) => root.op.kind === "elementwise" && root.op.reports)) return undefined;
@@ -252,7 +299,9 @@ export class BlockLowering {
     const safe = statesRead(cluster, this.accesses).every(({ state, view }) => {
       if (!states.has(state)) return true;
       const at = embed(view, "full", cluster.domain, undefined)!;
-      return sameSize(at.offset, 0) && at.strides.every((stride, i) => sameSize(stride, position.strides[i]!));
+      return (
+        sameSize(at.offset, 0) && at.strides.every((stride, i) => sameSize(stride, position.strides[i]!))
+      );
     });
     return safe ? written : undefined;
   }
@@ -261,9 +310,14 @@ export class BlockLowering {
     return [...(this.readers.get(root) ?? [])].some((reader) => !cluster.members.has(reader));
   }
 
-  private locateOutputs(outputs: ReadonlySet<Node>, wanted: readonly Wanted[], direct: Map<Cluster, Map<Node, State>>): void {
+  private locateOutputs(
+    outputs: ReadonlySet<Node>,
+    wanted: readonly Wanted[],
+    direct: Map<Cluster, Map<Node, State>>,
+  ): void {
     for (const states of direct.values()) {
-      for (const [root, state] of states) this.locations.set(root, { buffer: this.program.stateBuffer(state), base: zeroAffine });
+      for (const [root, state] of states)
+        this.locations.set(root, { buffer: this.program.stateBuffer(state), base: zeroAffine });
     }
     for (const { node, destination, state } of wanted) {
       const { root } = this.accesses.of(node);
@@ -284,14 +338,18 @@ export class BlockLowering {
     for (const to of wanted) {
       const from = this.accesses.of(to.node);
       const location = hasMemory(from.root) ? this.locate(from.root) : undefined;
-      if (location !== undefined && isSameLocation(location, to.destination) && this.isWhole(to.node)) continue;
+      if (location !== undefined && isSameLocation(location, to.destination) && this.isWhole(to.node))
+        continue;
       if (to.state === undefined) {
         this.copy(from, to.node, to.destination, this.compute);
         continue;
       }
       // What comes from another state is read before any state changes.
       if (from.root.op.kind === "source" && hasMemory(from.root)) {
-        const temporary = { buffer: this.program.bufferOf(to.node, `new ${to.state.name}`), base: zeroAffine };
+        const temporary = {
+          buffer: this.program.bufferOf(to.node, `new ${to.state.name}`),
+          base: zeroAffine,
+        };
         this.copy(from, to.node, temporary, this.compute);
         this.commitCopy(temporary, to.node, to.destination);
       } else staged.push({ from, location, to });
@@ -301,11 +359,15 @@ export class BlockLowering {
 
   private commitCopy(from: Location, node: Node, to: Location): void {
     const context = this.context();
-    this.commit.push(callOf(lowerCopy({ context, from: { location: from, view: contiguousView(node.shape) }, node, to })));
+    this.commit.push(
+      callOf(lowerCopy({ context, from: { location: from, view: contiguousView(node.shape) }, node, to })),
+    );
   }
 
   private copy(from: Access, node: Node, to: Location, steps: ProgramStep[]): void {
-    const source = hasMemory(from.root) ? { location: this.locate(from.root), view: from.view } : { root: from.root, view: from.view };
+    const source = hasMemory(from.root)
+      ? { location: this.locate(from.root), view: from.view }
+      : { root: from.root, view: from.view };
     steps.push(callOf(lowerCopy({ context: this.context(), from: source, node, to })));
   }
 
@@ -320,7 +382,14 @@ export class BlockLowering {
     const [root] = cluster.members.keys();
     if (cluster.kind === "dot") {
       const host = this.host();
-      for (const lowered of lowerDot({ cluster, accesses: this.accesses, outputs, host, target: this.program.target })) steps.push(callOf(lowered));
+      for (const lowered of lowerDot({
+        cluster,
+        accesses: this.accesses,
+        outputs,
+        host,
+        target: this.program.target,
+      }))
+        steps.push(callOf(lowered));
       return;
     }
     const { kind } = root!.op;
@@ -328,7 +397,16 @@ export class BlockLowering {
     if (kind === "region") return lowerRegion(this, root!, this.accesses, steps);
     const lowerSingle = kind === "indexed" ? lowerIndexed : kind === "placement" ? lowerPlacement : undefined;
     if (lowerSingle === undefined) throw new InternalError(`no lowering for ${root!.op.name}`);
-    steps.push(callOf(lowerSingle({ root: root!, accesses: this.accesses, output: this.locate(root!), context: this.context() })));
+    steps.push(
+      callOf(
+        lowerSingle({
+          root: root!,
+          accesses: this.accesses,
+          output: this.locate(root!),
+          context: this.context(),
+        }),
+      ),
+    );
   }
 
   /** A root's memory; sources get theirs at their first use. */
@@ -341,10 +419,16 @@ export class BlockLowering {
   private locateSource(root: Node): Location {
     const op = root.op as SourceOp;
     if (root.op.kind === "source" && op.source === "state") {
-      return { buffer: this.program.stateBuffer((root.attributes as { state: State }).state), base: zeroAffine };
+      return {
+        buffer: this.program.stateBuffer((root.attributes as { state: State }).state),
+        base: zeroAffine,
+      };
     }
     if (root.op.kind === "source" && op.source === "array") {
-      return { buffer: this.program.arrayBuffer((root.attributes as { array: object }).array, root), base: zeroAffine };
+      return {
+        buffer: this.program.arrayBuffer((root.attributes as { array: object }).array, root),
+        base: zeroAffine,
+      };
     }
     throw new InternalError(`${root.op.name} ${root.id} has no memory`);
   }

@@ -31,4 +31,3 @@ export function outerLoops(
     body: (index) => outerLoops(builder, rest, outermost, body, [...at, index]),
   });
 }
-

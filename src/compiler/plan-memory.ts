@@ -26,7 +26,9 @@ export function planMemory(draft: ProgramDraft, threads: number): number {
   for (const interval of arena) {
     const copies = interval.buffer.scope === "thread" ? threads : 1;
     const bytes = align(interval.buffer.bytes) * copies + padding;
-    const rivals = placed.filter((other) => overlaps(other.interval, interval)).sort((a, b) => a.start - b.start);
+    const rivals = placed
+      .filter((other) => overlaps(other.interval, interval))
+      .sort((a, b) => a.start - b.start);
     let start = 0;
     for (const rival of rivals) {
       if (start + bytes <= rival.start) break;

@@ -23,7 +23,10 @@ export function simplify(fn: GraphFunction): GraphFunction {
       const inputs = node.inputs.map((input) => next.get(input)!);
       const isSame = inputs.every((input, i) => input === node.inputs[i]);
       const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
-      next.set(node, rules.reduce<Node>((current, rule) => rule(current) ?? current, made));
+      next.set(
+        node,
+        rules.reduce<Node>((current, rule) => rule(current) ?? current, made),
+      );
     }
     return {
       ...fn,
@@ -46,7 +49,9 @@ function constantValue(node: Node): number | undefined {
   let source = node;
   while (source.op.kind === "movement") source = source.inputs[0]!;
   const { op } = source;
-  return op.kind === "source" && op.source === "constant" ? (source.attributes as { value: number }).value : undefined;
+  return op.kind === "source" && op.source === "constant"
+    ? (source.attributes as { value: number }).value
+    : undefined;
 }
 
 /** A movement that shows a contiguous input as it is moves nothing. */
@@ -55,10 +60,15 @@ function dropIdleMovement(node: Node): Node | undefined {
   if (op.kind !== "movement" || node.inputs.length !== 1) return undefined;
   const input = node.inputs[0]!;
   const whole = contiguousView(input.shape);
-  const isSameShape = node.shape.length === input.shape.length && node.shape.every((size, i) => sameSize(size, input.shape[i]!));
+  const isSameShape =
+    node.shape.length === input.shape.length &&
+    node.shape.every((size, i) => sameSize(size, input.shape[i]!));
   if (!isSameShape) return undefined;
   const view = op.view(whole, node.attributes as never, node);
-  const isIdle = view !== undefined && sameSize(view.offset, 0) && view.strides.every((s, i) => node.shape[i] === 1 || sameSize(s, whole.strides[i]!));
+  const isIdle =
+    view !== undefined &&
+    sameSize(view.offset, 0) &&
+    view.strides.every((s, i) => node.shape[i] === 1 || sameSize(s, whole.strides[i]!));
   return isIdle ? input : undefined;
 }
 
