@@ -45,7 +45,9 @@ function check(shapes: number[][], build: (...x: Node[]) => Node[], show = false
     got.results.forEach((r, i) => {
       const w = want.results[i].data;
       expect(r.length).toBe(w.length);
-      r.forEach((x, j) => expect(Math.abs(x - w[j])).toBeLessThan(1e-5 * (1 + Math.abs(w[j]))));
+      r.forEach((x, j) => {
+        expect(Math.abs(x - w[j])).toBeLessThan(1e-5 * (1 + Math.abs(w[j])));
+      });
     });
   });
 }

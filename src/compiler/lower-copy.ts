@@ -30,7 +30,7 @@ export function lowerCopy({ context, from, node, to }: CopyRequest): {
   buffers: readonly ProgramBuffer[];
 } {
   const builder = new KernelBuilder();
-  emitCopy(builder, context, { from, into: contiguousView(node.shape), to });
+  emitCopy(builder, context, { from, into: contiguousView(node.shape), to, outermost: "parallel" });
   const elements = maxElementCount(node.shape);
   const cost = { flop: 0, bytes: 2 * elements * bytesOf(node.dtype) };
   return context.finish(`copy ${shapeText(node.shape)}`, builder.statements, cost);
@@ -44,12 +44,13 @@ export function emitCopy(
     from,
     into,
     to,
+    outermost,
     accumulate = false,
-  }: { from: CopySource; into: View; to: Location; accumulate?: boolean },
+  }: { from: CopySource; into: View; to: Location; outermost: "serial" | "parallel"; accumulate?: boolean },
 ): void {
   const domain = collapseDomain(into.shape, [], [from.view, into]);
   const [source, target] = [domain.collapse(from.view), domain.collapse(into)];
-  nest(builder, domain.sizes, accumulate ? "serial" : "parallel", (at) => {
+  nest(builder, domain.sizes, outermost, (at) => {
     const value = readSource(builder, context, from, viewAddress(source, at));
     const place = context.elementOf(to, viewAddress(target, at), "store");
     if (!accumulate) return builder.store(place.buffer, place.address, value);

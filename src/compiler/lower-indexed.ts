@@ -61,6 +61,7 @@ export function lowerIndexed(request: SingleRequest): { kernel: Kernel; buffers:
       from: { location: context.host.locate(data!.root), view: data!.view },
       into: whole,
       to: output,
+      outermost: "serial",
     });
     const isInnermost = axis === root.shape.length - 1;
     const shape = root.inputs[2]!.shape;

@@ -231,7 +231,9 @@ class LoopsLowering {
       "parallel",
       (indices) => {
         const at: Affine[] = sizes.map(() => zeroAffine);
-        outer.forEach((axis, i) => (at[axis] = indices[i]!));
+        outer.forEach((axis, i) => {
+          at[axis] = indices[i]!;
+        });
         if (this.isColumn) this.columnTiles(at);
         else this.runStages(at, undefined);
       },

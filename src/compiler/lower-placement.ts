@@ -22,7 +22,7 @@ export function lowerPlacement({ root, accesses, output, context }: SingleReques
   const fill = op.fill(root.attributes);
   if (fill !== undefined) {
     const domain = collapseDomain(root.shape, [], [whole]);
-    nest(builder, domain.sizes, "parallel", (at) => {
+    nest(builder, domain.sizes, "serial", (at) => {
       const place = context.elementOf(output, viewAddress(domain.collapse(whole), at), "store");
       builder.store(place.buffer, place.address, builder.constant(computeDType(root.dtype), fill));
     });
@@ -31,7 +31,13 @@ export function lowerPlacement({ root, accesses, output, context }: SingleReques
   root.inputs.forEach((input, i) => {
     const access = accesses.inMemory(input);
     const from = { location: context.host.locate(access.root), view: access.view };
-    emitCopy(builder, context, { from, into: destinations[i]!, to: output, accumulate: op.accumulates });
+    emitCopy(builder, context, {
+      from,
+      into: destinations[i]!,
+      to: output,
+      outermost: "serial",
+      accumulate: op.accumulates,
+    });
   });
   const bytes = 2 * maxElementCount(root.shape) * bytesOf(root.dtype);
   return context.finish(`${op.name} ${shapeText(root.shape)}`, builder.statements, { flop: 0, bytes });
