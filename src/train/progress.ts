@@ -1,0 +1,163 @@
+/**
+ * Progress for people and machines: one line that is redrawn on a terminal, plain lines when piped, JSON lines on request.
+ *
+ * Drawing happens at most ten times a second, so it costs nothing that could be measured.
+ */
+import { monotonicMs, terminal, write } from "#platform";
+import type { Callback, StepRecord, TrainingRun } from "./callback.ts";
+import type { EpochRecord, Scores } from "./history.ts";
+
+/** `auto`: `bar` on a terminal, else `lines`. */
+export type ProgressStyle = "auto" | "bar" | "lines" | "json" | "none";
+
+/** Where progress goes and what time it is: the process's own unless told otherwise. */
+export interface ProgressOutput {
+  write(text: string): void;
+  isTerminal: boolean;
+  columns: number;
+  now(): number;
+}
+
+function processOutput(): ProgressOutput {
+  const { isTerminal, columns } = terminal("stdout");
+  return { isTerminal, columns, now: monotonicMs, write: (text) => write("stdout", text) };
+}
+
+/** A callback that shows how training goes; `fit` adds one by itself. */
+export function progress(style: ProgressStyle = "auto", output: ProgressOutput = processOutput()): Callback {
+  switch (style) {
+    case "none":
+      return {};
+    case "json":
+      return jsonLines(output);
+    case "lines":
+      return lines(output);
+    case "bar":
+      return bar(output);
+    case "auto":
+      return output.isTerminal ? bar(output) : lines(output);
+  }
+}
+
+const redrawMs = 100;
+
+function bar(output: ProgressOutput): Callback {
+  let started = 0;
+  let drawn = 0;
+  const clear = (): void => output.write("\r\x1b[K");
+  return {
+    onEpochBegin() {
+      started = output.now();
+      drawn = started;
+    },
+    onStepEnd(step, run) {
+      const now = output.now();
+      if (now - drawn < redrawMs) return;
+      drawn = now;
+      output.write(`\r${barLine(step, run, now - started).slice(0, output.columns - 1)}\x1b[K`);
+    },
+    onEpochEnd(record, run) {
+      clear();
+      output.write(`${epochLine(record, run)}\n`);
+    },
+    onTrainEnd(run) {
+      clear();
+      writeStopReason(output, run);
+    },
+  };
+}
+
+/** How often a long epoch says something when no terminal shows it. */
+const plainLineMs = 10_000;
+
+function lines(output: ProgressOutput): Callback {
+  let started = 0;
+  let written = 0;
+  return {
+    onEpochBegin() {
+      started = output.now();
+      written = started;
+    },
+    onStepEnd(step, run) {
+      const now = output.now();
+      if (now - written < plainLineMs) return;
+      written = now;
+      output.write(`${statusText(step, run, now - started).join("  ")}\n`);
+    },
+    onEpochEnd(record, run) {
+      output.write(`${epochLine(record, run)}\n`);
+    },
+    onTrainEnd: (run) => writeStopReason(output, run),
+  };
+}
+
+function jsonLines(output: ProgressOutput): Callback {
+  const line = (value: object): void => output.write(`${JSON.stringify(value)}\n`);
+  return {
+    onEpochEnd(record) {
+      line(record);
+    },
+    onTrainEnd({ history }) {
+      if (history.stopReason !== undefined) line({ stopReason: history.stopReason });
+    },
+  };
+}
+
+function writeStopReason(output: ProgressOutput, { history }: TrainingRun): void {
+  if (history.stopReason !== undefined) output.write(`stopped: ${history.stopReason}\n`);
+}
+
+const barCells = 20;
+
+function barLine(step: StepRecord, run: TrainingRun, elapsedMs: number): string {
+  const [head, percent, ...rest] = statusText(step, run, elapsedMs);
+  const filled = Math.round((step.samplesOfEpoch / run.samplesPerEpoch) * barCells);
+  const cells = "━".repeat(filled) + "─".repeat(barCells - filled);
+  return [`${head} ${cells} ${percent}`, ...rest].join("  ");
+}
+
+/** `epoch 3/10`, ` 61 %`, `0:04 left`, `23,400 samples/s`, `loss 0.071` … */
+function statusText(
+  { samplesOfEpoch, runningScores }: StepRecord,
+  run: TrainingRun,
+  elapsedMs: number,
+): string[] {
+  const share = samplesOfEpoch / run.samplesPerEpoch;
+  const leftSeconds = (elapsedMs / 1000) * (1 / share - 1);
+  return [
+    epochText(run.epoch, run.epochs),
+    `${String(Math.floor(share * 100)).padStart(3)} %`,
+    `${minutes(leftSeconds)} left`,
+    rateText(samplesOfEpoch, elapsedMs / 1000),
+    ...scoreTexts(runningScores()),
+  ];
+}
+
+function epochLine({ epoch, scores, seconds, samples }: EpochRecord, run: TrainingRun): string {
+  const parts = [epochText(epoch, run.epochs), `${seconds.toFixed(1)} s`, rateText(samples, seconds)];
+  return [...parts, ...scoreTexts(scores)].join("  ");
+}
+
+const epochText = (epoch: number, epochs: number): string =>
+  `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
+
+const rateText = (samples: number, seconds: number): string =>
+  `${Math.round(samples / Math.max(seconds, 1e-9)).toLocaleString("en-US")} samples/s`;
+
+const scoreTexts = (scores: Scores): string[] =>
+  Object.entries(scores).map(([name, value]) => `${words(name)} ${scoreText(value)}`);
+
+const scoreText = (value: number): string =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toFixed(4);
+
+/** `validationLoss` → `validation loss`. */
+const words = (name: string): string =>
+  name.replace(/([a-z0-9])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
+
+/** Seconds as `0:04`, `12:30` or `1:02:03`. */
+export function minutes(seconds: number): string {
+  const whole = Math.max(0, Math.round(Number.isFinite(seconds) ? seconds : 0));
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
