@@ -9,7 +9,7 @@ import { InternalError } from "../base/errors.ts";
 import { maxElementCount } from "../base/shape.ts";
 import { type Size, sameSize } from "../base/size.ts";
 import type { GraphFunction } from "../graph/function.ts";
-import { type Node, topologicalOrder } from "../graph/node.ts";
+import { type Node, type Region, topologicalOrder } from "../graph/node.ts";
 import type { SourceOp } from "../graph/op.ts";
 import type { State } from "../graph/state.ts";
 import { contiguousView, type View } from "../graph/view.ts";
@@ -21,7 +21,7 @@ import { type Access, Accesses, hasMemory } from "./access.ts";
 import { type Cluster, embed, Fusion, positionView, readsOf } from "./clusters.ts";
 import { findCommitOnly } from "./commit.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
-import { lowerCopy } from "./lower-copy.ts";
+import { type CopySource, lowerCopy } from "./lower-copy.ts";
 import { lowerDot } from "./lower-dot.ts";
 import { lowerIndexed } from "./lower-indexed.ts";
 import { lowerLoops } from "./lower-loops.ts";
@@ -351,24 +351,40 @@ export class BlockLowering {
           base: zeroAffine,
         };
         this.copy(from, to.node, temporary, this.compute);
-        this.commitCopy(temporary, to.node, to.destination);
+        this.copyLocation(temporary, to.node, to.destination, this.commit);
       } else staged.push({ from, location, to });
     }
     for (const { from, to } of staged) this.copy(from, to.node, to.destination, this.commit);
   }
 
-  private commitCopy(from: Location, node: Node, to: Location): void {
-    const context = this.context();
-    this.commit.push(
-      callOf(lowerCopy({ context, from: { location: from, view: contiguousView(node.shape) }, node, to })),
-    );
+  /** Copies contiguous memory of `node`'s type. */
+  copyLocation(from: Location, node: Node, to: Location, steps: ProgramStep[]): void {
+    this.copyView({ location: from, view: contiguousView(node.shape) }, node, to, steps);
   }
 
-  private copy(from: Access, node: Node, to: Location, steps: ProgramStep[]): void {
-    const source = hasMemory(from.root)
-      ? { location: this.locate(from.root), view: from.view }
-      : { root: from.root, view: from.view };
-    steps.push(callOf(lowerCopy({ context: this.context(), from: source, node, to })));
+  copyView(from: CopySource, node: Node, to: Location, steps: ProgramStep[]): void {
+    steps.push(callOf(lowerCopy({ context: this.context(), from, node, to })));
+  }
+
+  private copy({ root, view }: Access, node: Node, to: Location, steps: ProgramStep[]): void {
+    this.copyView(hasMemory(root) ? { location: this.locate(root), view } : { root, view }, node, to, steps);
+  }
+
+  // ---- regions ------------------------------------------------------------------------------------------------
+
+  /** Where the outputs of region nodes lie. */
+  readonly regionOutputs = new Map<Node, readonly Location[]>();
+
+  /** A block for a region's body: it begins with no memory but what its parameters are given. */
+  enter(loops: readonly LoopOfProgram[], steps: ProgramStep[]): BlockLowering {
+    return new BlockLowering(this.program, new Map(), loops, steps, this.commit);
+  }
+
+  lowerRegionBody(region: Region, given: readonly Location[], wanted: readonly Wanted[]): void {
+    region.parameters.forEach((parameter, i) => {
+      this.locations.set(parameter, given[i]!);
+    });
+    this.lower(wanted);
   }
 
   // ---- kernels ------------------------------------------------------------------------------------------------
@@ -417,6 +433,10 @@ export class BlockLowering {
   }
 
   private locateSource(root: Node): Location {
+    if (root.op.kind === "output") {
+      const { index } = root.attributes as { index: number };
+      return this.regionOutputs.get(root.inputs[0]!)![index]!;
+    }
     const op = root.op as SourceOp;
     if (root.op.kind === "source" && op.source === "state") {
       return {
