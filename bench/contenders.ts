@@ -1,0 +1,100 @@
+/** Who takes part: how each one's process is started, and why it cannot be where something is missing. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Command } from "./child.ts";
+import type { Work } from "./protocol.ts";
+
+export interface Contender {
+  /** The name on the command line. */
+  readonly key: string;
+  readonly title: string;
+  /** The thread counts worth measuring, of at most `threads`. */
+  threadCounts(threads: number): readonly number[];
+  /** The process that answers requests; null: takes part in "startup" only. */
+  serve(threads: number): Command | null;
+  /** A fresh process that does one step of `work` and prints a line; null where that says nothing new. */
+  startup(work: Work): Command | null;
+  /** What is missing on this machine, and how to get it. */
+  missing(): string | undefined;
+}
+
+/** The files beside the built frame (build/bench), and the peers' folder in the sources. */
+const built = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const peers = (path: string): string => fileURLToPath(new URL(`../../bench/peers/${path}`, import.meta.url));
+
+const node = (script: string, ...args: string[]): Command => ({
+  file: process.execPath,
+  args: [script, ...args],
+});
+const python = (...args: string[]): Command => ({ file: peers("venv/bin/python"), args });
+const onlyOne = (): readonly number[] => [1];
+const doubling = (threads: number): readonly number[] =>
+  [...new Set([1, 2, 4, 8, 16, 32, threads])].filter((n) => n <= threads).sort((a, b) => a - b);
+const requires = (path: string, what: string) => (): string | undefined =>
+  existsSync(path) ? undefined : what;
+
+const withoutPython = requires(peers("venv/bin/python"), "run bench/peers/setup.sh python");
+const withoutPackages = (name: string) =>
+  requires(peers(`node_modules/${name}`), "run bench/peers/setup.sh javascript");
+
+const torch = (key: string, title: string, ...flags: string[]): Contender => ({
+  key,
+  title,
+  threadCounts: doubling,
+  serve: (threads) => python(peers("torch/peer.py"), "--threads", String(threads), ...flags),
+  startup: (work) => (flags.length > 0 ? null : python(peers("torch/startup.py"), JSON.stringify(work))),
+  missing: withoutPython,
+});
+
+export const contenders: readonly Contender[] = [
+  {
+    key: "netwright",
+    title: "Netwright wasm",
+    threadCounts: doubling,
+    serve: (threads) => node(built("netwright/serve.js"), "--target", "wasm", "--threads", String(threads)),
+    startup: (work) => node(built("netwright/startup.js"), JSON.stringify(work)),
+    missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
+  },
+  torch("torch", "PyTorch"),
+  torch("torch-fused", "PyTorch, fused optimizer", "--fused"),
+  {
+    key: "tfjs",
+    title: "TensorFlow.js wasm",
+    threadCounts: onlyOne,
+    serve: (threads) => node(peers("tfjs/peer.mjs"), "--threads", String(threads)),
+    startup: (work) => node(peers("tfjs/startup.mjs"), JSON.stringify(work)),
+    missing: withoutPackages("@tensorflow/tfjs-backend-wasm"),
+  },
+  {
+    key: "jax-js",
+    title: "jax-js wasm",
+    threadCounts: doubling,
+    serve: (threads) => node(peers("jax-js/peer.mjs"), "--threads", String(threads)),
+    startup: (work) => node(peers("jax-js/startup.mjs"), JSON.stringify(work)),
+    missing: withoutPackages("@jax-js/jax"),
+  },
+  {
+    key: "machine",
+    title: "WebAssembly loop",
+    threadCounts: onlyOne,
+    serve: () => node(built("probe/serve.js")),
+    startup: () => null,
+    missing: () => undefined,
+  },
+  {
+    key: "node",
+    title: "Node alone",
+    threadCounts: onlyOne,
+    serve: () => null,
+    startup: () => node("--eval", "process.stdout.write('{}\\n')"),
+    missing: () => undefined,
+  },
+  {
+    key: "python",
+    title: "Python alone",
+    threadCounts: onlyOne,
+    serve: () => null,
+    startup: () => python("-c", "print('{}', flush=True)"),
+    missing: withoutPython,
+  },
+];

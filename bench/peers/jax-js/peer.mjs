@@ -1,0 +1,98 @@
+/** jax-js on WebAssembly as a contender. More than one thread needs `workers.mjs`. */
+import { readFileSync } from "node:fs";
+import { threads } from "./workers.mjs";
+import { hashedUniform, sample } from "../../../build/bench/data.js";
+import { serve } from "../../../build/bench/serve.js";
+
+const { blockUntilReady, init, jit, nn, numpy: np, tree } = await import("@jax-js/jax");
+const { adamStep } = await import("./adam.mjs");
+const { buildStep } = await import("./mlp.mjs");
+
+/** @typedef {import("../../serve.ts").Job} Job */
+
+const uniform = (seed, shape, limit = 1) => {
+  const elements = shape.reduce((a, b) => a * b, 1);
+  return np.array(hashedUniform(seed, elements, limit)).reshape(shape);
+};
+
+/** Steps may be queued in thread workers: wait now and then, as jax-js's documentation asks. */
+const QUEUED = 16;
+
+/**
+ * Work without state: `forward` owns its arguments, so each call gets references.
+ * @returns {Promise<Job>}
+ */
+async function once(inputs, forward) {
+  const compiled = jit(forward);
+  const call = async () => {
+    const result = compiled(...inputs.map((input) => input.ref));
+    await result.blockUntilReady();
+    return result;
+  };
+  return {
+    check: sample(await (await call()).data()),
+    async run(iterations) {
+      for (let i = 0; i < iterations; i++) (await call()).dispose();
+    },
+    release: () => tree.dispose(inputs),
+  };
+}
+
+/** @returns {Promise<Job>} */
+async function mlp(work) {
+  const { step, release } = buildStep(work);
+  const check = [];
+  for (let i = 0; i < 3; i++) check.push((await step().data())[0]);
+  return {
+    check,
+    async run(iterations) {
+      for (let i = 0; i < iterations; i++) {
+        const loss = step();
+        if (i % QUEUED === QUEUED - 1 || i === iterations - 1) await loss.data();
+        else loss.dispose();
+      }
+    },
+    release,
+  };
+}
+
+function matmul({ rows, inner, columns, transposeA, transposeB }) {
+  const a = uniform(1, transposeA ? [inner, rows] : [rows, inner]);
+  const b = uniform(2, transposeB ? [columns, inner] : [inner, columns]);
+  return once([a, b], (x, y) => np.matmul(transposeA ? x.transpose() : x, transposeB ? y.transpose() : y));
+}
+
+const softmax = ({ rows, columns }) => once([uniform(1, [rows, columns], 4)], (x) => nn.softmax(x, -1));
+
+function layernorm({ rows, columns, epsilon }) {
+  const inputs = [uniform(1, [rows, columns], 4), uniform(2, [columns]), uniform(3, [columns])];
+  return once(inputs, (x, weight, bias) => nn.standardize(x, -1, { epsilon }).mul(weight).add(bias));
+}
+
+const gelu = ({ elements }) => once([uniform(1, [elements], 4)], (x) => nn.gelu(x, { approximate: false }));
+
+/** @returns {Promise<Job>} */
+async function adamw({ elements, ...rates }) {
+  const gradient = uniform(2, [elements]);
+  let parameter = uniform(1, [elements]);
+  let state = { first: np.zeros([elements]), second: np.zeros([elements]), powers: np.ones([2]) };
+  const compiled = jit((p, g, moments) => adamStep(p, g, moments, rates));
+  const step = async () => {
+    [parameter, state] = compiled(parameter, gradient.ref, state);
+    await blockUntilReady([parameter, state]);
+  };
+  await step();
+  return {
+    check: sample(await parameter.ref.data()),
+    async run(iterations) {
+      for (let i = 0; i < iterations; i++) await step();
+    },
+    release: () => tree.dispose([parameter, gradient, state]),
+  };
+}
+
+const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw };
+const { version } = JSON.parse(readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
+
+await init("wasm");
+await serve({ framework: "jax-js wasm", version, threads }, (work) => jobs[work.kind]?.(work) ?? "jax-js has no such work");

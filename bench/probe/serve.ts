@@ -1,0 +1,48 @@
+/** The machine itself as a contender: what WebAssembly code could reach at most on one thread. */
+import { hashedUniform, sample } from "../data.ts";
+import { type Job, serve } from "../serve.ts";
+import { arithmeticLoop, triadLoop } from "./wasm.ts";
+
+/** Candidates for the number of independent chains: few leave latency unhidden, many spill. */
+const CHAINS = [8, 10, 12, 13];
+const PASSES = 100_000;
+
+function peak(fused: boolean): Job | string {
+  const loops = CHAINS.map((chains) => arithmeticLoop(chains, fused)).filter((loop) => loop !== null);
+  if (loops.length === 0) return "this JavaScript engine has no relaxed SIMD";
+  const speeds = loops.map((loop) =>
+    Math.max(...Array.from({ length: 20 }, () => speedOf(loop.run, loop.flop))),
+  );
+  const best = loops[speeds.indexOf(Math.max(...speeds))];
+  return {
+    check: [],
+    flop: best.flop * PASSES,
+    run: (iterations) => void best.run(iterations * PASSES),
+    release() {},
+  };
+}
+
+function speedOf(run: (passes: number) => number, flop: number): number {
+  const start = performance.now();
+  run(PASSES);
+  return flop / (performance.now() - start);
+}
+
+function triad(elements: number): Job {
+  const loop = triadLoop(elements);
+  loop.b.set(hashedUniform(1, elements));
+  loop.c.set(hashedUniform(2, elements));
+  loop.run();
+  return {
+    check: sample(loop.a),
+    run(iterations) {
+      for (let i = 0; i < iterations; i++) loop.run();
+    },
+    release() {},
+  };
+}
+
+await serve({ framework: "WebAssembly loop", version: process.version, threads: 1 }, (work) => {
+  if (work.kind === "peak") return peak(work.fused);
+  return work.kind === "triad" ? triad(work.elements) : "the machine's probe has no such work";
+});

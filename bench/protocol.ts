@@ -1,0 +1,69 @@
+/**
+ * What the frame and a contender say to each other: one JSON object a line, requests on the contender's standard input,
+ * one reply to each on its standard output, in order. Everything else a contender prints goes to standard error.
+ */
+
+/** One thing to time. Every contender gets the same description and builds its inputs from `data.ts`'s formula. */
+export type Work =
+  | {
+      readonly kind: "mlp";
+      /** Widths of the layers, input first; ReLU between them. */
+      readonly sizes: readonly number[];
+      readonly batchSize: number;
+      readonly learningRate: number;
+      /** How many different batches are taken in turn. */
+      readonly batches: number;
+    }
+  | {
+      readonly kind: "matmul";
+      readonly rows: number;
+      readonly inner: number;
+      readonly columns: number;
+      readonly transposeA: boolean;
+      readonly transposeB: boolean;
+    }
+  | { readonly kind: "softmax"; readonly rows: number; readonly columns: number }
+  | { readonly kind: "layernorm"; readonly rows: number; readonly columns: number; readonly epsilon: number }
+  | { readonly kind: "gelu"; readonly elements: number }
+  | {
+      readonly kind: "adamw";
+      readonly elements: number;
+      readonly learningRate: number;
+      readonly weightDecay: number;
+    }
+  /** Register-only arithmetic: multiply then add, or fused. `iterations` of `run` are millions of loop passes. */
+  | { readonly kind: "peak"; readonly fused: boolean }
+  /** a[i] = b[i] + s · c[i]. */
+  | { readonly kind: "triad"; readonly elements: number };
+
+export type WorkKind = Work["kind"];
+
+export type Request =
+  | { readonly command: "hello" }
+  /** Build the inputs, do the work once and answer with numbers taken from its result. */
+  | { readonly command: "prepare"; readonly work: Work }
+  /** Do the prepared work `iterations` times; answer with the time it took, results ready. */
+  | { readonly command: "run"; readonly iterations: number }
+  /** Drop what was prepared. */
+  | { readonly command: "release" };
+
+export interface Hello {
+  readonly framework: string;
+  readonly version: string;
+  readonly threads: number;
+}
+
+export interface Prepared {
+  /** Why this contender does not do this work; then nothing is prepared. */
+  readonly unsupported?: string;
+  /** A few numbers of the result, the same in every contender up to rounding. */
+  readonly check: readonly number[];
+  /** Floating-point operations of one iteration, where only the contender knows them (`peak`). */
+  readonly flop?: number;
+}
+
+export interface Ran {
+  readonly seconds: number;
+}
+
+export type Reply = (Hello | Prepared | Ran | Record<string, never>) & { readonly error?: string };

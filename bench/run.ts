@@ -1,0 +1,98 @@
+/**
+ * The benchmark frame: `npm run bench -- [workload …] [options]`. See README.md of this folder.
+ *
+ * Starts a process for each contender and thread count, gives all of them the same work, times them in turn and prints
+ * medians with their spread, the machine's own limits beside.
+ */
+import { writeFileSync } from "node:fs";
+import { contenders } from "./contenders.ts";
+import { Lane, lanesOf } from "./lane.ts";
+import { describeMachine, loadNow } from "./machine.ts";
+import { type CaseResult, measureCase, type Probe, type Skipped, startProbe } from "./measure.ts";
+import { type Options, readOptions, usage } from "./options.ts";
+import { caseTable, startupTable } from "./report.ts";
+import { measureStartup, type StartupResult } from "./startup.ts";
+import { type Case, casesFor } from "./workloads.ts";
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (!options) {
+    console.log(usage);
+    return;
+  }
+  const machine = describeMachine();
+  const date = new Date().toISOString();
+  const loadBefore = loadNow();
+  console.log(
+    `${machine.processor}, ${machine.processors} processors (${machine.features.join(", ")}), ` +
+      `${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}; load ${loadBefore}`,
+  );
+  const taking = contenders.filter(({ key }) => options.contenders.includes(key));
+  for (const contender of taking) {
+    const reason = contender.missing();
+    if (reason) console.log(`${contender.title} is left out: ${reason}`);
+  }
+  const probeLane = new Lane(contenders.find(({ key }) => key === "machine")!, 1);
+  const lanes = lanesOf(taking, options.threads);
+  try {
+    const measured = await measureAll(options, lanes, await startProbe(probeLane));
+    const startup = options.words.includes("startup") ? await runStartup(options) : [];
+    console.log(`\nload ${loadBefore} before, ${loadNow()} after; ${new Date().toISOString()}`);
+    if (options.json) {
+      const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
+      const content = {
+        date,
+        command: process.argv.slice(2),
+        machine,
+        loadBefore,
+        loadAfter: loadNow(),
+        results,
+        startup,
+      };
+      writeFileSync(options.json, `${JSON.stringify(content, null, 1)}\n`);
+    }
+  } finally {
+    for (const lane of [...lanes, probeLane]) lane.close();
+  }
+}
+
+async function measureAll(
+  options: Options,
+  lanes: readonly Lane[],
+  probe: Probe,
+): Promise<readonly { subject: Case; result: CaseResult }[]> {
+  const titles = new Map(contenders.map(({ key, title }) => [key, title]));
+  const measured: { subject: Case; result: CaseResult }[] = [];
+  const subjects = casesFor(options.words);
+  for (const workload of new Set(subjects.map((subject) => subject.workload))) {
+    const group: { subject: Case; result: CaseResult }[] = [];
+    for (const subject of subjects.filter((other) => other.workload === workload)) {
+      const result = await measureCase(subject, lanes, probe, options);
+      group.push({ subject, result });
+      printFailures(subject.id, result.skipped);
+    }
+    console.log(`\n## ${workload}\n\n${caseTable(group, titles)}`);
+    measured.push(...group);
+  }
+  return measured;
+}
+
+async function runStartup(options: Options): Promise<readonly StartupResult[]> {
+  const taking = contenders.filter(({ key }) => [...options.contenders, "node"].includes(key));
+  const { results, skipped } = await measureStartup(taking, options.rounds);
+  printFailures("startup", skipped);
+  console.log(`\n## startup\n\n${startupTable(results)}`);
+  return results;
+}
+
+/** What a contender does not offer is no news; what failed is. */
+function printFailures(id: string, skipped: readonly Skipped[]): void {
+  for (const { lane, reason } of skipped.filter(({ failed }) => failed)) {
+    console.log(`${id}: ${lane} is left out: ${reason}`);
+  }
+}
+
+await main().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

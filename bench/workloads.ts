@@ -1,0 +1,104 @@
+/** What is measured: each workload is a list of cases, each case one piece of work and how to state its speed. */
+import type { Work } from "./protocol.ts";
+
+export interface Case {
+  /** "matmul/512/tn": the workload first, then what distinguishes the case. */
+  readonly id: string;
+  readonly workload: string;
+  readonly title: string;
+  readonly work: Work;
+  readonly unit: Unit;
+  /** Floating-point operations or bytes of one iteration, by unit; 1 for times. */
+  readonly amount: number;
+}
+
+export type Unit = "µs" | "GFLOP/s" | "GB/s";
+
+/** Whether a larger number is a better one. */
+export const isRate = (unit: Unit): boolean => unit !== "µs";
+
+/** A time of one iteration in the case's unit. */
+export const inUnit = ({ unit, amount }: Pick<Case, "unit" | "amount">, seconds: number): number =>
+  unit === "µs" ? seconds * 1e6 : amount / seconds / 1e9;
+
+const F32_BYTES = 4;
+/** AdamW reads parameter, gradient and both moments, and writes all but the gradient. */
+const ADAMW_BYTES = 7 * F32_BYTES;
+
+export const mlpWork: Work = {
+  kind: "mlp",
+  sizes: [784, 64, 64, 10],
+  batchSize: 32,
+  learningRate: 1e-3,
+  batches: 256,
+};
+
+const streamed = (workload: string, title: string, work: Work, bytes: number): Case => ({
+  id: workload,
+  workload,
+  title,
+  work,
+  unit: "GB/s",
+  amount: bytes,
+});
+
+function matmul(size: number, order: "nn" | "tn" | "nt"): Case {
+  const shape = { rows: size, inner: size, columns: size };
+  return {
+    id: `matmul/${size}/${order}`,
+    workload: "matmul",
+    title: `${size}³ ${{ nn: "A·B", tn: "Aᵀ·B", nt: "A·Bᵀ" }[order]}`,
+    work: { kind: "matmul", ...shape, transposeA: order === "tn", transposeB: order === "nt" },
+    unit: "GFLOP/s",
+    amount: 2 * size ** 3,
+  };
+}
+
+export const cases: readonly Case[] = [
+  {
+    id: "machine/multiply-add",
+    workload: "machine",
+    title: "multiply, then add",
+    work: { kind: "peak", fused: false },
+    unit: "GFLOP/s",
+    amount: 0,
+  },
+  {
+    id: "machine/fused",
+    workload: "machine",
+    title: "fused multiply-add",
+    work: { kind: "peak", fused: true },
+    unit: "GFLOP/s",
+    amount: 0,
+  },
+  { ...matmul(2048, "nn"), id: "machine/matmul-2048", workload: "machine", title: "matmul 2048³" },
+  {
+    ...streamed("machine", "triad 3 × 64 MiB", { kind: "triad", elements: 2 ** 24 }, 3 * F32_BYTES * 2 ** 24),
+    id: "machine/triad",
+  },
+  { id: "mlp", workload: "mlp", title: "784-64-64-10, batch 32", work: mlpWork, unit: "µs", amount: 1 },
+  ...[128, 256, 512, 1024].flatMap((size) =>
+    (["nn", "tn", "nt"] as const).map((order) => matmul(size, order)),
+  ),
+  streamed("softmax", "4096×512", { kind: "softmax", rows: 4096, columns: 512 }, 2 * F32_BYTES * 4096 * 512),
+  streamed(
+    "layernorm",
+    "4096×768",
+    { kind: "layernorm", rows: 4096, columns: 768, epsilon: 1e-5 },
+    2 * F32_BYTES * 4096 * 768,
+  ),
+  streamed("gelu", "10 M, erf", { kind: "gelu", elements: 1e7 }, 2 * F32_BYTES * 1e7),
+  streamed(
+    "adamw",
+    "10 M parameters",
+    { kind: "adamw", elements: 1e7, learningRate: 1e-3, weightDecay: 0.01 },
+    ADAMW_BYTES * 1e7,
+  ),
+];
+
+/** "startup" is no case: it starts fresh processes and is measured by `startup.ts`. */
+export const workloads: readonly string[] = [...new Set(cases.map(({ workload }) => workload)), "startup"];
+
+/** The cases that the words choose: a workload, or the beginning of a case's id ("matmul/512"). */
+export const casesFor = (words: readonly string[]): readonly Case[] =>
+  cases.filter(({ id }) => words.some((word) => id === word || id.startsWith(`${word}/`)));

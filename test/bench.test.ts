@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { hashedUniform as benchUniform, hashedLabels, oneHot } from "../bench/data.ts";
+import { readOptions } from "../bench/options.ts";
+import { arithmeticLoop, triadLoop } from "../bench/probe/wasm.ts";
+import { round3, table } from "../bench/report.ts";
+import { agrees, summarize } from "../bench/statistics.ts";
+import { cases, casesFor, inUnit } from "../bench/workloads.ts";
+import { hashedUniform } from "./fixtures.ts";
+
+test("summarize takes medians of odd and even counts", () => {
+  expect(summarize([3, 1, 2])).toEqual({ median: 2, minimum: 1, maximum: 3, samples: 3 });
+  expect(summarize([4, 1, 3, 2]).median).toBe(2.5);
+  expect(() => summarize([])).toThrowErrorMatchingInlineSnapshot(
+    `[RangeError: summarize: no values, expected at least one sample]`,
+  );
+});
+
+test("agrees compares relative to the largest number", () => {
+  expect(agrees([1, 1000.5], [1, 1000])).toBe(true);
+  expect(agrees([1, 1002], [1, 1000])).toBe(false);
+  expect(agrees([1, NaN], [1, 1000])).toBe(false);
+  expect(agrees([1], [1, 2])).toBe(false);
+});
+
+test("the bench's inputs are the fixtures' numbers", () => {
+  expect(benchUniform(5, 100, 0.3)).toEqual(hashedUniform(5, 100, 0.3));
+  const labels = hashedLabels(11, 1000, 10);
+  expect(new Set(labels).size).toBe(10);
+  expect(oneHot(Int32Array.of(2, 0), 3)).toEqual(Float32Array.of(0, 0, 1, 1, 0, 0));
+});
+
+test("the machine's probes are valid modules that compute what they say", () => {
+  const loop = arithmeticLoop(8, false)!;
+  expect(loop.flop).toBe(64);
+  // Eight chains of four lanes would tend to shift / (1 - scale) = 1 each; one lane of each is summed.
+  expect(loop.run(100_000)).toBeCloseTo(8, 1);
+  const triad = triadLoop(64);
+  triad.b.fill(1);
+  triad.c.forEach((_, i) => {
+    triad.c[i] = i;
+  });
+  triad.run();
+  expect(Array.from(triad.a)).toEqual(Array.from({ length: 64 }, (_, i) => 1 + 3 * i));
+});
+
+test("cases have names of their own, chosen by their beginning", () => {
+  expect(new Set(cases.map(({ id }) => id)).size).toBe(cases.length);
+  expect(casesFor(["matmul/512"]).map(({ id }) => id)).toEqual([
+    "matmul/512/nn",
+    "matmul/512/tn",
+    "matmul/512/nt",
+  ]);
+  expect(casesFor(["matmul/5"])).toEqual([]);
+  expect(inUnit({ unit: "GFLOP/s", amount: 2e9 }, 0.5)).toBe(4);
+  expect(inUnit({ unit: "µs", amount: 1 }, 0.5)).toBe(500_000);
+});
+
+test("options name what is accepted", () => {
+  expect(readOptions(["mlp", "--peers", "torch", "--threads", "2"])).toMatchObject({
+    words: ["mlp"],
+    contenders: ["netwright", "torch", "machine"],
+    threads: 2,
+  });
+  expect(readOptions(["--help"])).toBeNull();
+  expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(`[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, startup]`);
+  expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(`[Error: no peer "keras": choose of netwright, torch, torch-fused, tfjs, jax-js, machine, node, python, or none]`);
+  expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(`[Error: --threads 0: expected a whole number of at least 1]`);
+});
+
+test("tables are Markdown with three digits", () => {
+  expect(round3(1234.5)).toBe("1,235");
+  expect(round3(0.0123456)).toBe("0.0123");
+  expect(table(["a", "b"], [["long", "x"]])).toMatchInlineSnapshot(`
+    "| a    | b |
+    |------|---|
+    | long | x |"
+  `);
+});
