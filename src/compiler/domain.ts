@@ -47,3 +47,36 @@ export function collapseDomain(
 
 const mergeable = (view: View, outer: number, inner: number): boolean =>
   sameSize(view.strides[outer]!, multiplySizes(view.shape[inner]!, view.strides[inner]!));
+
+/** Blocks of a long map that threads share: not so small that handing them out shows, not so large that few remain. */
+const blockSizes = { least: 4096, wanted: 16_384, most: 65_536 };
+
+/**
+ * A domain of one long axis as (blocks, block), so that threads can share the blocks. The block divides the axis; where
+ * no size in range does, the domain stays as it is.
+ */
+export function splitLongAxis(domain: CollapsedDomain): CollapsedDomain {
+  const [size] = domain.sizes;
+  if (domain.sizes.length !== 1 || typeof size !== "number" || size < 2 * blockSizes.most) return domain;
+  const block = blockThatDivides(size);
+  if (block === undefined) return domain;
+  const sizes = [size / block, block];
+  return {
+    sizes,
+    axes: domain.axes.length === 0 ? [] : [0, 1],
+    collapse: (view) => {
+      const { strides, offset } = domain.collapse(view);
+      return { shape: sizes, strides: [multiplySizes(strides[0]!, block), strides[0]!], offset };
+    },
+  };
+}
+
+function blockThatDivides(size: number): number | undefined {
+  const { least, wanted, most } = blockSizes;
+  for (let distance = 0; distance <= most - wanted; distance += 16) {
+    for (const block of [wanted - distance, wanted + distance]) {
+      if (block >= least && size % block === 0) return block;
+    }
+  }
+  return undefined;
+}

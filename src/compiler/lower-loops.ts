@@ -24,7 +24,7 @@ import type { Affine, Kernel, KernelBuffer, Register, Value } from "../ir/kernel
 import type { ProgramBuffer } from "../ir/program.ts";
 import type { Accesses } from "./access.ts";
 import { type Cluster, embed, type Level, positionView, readsOf } from "./clusters.ts";
-import { type CollapsedDomain, collapseDomain } from "./domain.ts";
+import { type CollapsedDomain, collapseDomain, splitLongAxis } from "./domain.ts";
 import { MemberEvaluator } from "./evaluate-member.ts";
 import type { KernelContext, Location } from "./kernel-context.ts";
 import { nest, outerLoops } from "./nest.ts";
@@ -71,7 +71,8 @@ class LoopsLowering {
     this.outputs = outputs;
     this.members = [...cluster.members.keys()].sort((a, b) => a.id - b.id);
     const views = this.members.flatMap((member) => [this.position(member), ...this.readViews(member)]);
-    this.domain = collapseDomain(cluster.domain, cluster.axes ?? [], views);
+    const collapsed = collapseDomain(cluster.domain, cluster.axes ?? [], views);
+    this.domain = cluster.axes === undefined ? splitLongAxis(collapsed) : collapsed;
     this.findStages();
     this.rowLanes = this.isColumn ? lanes : 1;
     this.evaluator = new MemberEvaluator({
