@@ -1,0 +1,465 @@
+/**
+ * A kernel as one function: parameters are the address of the argument block, with threads the thread's number and the
+ * count, the address of each buffer and the value of each parameter. Loops over vectors are in `vector-loop.ts`.
+ */
+import { bytesOf } from "../../base/dtype.ts";
+import { InternalError } from "../../base/errors.ts";
+import { boundsOf, type Dimension, type Size } from "../../base/size.ts";
+import type { ScalarDType } from "../../graph/scalar.ts";
+import type { Affine, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "../../ir/kernel.ts";
+import { argumentsParameter, Emitter, type Push, partsOf, scalarType } from "./emitter.ts";
+import { operandsOf } from "./flatten.ts";
+import type { ModuleBuilder } from "./module.ts";
+import type { ValueType } from "./opcodes.ts";
+import {
+  pushBinary,
+  pushBitcast,
+  pushCompare,
+  pushConstant,
+  pushConvert,
+  pushMulAdd,
+  pushSelect,
+  pushUnary,
+} from "./scalar.ts";
+import { Scope, Scopes } from "./scopes.ts";
+import { type Address, pushLoad, storeScalar } from "./storage.ts";
+import { extractLane, splatScalar, vectorBinary, words } from "./vector.ts";
+import { VectorLoop } from "./vector-loop.ts";
+
+export interface KernelOptions {
+  /** Several threads call it, each with its number; parallel loops share out their iterations. */
+  readonly spmd: boolean;
+  readonly fused: boolean;
+  /** Buffers whose f32 subnormals become zero as they are stored. */
+  readonly flush: ReadonlySet<KernelBuffer>;
+  dimensionOffset(dimension: Dimension): number;
+  /** The function that `report(arguments, check, position, value)` is. */
+  readonly reportFunction: number;
+}
+
+/** Parameters before the buffers' addresses. */
+export const leadingParameters = (spmd: boolean): number => (spmd ? 3 : 1);
+
+export function emitKernel(
+  module: ModuleBuilder,
+  index: number,
+  kernel: Kernel,
+  options: KernelOptions,
+): void {
+  const emitter = new KernelEmitter(kernel, options);
+  emitter.block(kernel.body);
+  const { e, parameterCount } = emitter;
+  const parameters = Array<ValueType>(parameterCount).fill("i32");
+  module.define(index, kernel.name, { parameters, results: [] }, e.locals, [e.prologue, e.code]);
+}
+
+export class KernelEmitter {
+  readonly e: Emitter;
+  readonly scopes: Scopes;
+  readonly options: KernelOptions;
+  readonly parameterCount: number;
+  /** Values outside vector loops: each is a local or a constant. */
+  readonly values = new Map<Value, Push>();
+  private readonly registers = new Map<Register, number[]>();
+
+  constructor(kernel: Kernel, options: KernelOptions) {
+    this.options = options;
+    const leading = leadingParameters(options.spmd);
+    this.parameterCount = leading + kernel.buffers.length + kernel.parameters.length;
+    this.e = new Emitter(this.parameterCount, options);
+    const buffers = new Map(kernel.buffers.map((buffer, i) => [buffer, leading + i]));
+    const first = leading + kernel.buffers.length;
+    const parameters = new Map(kernel.parameters.map(({ index }, i) => [index, first + i]));
+    this.scopes = new Scopes(this.e, parameters, buffers);
+  }
+
+  /** Values defined in a block are not used after it, so their locals are free then. */
+  block(statements: readonly Statement[]): void {
+    this.e.scoped(() => {
+      for (const statement of statements) this.statement(statement);
+    });
+  }
+
+  private statement(statement: Statement): void {
+    const { e } = this;
+    switch (statement.kind) {
+      case "define": {
+        const { value } = statement;
+        if (value.kind === "constant")
+          this.values.set(value, () => pushConstant(e, value.dtype, value.value));
+        else
+          this.values.set(
+            value,
+            e.keep(scalarType(value.dtype), () => this.pushDefined(value)),
+          );
+        return;
+      }
+      case "store":
+        e.scoped(() => {
+          const { buffer, value } = statement;
+          const dynamic = statement.dynamic.map(({ index, stride }) => ({ index: this.use(index), stride }));
+          const address = this.address(buffer, statement.address, dynamic);
+          const flush = value.dtype === "f32" && this.options.flush.has(buffer);
+          storeScalar(e, buffer.dtype, address, this.use(value), flush);
+        });
+        return;
+      case "set":
+        return this.set(
+          statement.register,
+          this.scopes.known(statement.subscript),
+          this.use(statement.value),
+        );
+      case "loop":
+        return this.loop(statement);
+    }
+  }
+
+  private use(value: Value): Push {
+    const push = this.values.get(value);
+    if (push === undefined) throw new InternalError(`a ${value.kind} value is used before it is defined`);
+    return push;
+  }
+
+  // ---- values -------------------------------------------------------------------------------------------------
+
+  private pushDefined(value: Value): void {
+    const operands =
+      value.kind === "load"
+        ? value.dynamic.map(({ index }) => this.use(index))
+        : operandsOf(value).map((x) => this.use(x));
+    this.pushComputed(value, operands);
+  }
+
+  /** One element of a value, from its operands; `affine` replaces the one in the value where that is resolved. */
+  pushComputed(value: Value, operands: readonly Push[], affine?: Affine, element?: number): void {
+    const { e } = this;
+    const [a, b, c] = operands as [Push, Push, Push];
+    switch (value.kind) {
+      case "constant":
+        return pushConstant(e, value.dtype, value.value);
+      case "index":
+        return this.scopes.pushValue(affine ?? value.affine);
+      case "load": {
+        const dynamic = value.dynamic.map(({ stride }, i) => ({ index: operands[i]!, stride }));
+        const address = this.address(value.buffer, affine ?? value.address, dynamic);
+        return pushLoad(e, value.buffer.dtype, address);
+      }
+      case "unary":
+        return pushUnary(e, value.operator, value.dtype, a);
+      case "binary":
+        return pushBinary(e, value.operator, value.dtype, a, b);
+      case "compare":
+        return pushCompare(e, value.operator, value.a.dtype, a, b);
+      case "mulAdd":
+        return pushMulAdd(e, value.dtype, a, b, c);
+      case "select":
+        return pushSelect(e, a, b, c);
+      case "convert":
+        return pushConvert(e, value.x.dtype, value.dtype, a);
+      case "bitcast":
+        return pushBitcast(e, value.x.dtype, value.dtype, a);
+      case "checkIndex":
+        return this.pushCheckedIndex(value, a, affine ?? value.position);
+      case "check":
+        a();
+        e.code.op("i32.eqz");
+        e.code.if(() => this.report(value.check, affine ?? value.position, value.dtype, b));
+        return b();
+      case "register": {
+        const subscript = element ?? this.scopes.known(value.subscript);
+        const [local] = this.registerLocals(value.register, subscript, 0);
+        if (value.register.lanes > 1)
+          throw new InternalError(
+            `register ${value.register.name}: its lanes are read outside a vector loop`,
+          );
+        return e.code.get(local!);
+      }
+      case "combine":
+        return this.pushCombined(value);
+    }
+  }
+
+  private pushCheckedIndex(value: Extract<Value, { kind: "checkIndex" }>, x: Push, position: Affine): void {
+    const { e } = this;
+    const result = e.temporary("i32");
+    const [get, size] = [e.local(result), e.size(value.size)];
+    x();
+    e.code.tee(result);
+    size();
+    e.code.op("i32.ge_u");
+    e.code.if(() => {
+      this.report(value.check, position, "i32", get);
+      const last: Push = () => {
+        size();
+        e.code.i32(1);
+        e.code.op("i32.sub");
+      };
+      pushBinary(
+        e,
+        "max",
+        "i32",
+        e.keep("i32", () => pushBinary(e, "min", "i32", get, e.keep("i32", last))),
+        e.i32(0),
+      );
+      e.code.set(result);
+    });
+    get();
+  }
+
+  /** Tells the status word that a check failed: out of line, it happens once. */
+  report(check: number, position: Affine, dtype: ScalarDType, x: Push): void {
+    const { e } = this;
+    e.code.get(argumentsParameter);
+    e.code.i32(check);
+    this.scopes.pushValue(position);
+    pushConvert(e, dtype, "f64", x);
+    e.code.call(this.options.reportFunction);
+  }
+
+  /** The address of an element with data-dependent terms. */
+  address(
+    buffer: KernelBuffer,
+    affine: Affine,
+    dynamic: readonly { readonly index: Push; readonly stride: Size }[],
+  ): Address {
+    const { e } = this;
+    const address = this.scopes.address(buffer, affine);
+    if (dynamic.length === 0) return address;
+    const bytes = bytesOf(buffer.dtype);
+    const base = e.keep("i32", () => {
+      address.base();
+      for (const { index, stride } of dynamic) {
+        index();
+        e.size(stride, bytes)();
+        e.code.op("i32.mul");
+        e.code.op("i32.add");
+      }
+    });
+    return { base, offset: address.offset };
+  }
+
+  // ---- registers ----------------------------------------------------------------------------------------------
+
+  /** The locals of one element of a register: of its four-lane group `group`, or its only one. */
+  registerLocals(register: Register, element: number, group: number): readonly number[] {
+    const { lanes, count, dtype, name } = register;
+    const groups = lanes === 1 ? 1 : lanes / 4;
+    if (!Number.isInteger(groups))
+      throw new InternalError(`register ${name} has ${lanes} lanes: need 1 or a multiple of 4`);
+    if (element < 0 || element >= count)
+      throw new InternalError(`element ${element} of register ${name} is outside its ${count}`);
+    const parts = lanes === 1 ? 1 : partsOf(dtype);
+    let locals = this.registers.get(register);
+    if (locals === undefined) {
+      const type = lanes === 1 ? scalarType(dtype) : "v128";
+      locals = Array.from({ length: count * groups * parts }, () => this.e.locals.fresh(type));
+      this.registers.set(register, locals);
+    }
+    const first = (element * groups + (group % groups)) * parts;
+    return locals.slice(first, first + parts);
+  }
+
+  private set(register: Register, element: number, value: Push): void {
+    const { e } = this;
+    if (register.lanes === 1) {
+      value();
+      return e.code.set(this.registerLocals(register, element, 0)[0]!);
+    }
+    splatScalar(e, register.dtype, value)();
+    const locals = Array.from({ length: register.lanes / 4 }, (_, g) =>
+      this.registerLocals(register, element, g),
+    );
+    const flat = locals.flat();
+    flat.forEach((local, i) => {
+      if (i < flat.length - 1) e.code.tee(local);
+      else e.code.set(local);
+    });
+  }
+
+  /** Lane l with lane l + lanes/2, halving: whole vectors, then words within one. */
+  private pushCombined({ register, subscript, operator }: Extract<Value, { kind: "combine" }>): void {
+    const { e } = this;
+    const { dtype, lanes } = register;
+    const element = this.scopes.known(subscript);
+    if (lanes === 1) return e.code.get(this.registerLocals(register, element, 0)[0]!);
+    const groups = Array.from({ length: lanes / 4 }, (_, g) => this.registerLocals(register, element, g));
+    let vectors = groups.flat().map((local) => e.local(local));
+    const keep = (x: Push): Push => e.keep("v128", x);
+    // Each vector is taken alone: as one of f32, or as half the lanes of f64.
+    const fold = (a: Push, b: Push): Push => keep(vectorBinary(e, operator, dtype, [a], [b])[0]!);
+    while (vectors.length > 1) {
+      const half = vectors.length / 2;
+      vectors = vectors.slice(0, half).map((a, i) => fold(a, vectors[half + i]!));
+    }
+    let [last] = vectors as [Push];
+    const swaps = dtype === "f64" ? [words(2, 3, 2, 3)] : [words(2, 3, 2, 3), words(1, 1, 1, 1)];
+    for (const swap of swaps) {
+      const from = last;
+      last = fold(
+        from,
+        keep(() => {
+          from();
+          from();
+          e.code.shuffle(swap);
+        }),
+      );
+    }
+    extractLane(e, dtype, [last], 0)();
+  }
+
+  // ---- loops --------------------------------------------------------------------------------------------------
+
+  private loop(loop: Loop): void {
+    const { mode, index, extent, step, body, remainder } = loop;
+    if (mode === "vector") {
+      if (step !== 1) throw new InternalError(`vector loop ${index.name} has step ${step}`);
+      return new VectorLoop(this, loop).emit();
+    }
+    if (mode === "parallel" && this.options.spmd) return this.shared(loop);
+    const written = mode === "unrolled" || (typeof extent === "number" && extent <= step);
+    if (written && typeof extent === "number") {
+      let at = 0;
+      for (; at + step <= extent; at += step) this.scopes.fix(index, at, () => this.block(body));
+      for (; at < extent; at++) this.scopes.fix(index, at, () => this.block(remainder));
+      return;
+    }
+    const runs = boundsOf(extent).min >= step;
+    const counter = this.e.locals.take("i32");
+    const end = this.e.size(extent);
+    this.e.code.i32(0);
+    this.e.code.set(counter);
+    this.counted(loop, { counter, step, body, end, runs });
+    if (step > 1 && !(typeof extent === "number" && extent % step === 0))
+      this.counted(loop, {
+        counter,
+        step: 1,
+        body: remainder,
+        end,
+        runs: false,
+        start: this.e.local(counter),
+      });
+    this.e.locals.give(counter);
+  }
+
+  /** While counter + step ≤ end; `start` is where the counter stands if not at 0. */
+  private counted(
+    { index }: Loop,
+    part: {
+      counter: number;
+      step: number;
+      body: readonly Statement[];
+      end: Push;
+      /** The first iteration surely runs. */
+      runs: boolean;
+      start?: Push;
+    },
+  ): void {
+    if (part.body.length === 0) return;
+    const { e } = this;
+    const { counter, step, end } = part;
+    const scope = new Scope(index, counter, part.start);
+    this.scopes.inside(scope, () => this.block(part.body));
+    const pushRuns = (ahead: number): void => {
+      e.code.get(counter);
+      e.code.i32(ahead);
+      e.code.op("i32.add");
+    };
+    const whole = (): void => {
+      e.code.append(scope.before);
+      e.code.loop(() => {
+        e.code.append(scope.body);
+        scope.advance(e, step);
+        pushRuns(step);
+        e.code.tee(counter);
+        if (step > 1) {
+          e.code.i32(step - 1);
+          e.code.op("i32.add");
+        }
+        end();
+        e.code.op("i32.lt_s");
+        e.code.branchIf(0);
+      });
+    };
+    if (part.runs) whole();
+    else {
+      pushRuns(step - 1);
+      end();
+      e.code.op("i32.lt_s");
+      e.code.if(whole);
+    }
+    scope.close(e);
+  }
+
+  /** Contiguous runs of iterations, as equal as they can be; the last thread does the remainder. */
+  private shared(loop: Loop): void {
+    const { e } = this;
+    const { extent, step, body, remainder } = loop;
+    const counter = e.locals.take("i32");
+    const [thread, threads] = [e.local(1), e.local(2)];
+    e.scoped(() => {
+      const iterations = e.keep("i32", () => this.pushIterations(extent, step));
+      const each = e.keep("i32", () => {
+        iterations();
+        threads();
+        e.code.op("i32.div_u");
+      });
+      const extra = e.keep("i32", () => {
+        iterations();
+        threads();
+        e.code.op("i32.rem_u");
+      });
+      thread();
+      each();
+      e.code.op("i32.mul");
+      pushBinary(e, "min", "u32", thread, extra);
+      e.code.op("i32.add");
+      e.code.i32(step);
+      e.code.op("i32.mul");
+      e.code.set(counter);
+      const start = e.keep("i32", e.local(counter));
+      const end = e.keep("i32", () => {
+        each();
+        thread();
+        extra();
+        e.code.op("i32.lt_u");
+        e.code.op("i32.add");
+        e.code.i32(step);
+        e.code.op("i32.mul");
+        start();
+        e.code.op("i32.add");
+      });
+      this.counted(loop, { counter, step, body, end, runs: false, start });
+      if (step === 1 || remainder.length === 0) return;
+      thread();
+      e.code.i32(1);
+      e.code.op("i32.add");
+      threads();
+      e.code.op("i32.eq");
+      e.code.if(() => {
+        const from = e.keep("i32", () => {
+          iterations();
+          e.code.i32(step);
+          e.code.op("i32.mul");
+        });
+        from();
+        e.code.set(counter);
+        this.counted(loop, {
+          counter,
+          step: 1,
+          body: remainder,
+          end: e.size(extent),
+          runs: false,
+          start: from,
+        });
+      });
+    });
+    e.locals.give(counter);
+  }
+
+  private pushIterations(extent: Size, step: number): void {
+    this.e.size(extent)();
+    if (step === 1) return;
+    this.e.code.i32(step);
+    this.e.code.op("i32.div_u");
+  }
+}
