@@ -69,6 +69,11 @@ export class Code {
     this.opcode(opcodes.constant["i32.const"]);
     this.bytes.signed(value);
   }
+  /** Within 32 bits. */
+  i64(value: number): void {
+    this.opcode(opcodes.constant["i64.const"]);
+    this.bytes.signed(value);
+  }
   f32(value: number): void {
     this.opcode(opcodes.constant["f32.const"]);
     this.bytes.float32(value);

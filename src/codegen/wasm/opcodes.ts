@@ -241,6 +241,7 @@ const local = { "local.get": 0x20, "local.set": 0x21, "local.tee": 0x22 } as con
 const index = { call: 0x10, br: 0x0c, br_if: 0x0d, "global.get": 0x23, "global.set": 0x24 } as const;
 const constant = {
   "i32.const": 0x41,
+  "i64.const": 0x42,
   "f32.const": 0x43,
   "f64.const": 0x44,
   "v128.const": 0xfd0c,

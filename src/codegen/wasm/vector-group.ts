@@ -333,6 +333,7 @@ export class GroupWriter {
     dynamic: readonly DynamicOperand[],
     group: Group,
   ): LaneAddresses {
+    const { k } = this;
     const bytes = bytesOf(buffer.dtype);
     const uniform = dynamic
       .filter(({ index }) => index.uniform)

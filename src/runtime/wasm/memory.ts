@@ -8,11 +8,13 @@ import { arrayTypeOf, bytesOf, type DType, type TypedArray } from "../../base/dt
 import { InternalError, NetwrightError } from "../../base/errors.ts";
 
 const pageBytes = 65_536;
-const maxPages = 65_536;
+export const maxPages = 65_536;
 const alignment = 64;
 /** The first bytes belong to nobody, so that address 0 is never a value's. */
 const firstAddress = 1024;
 const growthBytes = 16 * 1024 * 1024;
+/** Generated code may read (never use) some bytes past the end of a buffer. */
+const slackBytes = 256;
 
 interface Block {
   readonly address: number;
@@ -25,6 +27,9 @@ export class WasmMemory {
   private readonly sizes = new Map<number, number>();
   private readonly freeBlocks: Block[] = [];
   private end = firstAddress;
+  private cachedWords = new Int32Array(0);
+  arenaAddress = firstAddress;
+  private arenaBytes = 0;
   usedBytes = 0;
   peakBytes = 0;
 
@@ -59,6 +64,21 @@ export class WasmMemory {
     return new (arrayTypeOf(dtype))(this.memory.buffer, address, count);
   }
 
+  /** All of the memory as i32; made anew only after it has grown. */
+  words(): Int32Array {
+    if (this.cachedWords.buffer !== this.memory.buffer) this.cachedWords = new Int32Array(this.memory.buffer);
+    return this.cachedWords;
+  }
+
+  /** One block serves as the arena of every program: what they compute there does not outlive a run. */
+  reserveArena(bytes: number): void {
+    if (bytes <= this.arenaBytes) return;
+    if (this.arenaBytes > 0) this.free(this.arenaAddress);
+    this.arenaBytes = 0;
+    this.arenaAddress = this.allocate(bytes);
+    this.arenaBytes = bytes;
+  }
+
   private takeFree(size: number): number | undefined {
     let best = -1;
     for (let i = 0; i < this.freeBlocks.length; i++) {
@@ -75,8 +95,8 @@ export class WasmMemory {
   private takeEnd(size: number): number {
     const address = this.end;
     const wanted = address + size;
-    const have = this.memory.buffer.byteLength;
-    if (wanted > have) this.grow(wanted - have, size);
+    const missing = wanted + slackBytes - this.memory.buffer.byteLength;
+    if (missing > 0) this.grow(missing, size);
     this.end = wanted;
     return address;
   }

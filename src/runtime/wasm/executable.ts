@@ -1,0 +1,106 @@
+/** A Program, compiled to a module and bound to the memory: ready to run any number of times. */
+import { InternalError } from "../../base/errors.ts";
+import {
+  type ArgumentLayout,
+  mayBlockOffset,
+  positionOffset,
+  statusOffset,
+  threadsOffset,
+  valueOffset,
+} from "../../codegen/wasm/layout.ts";
+import { emitProgram, type ProgramOptions } from "../../codegen/wasm/program.ts";
+import type { CheckFailure } from "../../ir/evaluate.ts";
+import type { Program } from "../../ir/program.ts";
+import { maxPages, type WasmMemory } from "./memory.ts";
+
+/** Byte addresses in the program's order, and the values of its dimensions. */
+export interface RunArguments {
+  readonly inputs: ArrayLike<number>;
+  readonly states: ArrayLike<number>;
+  readonly results: ArrayLike<number>;
+  readonly arrays: ArrayLike<number>;
+  readonly dimensions: ArrayLike<number>;
+}
+
+export interface InstantiateOptions extends Pick<ProgramOptions, "fused" | "parallelMicroseconds"> {}
+
+export function instantiate(
+  program: Program,
+  memory: WasmMemory,
+  options: InstantiateOptions = {},
+): WasmExecutable {
+  return new WasmExecutable(program, memory, options);
+}
+
+export class WasmExecutable {
+  readonly program: Program;
+  readonly moduleBytes: Uint8Array;
+  readonly isParallel: boolean;
+  /** Writing the module, and compiling it. */
+  readonly emitMs: number;
+  readonly compileMs: number;
+  private readonly memory: WasmMemory;
+  private readonly layout: ArgumentLayout;
+  private readonly block: number;
+  private readonly entry: (block: number, thread: number) => void;
+  private disposed = false;
+
+  constructor(program: Program, memory: WasmMemory, options: InstantiateOptions) {
+    this.program = program;
+    this.memory = memory;
+    const start = performance.now();
+    const emitted = emitProgram(program, {
+      ...options,
+      memory: { shared: memory.shared, initialPages: 1, maximumPages: maxPages },
+    });
+    const written = performance.now();
+    const module = new WebAssembly.Module(emitted.bytes as Uint8Array<ArrayBuffer>);
+    const instance = new WebAssembly.Instance(module, { netwright: { memory: memory.memory } });
+    this.emitMs = written - start;
+    this.compileMs = performance.now() - written;
+    this.moduleBytes = emitted.bytes;
+    this.isParallel = emitted.isParallel;
+    this.layout = emitted.layout;
+    this.entry = instance.exports["run"] as (block: number, thread: number) => void;
+    this.block = memory.allocate(this.layout.bytes);
+    memory.reserveArena(program.arenaBytes);
+    new Uint8Array(memory.memory.buffer, this.block, this.layout.bytes).fill(0);
+  }
+
+  /** Computes and commits; or, when a check failed, computes only and returns that check. */
+  run(args: RunArguments): CheckFailure | undefined {
+    if (this.disposed) throw new InternalError(`program ${this.program.name} was disposed`);
+    const { layout, memory, block } = this;
+    const words = memory.words();
+    words[(block + statusOffset) >> 2] = 0;
+    words[(block + threadsOffset) >> 2] = 1;
+    words[(block + mayBlockOffset) >> 2] = 1;
+    words[(block + layout.arena) >> 2] = memory.arenaAddress;
+    fill(words, (block + layout.dimensions) >> 2, args.dimensions);
+    fill(words, (block + layout.inputs) >> 2, args.inputs);
+    fill(words, (block + layout.states) >> 2, args.states);
+    fill(words, (block + layout.results) >> 2, args.results);
+    fill(words, (block + layout.arrays) >> 2, args.arrays);
+    this.entry(block, 0);
+    return words[(block + statusOffset) >> 2] === 0 ? undefined : this.failure();
+  }
+
+  private failure(): CheckFailure {
+    const view = new DataView(this.memory.memory.buffer, this.block);
+    return {
+      check: view.getInt32(statusOffset, true) - 1,
+      position: view.getInt32(positionOffset, true),
+      value: view.getFloat64(valueOffset, true),
+    };
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.memory.free(this.block);
+  }
+}
+
+function fill(words: Int32Array, at: number, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) words[at + i] = values[i]!;
+}
