@@ -245,6 +245,10 @@ export class Fusion {
       levels.set(root, next);
     }
     if (!this.fits([...levels.keys()], (root) => levels.get(root), into, into, levels)) return;
+    // A dot needs its operands in memory, whole: what makes them cannot be part of its tail.
+    const dots = [...into.members.keys()].filter((root) => root.op.kind === "dot");
+    const isOperand = ({ root }: Access): boolean => levels.has(root);
+    if (dots.some((dot) => readsOf(dot, this.accesses).some(isOperand))) return;
     // Members of `into` that read from `from` must find the value at its position, too.
     const all = new Map([...into.members, ...levels]);
     const readers = [...into.members.keys()].filter((root) => root.op.kind !== "dot");

@@ -287,7 +287,7 @@ class LoopsLowering {
       const scope = this.evaluator.scope(full, stage);
       for (const member of kept)
         this.builder.store(this.scratch.get(member)!, this.scratchAddress(full), scope.value(member));
-      reductions.forEach((reduction) => sums.add(reduction, scope.operand(reduction, 0), level));
+      for (const reduction of reductions) sums.add(reduction, scope.operand(reduction, 0), level);
       this.storeOutputs(stores, full, stage);
     };
     const walk = (remaining: readonly number[], full: readonly Affine[]): void => {

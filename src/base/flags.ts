@@ -1,0 +1,14 @@
+/**
+ * The environment variables Netwright reads, each with what it does: one table, printed by `netwright doctor` and the docs.
+ *
+ * Rooms read them through `#platform`'s `env`; a name that is not in this table is not read anywhere.
+ */
+export const flags = {
+  NETWRIGHT_TARGET: "the code generator of the `cpu` device: wasm (default) or interpreter",
+  NETWRIGHT_THREADS: "threads of the `cpu` device; default: all that the machine gives this process",
+  NETWRIGHT_DEBUG: "passes of the compiler to print to standard error: trace, simplify, program, or all",
+  NETWRIGHT_DATA: "the folder that data sets are read from and cached in",
+  NETWRIGHT_TEST_TIER: "full: tests run their exhaustive sweeps, long fuzzing and soaks",
+} as const;
+
+export type Flag = keyof typeof flags;
