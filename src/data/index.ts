@@ -1,0 +1,14 @@
+/** Datasets and loading: named columns of samples in, batches out. */
+export type { HostArray } from "../base/host-array.ts";
+export { arrayDataset, type ColumnInput } from "./array-dataset.ts";
+export {
+  type Batch,
+  type Column,
+  type Columns,
+  floatColumn,
+  type Sample,
+  type StoredColumn,
+} from "./column.ts";
+export { Dataset } from "./dataset.ts";
+export { type Loader, type LoaderOptions, type LoaderPosition, type LoaderState, loader } from "./loader.ts";
+export { type Mnist, type MnistOptions, mnist } from "./mnist.ts";
