@@ -8,25 +8,30 @@ import { sameSize } from "../base/size.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
-import { contiguousView } from "../graph/view.ts";
-import { reshape } from "../ops/index.ts";
+import { contiguousView, permuteView } from "../graph/view.ts";
+import { dot, permute, reshape } from "../ops/index.ts";
 
-/** What a node may be replaced by. */
-type Rule = (node: Node) => Node | undefined;
+/** What a node may be replaced by; `users` counts the readers of a node of the graph as it was. */
+type Rule = (node: Node, users: ReadonlyMap<Node, number>) => Node | undefined;
 
-const rules: readonly Rule[] = [dropNeutralOperand, dropIdleMovement, renameIdleReduction];
+const rules: readonly Rule[] = [dropNeutralOperand, dropIdleMovement, renameIdleReduction, transposeDot];
 
 export function simplify(fn: GraphFunction): GraphFunction {
   return withTrace(new Trace("compiled"), () => {
     const next = new Map<Node, Node>();
-    for (const node of topologicalOrder(rootsOf(fn))) {
+    const users = new Map<Node, number>();
+    const order = topologicalOrder(rootsOf(fn));
+    for (const node of [...order.flatMap(({ inputs }) => inputs), ...rootsOf(fn)]) {
+      users.set(node, (users.get(node) ?? 0) + 1);
+    }
+    for (const node of order) {
       const inputs = node.inputs.map((input) => next.get(input)!);
       const isSame = inputs.every((input, i) => input === node.inputs[i]);
       const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
-      next.set(
-        node,
-        rules.reduce<Node>((current, rule) => rule(current) ?? current, made),
-      );
+      const simpler = rules.reduce<Node>((current, rule) => rule(current, users) ?? current, made);
+      // A replacement is read as often as what it stands for.
+      if (simpler !== node) users.set(simpler, (users.get(simpler) ?? 0) + (users.get(node) ?? 0));
+      next.set(node, simpler);
     }
     return {
       ...fn,
@@ -79,4 +84,29 @@ function renameIdleReduction(node: Node): Node | undefined {
   const { axes } = node.attributes as { axes: readonly number[] };
   const isIdle = input.dtype === node.dtype && axes.every((axis) => input.shape[axis] === 1);
   return isIdle ? reshape(input, node.shape) : undefined;
+}
+
+/**
+ * (a·b)ᵀ → bᵀ·aᵀ, where nobody reads a·b itself: the product is then made in the order in which it is read. Each element is
+ * the same chain of multiply-adds.
+ */
+function transposeDot(node: Node, users: ReadonlyMap<Node, number>): Node | undefined {
+  const { op } = node;
+  const product = node.inputs[0];
+  if (op.kind !== "movement" || product?.op.kind !== "dot" || users.get(product) !== 1) return undefined;
+  const rank = product.shape.length;
+  const order = product.shape.map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+  const view = op.view(contiguousView(product.shape), node.attributes as never, node);
+  const transposed = permuteView(contiguousView(product.shape), order);
+  const isTranspose =
+    view !== undefined &&
+    view.shape.length === rank &&
+    sameSize(view.offset, 0) &&
+    order.every(
+      (_, i) =>
+        sameSize(view.shape[i]!, transposed.shape[i]!) && sameSize(view.strides[i]!, transposed.strides[i]!),
+    );
+  if (!isTranspose) return undefined;
+  const [a, b] = product.inputs as [Node, Node];
+  return dot(permute(b, order), permute(a, order));
 }
