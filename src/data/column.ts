@@ -14,6 +14,11 @@ import { shapeText } from "../base/shape.ts";
 export interface Column<S extends readonly number[] = readonly number[], D extends DType = DType> {
   readonly shape: S;
   readonly dtype: D;
+  /**
+   * Where it is stored in bytes: what they are. A delivered element is `byte / divideBy`, rounded once to f32. Arrays of the
+   * stored dtype may be gathered instead, a quarter of the memory to move, and divided where they are used.
+   */
+  readonly stored?: { readonly dtype: "u8" | "i8" | "bool"; readonly divideBy: number };
 }
 
 export type Columns = Readonly<Record<string, Column>>;
@@ -32,6 +37,19 @@ type SampleOf<S extends readonly number[], A> = [] extends S
     ? number
     : number | A
   : A;
+
+/** The columns with their stored dtype where they have one. */
+export type StoredColumns<C extends Columns> = {
+  readonly [N in keyof C]: Column<C[N]["shape"], C[N]["dtype"] | "u8" | "i8" | "bool">;
+};
+
+export const storedColumns = (columns: Columns): Columns =>
+  Object.fromEntries(
+    Object.entries(columns).map(([name, { shape, dtype, stored }]) => [
+      name,
+      { shape, dtype: stored?.dtype ?? dtype },
+    ]),
+  );
 
 /** A column and where its samples come from. */
 export interface StoredColumn<S extends readonly number[] = readonly number[], D extends DType = DType>
@@ -91,11 +109,12 @@ export function floatColumn(
         `has ${countElements(delivered)}; give a shape with as many`,
     );
   }
-  const gather =
-    array.data.BYTES_PER_ELEMENT === 1
-      ? gatherByTable(array, sampleSize, divideBy)
-      : gatherQuotients(array, sampleSize, divideBy);
-  return { shape: [...delivered], dtype: "f32", length, gather };
+  const column = { shape: [...delivered], dtype: "f32", length } as const;
+  const { dtype } = array;
+  if (dtype !== "u8" && dtype !== "i8" && dtype !== "bool") {
+    return { ...column, gather: gatherQuotients(array, sampleSize, divideBy) };
+  }
+  return { ...column, stored: { dtype, divideBy }, gather: gatherByTable(array, sampleSize, divideBy) };
 }
 
 type SampleShape<A> =
@@ -151,20 +170,19 @@ function gatherQuotients({ dtype, data }: HostArray, size: number, divideBy: num
  * NaN, whose bits a move may change, because no quotient is.
  */
 function gatherByTable({ dtype, data }: HostArray, size: number, divideBy: number): Gather {
-  const bytes = bytesView(data);
   const table = Float32Array.from(
     { length: 256 },
     (_, byte) => (dtype === "i8" ? (byte << 24) >> 24 : byte) / divideBy,
   );
   const pairs = pairsOf(table);
+  const gatherBytes = gatherRows(bytesView(data), size);
   let staged = new Uint8Array(0);
   return (indices, start, count, into) => {
+    if (into.BYTES_PER_ELEMENT === 1)
+      return gatherBytes(indices, start, count, bytesView(into) as Uint8Array);
     const total = count * size;
     if (staged.length < total) staged = new Uint8Array(Math.ceil(total / 4) * 4);
-    for (let i = 0; i < count; i++) {
-      const from = indices[start + i]! * size;
-      staged.set(bytes.subarray(from, from + size), i * size);
-    }
+    gatherBytes(indices, start, count, staged);
     const done = into.byteOffset % 8 === 0 ? lookUpPairs(pairs, staged, total, into) : 0;
     for (let i = done; i < total; i++) into[i] = table[staged[i]!]!;
   };

@@ -49,6 +49,35 @@ describe("one epoch", () => {
     ]);
   });
 
+  test("columns stored in bytes can come as these bytes, to be divided where they are used", () => {
+    const bytes = Uint8Array.from({ length: 40 }, (_, i) => 6 * i);
+    const column = floatColumn(hostArray("u8", [10, 4], bytes), { divideBy: 255, sampleShape: [2, 2] });
+    const labels = new Int32Array(10);
+    const dataset = arrayDataset({ images: column, labels }).subset([3, 1, 4, 1, 5]);
+    const stored = loader(dataset, { batchSize: 2, stored: true });
+    expect(stored.columns).toEqual({
+      images: { shape: [2, 2], dtype: "u8" },
+      labels: { shape: [], dtype: "i32" },
+    });
+    const divided: number[] = [];
+    for (const { images } of stored) {
+      expect([images.dtype, images.shape.slice(1)]).toEqual(["u8", [2, 2]]);
+      divided.push(
+        ...Array.from(images.data, (byte) => Math.fround(byte / dataset.columns.images.stored!.divideBy)),
+      );
+    }
+    expect(divided).toEqual(Array.from(dataset.batch().images.data));
+
+    const other = arrayDataset({
+      images: floatColumn(hostArray("u8", [1, 2, 2])),
+      labels: new Int32Array(1),
+    });
+    expect(dataset.concat(dataset).columns.images.stored).toEqual({ dtype: "u8", divideBy: 255 });
+    const mixed = dataset.concat(other);
+    expect(mixed.columns.images.stored).toBeUndefined();
+    for (const { images } of loader(mixed, { stored: true })) expect(images.dtype).toBe("f32");
+  });
+
   test("arrays are used again: no memory is made for a full batch", () => {
     const seen = new Set<unknown>();
     for (const batch of loader(numbers, { batchSize: 2 })) seen.add(batch).add(batch.n.data.buffer);

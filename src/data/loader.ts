@@ -6,7 +6,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, permutation, randomKey } from "../base/random.ts";
-import type { Batch, Columns } from "./column.ts";
+import { type Batch, type Columns, type StoredColumns, storedColumns } from "./column.ts";
 import { asBatch, type Dataset } from "./dataset.ts";
 import { allocate } from "./source.ts";
 
@@ -19,6 +19,8 @@ export interface LoaderOptions {
   readonly dropLast?: boolean;
   /** The first epoch. */
   readonly epoch?: number;
+  /** Columns stored in bytes come as these bytes (see `Column.stored`): for who divides where they are used. */
+  readonly stored?: boolean;
 }
 
 /** Batches handed out: `step` of them in `epoch`. */
@@ -46,13 +48,20 @@ export interface LoaderState extends LoaderPosition {
  * @example
  * for (const { images, labels } of loader(train, { batchSize: 32, shuffle: { seed: 1 } })) trainStep(images, labels);
  */
-export function loader<C extends Columns>(dataset: Dataset<C>, options: LoaderOptions = {}): Loader<C> {
+export function loader<C extends Columns>(
+  dataset: Dataset<C>,
+  options: LoaderOptions & { readonly stored: true },
+): Loader<StoredColumns<C>>;
+export function loader<C extends Columns>(dataset: Dataset<C>, options?: LoaderOptions): Loader<C>;
+export function loader(dataset: Dataset, options: LoaderOptions = {}): Loader<Columns> {
   return new Loader(dataset, options);
 }
 
 /** What `loader` gives. */
 export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncIterable<Batch<C>> {
-  readonly dataset: Dataset<C>;
+  readonly dataset: Dataset;
+  /** Of the batches. */
+  readonly columns: C;
   readonly batchSize: number;
   /** Batches in an epoch. */
   readonly length: number;
@@ -63,11 +72,13 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
   #resumes = true;
   #running: object | undefined;
 
-  constructor(dataset: Dataset<C>, options: LoaderOptions) {
-    checkOptions("loader", options, ["batchSize", "shuffle", "dropLast", "epoch"]);
-    const { batchSize = 32, shuffle = false, dropLast = false, epoch = 0 } = options;
+  constructor(dataset: Dataset, options: LoaderOptions) {
+    checkOptions("loader", options, ["batchSize", "shuffle", "dropLast", "epoch", "stored"]);
+    const { batchSize = 32, shuffle = false, dropLast = false, epoch = 0, stored = false } = options;
     checkSizes(dataset.length, batchSize, dropLast);
     this.dataset = dataset;
+    // Which of the two C describes is the function loader's business.
+    this.columns = (stored ? storedColumns(dataset.columns) : dataset.columns) as C;
     this.batchSize = batchSize;
     this.length = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
     this.#dropLast = dropLast;
@@ -161,7 +172,8 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
 
   /** Batch number `step` of an epoch, in arrays that every batch of the loop shares. */
   #batches(epoch: number): (step: number) => Batch<C> {
-    const { source, columns, length: sampleCount } = this.dataset;
+    const { columns } = this;
+    const { source, length: sampleCount } = this.dataset;
     const order = this.#order(epoch);
     const buffers = allocate(columns, Math.min(this.batchSize, sampleCount));
     const full = asBatch(columns, buffers, Math.min(this.batchSize, sampleCount));

@@ -12,7 +12,7 @@ export interface Source {
   readonly columns: Columns;
   /**
    * Writes samples `indices[start … start + count)` to the beginning of each array; the indices are in range. Columns
-   * without an array are left out.
+   * without an array are left out. An array of a column's stored dtype gets its samples as they are stored.
    */
   gather(indices: Uint32Array, start: number, count: number, into: Buffers): void;
 }
@@ -29,7 +29,9 @@ export function storedSource(columns: Readonly<Record<string, StoredColumn>>, le
   const entries = Object.entries(columns);
   return {
     length,
-    columns: Object.fromEntries(entries.map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
+    columns: Object.fromEntries(
+      entries.map(([name, { shape, dtype, stored }]) => [name, { shape, dtype, ...(stored && { stored }) }]),
+    ),
     gather(indices, start, count, into) {
       for (const [name, column] of entries) {
         const array = into[name];
@@ -55,7 +57,7 @@ export function selectedSource(parent: Source, chosen: Uint32Array): Source {
 
 /** One source after the other; they have the same columns. */
 export function joinedSource(parts: readonly Source[]): Source {
-  const columns = parts[0]!.columns;
+  const columns = commonColumns(parts);
   const sizes = Object.fromEntries(
     Object.entries(columns).map(([name, { shape }]) => [name, countElements(shape)]),
   );
@@ -77,6 +79,16 @@ export function joinedSource(parts: readonly Source[]): Source {
       }
     },
   };
+}
+
+/** The first one's columns; how they are stored is told only where all agree. */
+function commonColumns(parts: readonly Source[]): Columns {
+  const entries = Object.entries(parts[0]!.columns).map(([name, { shape, dtype, stored }]) => {
+    const others = parts.map((part) => part.columns[name]!.stored);
+    const agree = others.every((o) => o?.dtype === stored?.dtype && o?.divideBy === stored?.divideBy);
+    return [name, stored && agree ? { shape, dtype, stored } : { shape, dtype }] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /** One sample as a user's function sees it: numbers for scalar columns, arrays for the others. */
