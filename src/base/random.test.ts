@@ -5,6 +5,7 @@ import {
   fillNormal,
   fillUniform,
   fold,
+  growingPermutation,
   normal,
   permutation,
   randomKey,
@@ -148,6 +149,16 @@ describe("permutation", () => {
     expect(() => permutation(randomKey(1), -1)).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: permutation: the count must be an integer from 0 to 2^32 - 1, got -1]`,
     );
+  });
+
+  test("worked out in pieces it is the same, and what is settled stays", () => {
+    const whole = permutation(randomKey(4), 1000);
+    const { order, settle } = growingPermutation(randomKey(4), 1000);
+    for (const end of [0, 1, 33, 32, 500, 1000, 1000, 2000]) {
+      settle(end);
+      expect(order.subarray(0, end)).toEqual(whole.subarray(0, end));
+      expect(new Set(order).size).toBe(1000);
+    }
   });
 
   test("each of the 24 orders of four is as frequent as the others", () => {

@@ -255,23 +255,40 @@ function cosNearZero(x: number): number {
 }
 
 /**
- * A permutation of 0 … n − 1, each equally likely: Fisher and Yates from the end (Durstenfeld 1964), with integers below
- * a bound drawn without bias: a word in the last, incomplete multiple of the bound is thrown away.
+ * A permutation of 0 … n − 1, each equally likely.
  *
  * @example permutation(randomKey(1), 4) // Uint32Array of 0, 1, 2, 3 in some order
  */
 export function permutation(key: RandomKey, n: number): Uint32Array {
+  const { order, settle } = growingPermutation(key, n);
+  settle(n);
+  return order;
+}
+
+/**
+ * The same permutation, worked out as far as it is needed: after `settle(end)` the first `end` entries of `order` are final.
+ *
+ * Fisher and Yates from the start (Durstenfeld 1964), with integers below a bound drawn without bias: a word in the last,
+ * incomplete multiple of the bound is thrown away.
+ */
+export function growingPermutation(
+  key: RandomKey,
+  n: number,
+): { readonly order: Uint32Array; settle(end: number): void } {
   checkCount(n, "permutation");
   const order = new Uint32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
   const next = wordsOfKey(key);
-  for (let i = n - 1; i > 0; i--) {
-    const j = below(i + 1, next);
-    const swapped = order[i]!;
-    order[i] = order[j]!;
-    order[j] = swapped;
-  }
-  return order;
+  let settled = 0;
+  const settle = (end: number): void => {
+    for (; settled < end && settled < n; settled++) {
+      const j = settled + below(n - settled, next);
+      const drawn = order[j]!;
+      order[j] = order[settled]!;
+      order[settled] = drawn;
+    }
+  };
+  return { order, settle };
 }
 
 /** A word from the last, incomplete multiple of the bound is drawn again; few words are near enough to compute where it starts. */
@@ -281,14 +298,14 @@ function below(bound: number, next: () => number): number {
   return (word >>> 0) % (bound >>> 0);
 }
 
-/** The words of a key one after the other. */
+/** The words of a key one after the other, made 64 at a time: who needs few pays for few. */
 function wordsOfKey(key: RandomKey): () => number {
-  const words = new Uint32Array(blockWords);
-  let start = -blockWords;
-  let at = blockWords;
+  const words = new Uint32Array(64);
+  let start = -words.length;
+  let at = words.length;
   return () => {
-    if (at === blockWords) {
-      start += blockWords;
+    if (at === words.length) {
+      start += words.length;
       at = 0;
       fillBits(key, words, start);
     }

@@ -174,7 +174,7 @@ function gatherByTable({ dtype, data }: HostArray, size: number, divideBy: numbe
     { length: 256 },
     (_, byte) => (dtype === "i8" ? (byte << 24) >> 24 : byte) / divideBy,
   );
-  const pairs = pairsOf(table);
+  let pairs: Float64Array | undefined;
   const gatherBytes = gatherRows(bytesView(data), size);
   let staged = new Uint8Array(0);
   return (indices, start, count, into) => {
@@ -183,6 +183,7 @@ function gatherByTable({ dtype, data }: HostArray, size: number, divideBy: numbe
     const total = count * size;
     if (staged.length < total) staged = new Uint8Array(Math.ceil(total / 4) * 4);
     gatherBytes(indices, start, count, staged);
+    pairs ??= pairsOf(table);
     const done = into.byteOffset % 8 === 0 ? lookUpPairs(pairs, staged, total, into) : 0;
     for (let i = done; i < total; i++) into[i] = table[staged[i]!]!;
   };

@@ -5,7 +5,7 @@
  */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, permutation, randomKey } from "../base/random.ts";
+import { fold, growingPermutation, randomKey } from "../base/random.ts";
 import { type Batch, type Columns, type StoredColumns, storedColumns } from "./column.ts";
 import { asBatch, type Dataset } from "./dataset.ts";
 import { allocate } from "./source.ts";
@@ -174,23 +174,25 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
   #batches(epoch: number): (step: number) => Batch<C> {
     const { columns } = this;
     const { source, length: sampleCount } = this.dataset;
-    const order = this.#order(epoch);
+    const { order, settle } = this.#order(epoch);
     const buffers = allocate(columns, Math.min(this.batchSize, sampleCount));
     const full = asBatch(columns, buffers, Math.min(this.batchSize, sampleCount));
     return (step) => {
       const start = step * this.batchSize;
       const count = Math.min(this.batchSize, sampleCount - start);
+      settle(start + count);
       source.gather(order, start, count, buffers);
       return (count === this.batchSize ? full : asBatch(columns, buffers, count)) as Batch<C>;
     };
   }
 
-  #order(epoch: number): Uint32Array {
+  /** The order of an epoch, drawn as far as batches need it: a first step should not wait for a whole permutation. */
+  #order(epoch: number): { readonly order: Uint32Array; settle(end: number): void } {
     const sampleCount = this.dataset.length;
-    if (this.#seed !== null) return permutation(fold(randomKey(this.#seed), epoch), sampleCount);
+    if (this.#seed !== null) return growingPermutation(fold(randomKey(this.#seed), epoch), sampleCount);
     const order = new Uint32Array(sampleCount);
     for (let i = 0; i < sampleCount; i++) order[i] = i;
-    return order;
+    return { order, settle: () => {} };
   }
 
   #checked({ epoch, step }: LoaderPosition): LoaderPosition {
