@@ -1,11 +1,18 @@
+/** Every primitive, as an op (`addOp`) and as the function that builds its node (`add`). Files in reading order: README. */
 export * from "./arithmetic.ts";
 export { broadcastOp, broadcastTo, expandAxes, reshape, reshapeOp, sum, sumOp } from "./broadcast.ts";
 export * from "./cast.ts";
 export * from "./compare.ts";
 export * from "./constants.ts";
 export * from "./dot.ts";
+export * from "./exponential.ts";
+export * from "./logical.ts";
+export * from "./magnitude.ts";
 export * from "./permute.ts";
+export * from "./reduce.ts";
+export * from "./rounding.ts";
 export * from "./select.ts";
 export * from "./slice.ts";
 export * from "./sources.ts";
 export * from "./state.ts";
+export * from "./trigonometric.ts";

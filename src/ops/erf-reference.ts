@@ -1,0 +1,16 @@
+/** erf in float64 for references: Taylor's series near 0, the continued fraction of erfc beyond. Slow, and to about 1e-16. */
+
+/** erf x = 2/√π · Σ (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1)), summed as x e^(−x²) Σ (2x²)ⁿ / (1·3·5…(2n + 1)): no cancellation. */
+export function erf(x: number): number {
+  if (Number.isNaN(x)) return NaN;
+  const magnitude = Math.abs(x);
+  if (magnitude > 6) return Math.sign(x);
+  let term = magnitude;
+  let sum = term;
+  for (let n = 1; term > sum * 1e-18; n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  const value = (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+  return x < 0 ? -value : value;
+}

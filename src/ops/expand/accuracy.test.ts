@@ -1,0 +1,219 @@
+/** Every expansion against float64, in ulp, with and without fused multiply-add. NETWRIGHT_TEST_FULL=1 takes every f32. */
+import { describe, expect, test } from "vitest";
+import type { ScalarBuilder } from "../../graph/scalar.ts";
+import { blockOf, ScalarEvaluator } from "../../testing/scalar-evaluator.ts";
+import { relativeError64, sweep, ulpError } from "../../testing/ulp.ts";
+import { erf } from "../erf-reference.ts";
+import { powOp } from "../exponential.ts";
+import { expandErf } from "./erf.ts";
+import { expandExp, expandExpm1, expandTanh } from "./exp.ts";
+import { expandLog, expandLog1p } from "./log.ts";
+import { expandPow } from "./pow.ts";
+import { expandCos, expandSin, trigLimit } from "./trig.ts";
+
+const isFull = process.env["NETWRIGHT_TEST_FULL"] !== undefined;
+
+interface Row {
+  readonly name: string;
+  expand<V>(b: ScalarBuilder<V>, x: V): V;
+  reference(x: number): number;
+  /** Bounds on the error, at most 2, as measured over every f32 and rounded up. */
+  readonly ulp: number;
+  readonly instructions: number;
+  /** Below this magnitude the function is 1 or x (erf: a constant times x) to well under an ulp: sampled, never exhaustive. */
+  readonly trivialBelow?: number;
+  readonly limit?: number;
+}
+
+const rows: readonly Row[] = [
+  { name: "exp", expand: expandExp, reference: Math.exp, ulp: 1, instructions: 18, trivialBelow: 2 ** -26 },
+  {
+    name: "expm1",
+    expand: expandExpm1,
+    reference: Math.expm1,
+    ulp: 1.6,
+    instructions: 19,
+    trivialBelow: 2 ** -26,
+  },
+  {
+    name: "tanh",
+    expand: expandTanh,
+    reference: Math.tanh,
+    ulp: 2,
+    instructions: 29,
+    trivialBelow: 2 ** -14,
+  },
+  { name: "log", expand: expandLog, reference: Math.log, ulp: 1, instructions: 30 },
+  {
+    name: "log1p",
+    expand: expandLog1p,
+    reference: Math.log1p,
+    ulp: 1.8,
+    instructions: 29,
+    trivialBelow: 2 ** -26,
+  },
+  { name: "erf", expand: expandErf, reference: erf, ulp: 1.4, instructions: 33, trivialBelow: 2 ** -14 },
+  {
+    name: "sin",
+    expand: expandSin,
+    reference: Math.sin,
+    ulp: 1.7,
+    instructions: 36,
+    trivialBelow: 2 ** -14,
+    limit: trigLimit,
+  },
+  {
+    name: "cos",
+    expand: expandCos,
+    reference: Math.cos,
+    ulp: 1.7,
+    instructions: 37,
+    trivialBelow: 2 ** -14,
+    limit: trigLimit,
+  },
+];
+
+const timeout = 3_600_000;
+
+describe.each(rows)("$name", ({ expand, reference, ulp, instructions, trivialBelow = 0, limit = NaN }) => {
+  const high = limit;
+  test.each([false, true])("f32, fused %s", { timeout }, (fused) => {
+    const sampled = sweep(expand, reference, { fused, stride: isFull ? 499 : 4001, high });
+    const exhaustive = isFull && sweep(expand, reference, { fused, stride: 1, low: trivialBelow, high });
+    for (const result of exhaustive ? [sampled, exhaustive] : [sampled]) {
+      if (isFull) console.log(JSON.stringify(result));
+      expect(result.maxUlp, `at ${result.at}: ${result.got}, not ${result.expected}`).toBeLessThanOrEqual(
+        ulp,
+      );
+      expect(result.instructions).toBe(instructions);
+    }
+  });
+  test("f64", () => {
+    const points = pointsF64.filter((x) => Number.isNaN(limit) || !(Math.abs(x) > 2 ** 20));
+    const { error, at } = relativeError64(expand, reference, points);
+    expect(error, `at ${at}`).toBeLessThan(5e-15);
+  });
+});
+
+/** Deterministic numbers in [0, 1). */
+function* numbers(seed: number): Generator<number, never> {
+  let state = seed;
+  for (;;) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    yield state / 2 ** 32;
+  }
+}
+
+const special = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -0.5,
+  Infinity,
+  -Infinity,
+  NaN,
+  1e-300,
+  -1e-300,
+  5e-324,
+  1e308,
+  -1e308,
+  709.7,
+  -745,
+  -708,
+];
+const random = numbers(1);
+const scales = [0.01, 1, 4, 40, 1400];
+const pointsF64 = [
+  ...special,
+  ...Array.from({ length: 20_000 }, (_, i) => (random.next().value - 0.5) * scales[i % scales.length]!),
+];
+
+describe("pow", () => {
+  const evaluate = (a: number, b: number): number =>
+    powOp.reference(
+      [
+        { shape: [], dtype: "f64", data: Float64Array.of(a) },
+        { shape: [], dtype: "f64", data: Float64Array.of(b) },
+      ],
+      {},
+      { outputs: [{ shape: [], dtype: "f64" }] } as never,
+      undefined as never,
+    )[0]!.data[0]!;
+
+  const run = (dtype: "f32" | "f64", fused: boolean, a: readonly number[], b: readonly number[]) => {
+    const evaluator = new ScalarEvaluator({ length: a.length, fused });
+    const result = expandPow(evaluator, blockOf(dtype, a), blockOf(dtype, b));
+    return { data: result.data, instructions: evaluator.instructionCount };
+  };
+
+  const edges = [
+    0,
+    -0,
+    1,
+    -1,
+    2,
+    -2,
+    0.5,
+    -0.5,
+    3,
+    -3,
+    1e30,
+    1e-30,
+    Infinity,
+    -Infinity,
+    NaN,
+    16777215,
+    16777216,
+    2147483648,
+  ];
+
+  test.each(["f32", "f64"] as const)("special cases in %s are C's", (dtype) => {
+    const pairs = edges.flatMap((a) => edges.map((b) => [a, b] as const));
+    const { data } = run(
+      dtype,
+      false,
+      pairs.map(([a]) => a),
+      pairs.map(([, b]) => b),
+    );
+    pairs.forEach(([a, b], i) => {
+      const [x, y] = dtype === "f32" ? [Math.fround(a), Math.fround(b)] : [a, b];
+      const expected = evaluate(x, y);
+      const error = dtype === "f32" ? ulpError(data[i]!, expected) : Math.abs(data[i]! / expected - 1) * 1e13;
+      if (!(error <= 2) && !Object.is(data[i]!, expected) && data[i] !== expected)
+        expect.fail(`pow(${a}, ${b}) gave ${data[i]}, not ${expected}`);
+    });
+  });
+
+  test.each([false, true])("f32, fused %s", { timeout }, (fused) => {
+    const count = isFull ? 20_000_000 : 400_000;
+    const length = 4000;
+    const draw = numbers(7);
+    const next = (): number => draw.next().value;
+    let worst = { error: 0, a: 0, b: 0 };
+    for (let done = 0; done < count; done += length) {
+      // log₂ a and log₂ of the result, both over the whole range and near 0.
+      const logs = Array.from({ length }, (_, i) => (next() - 0.5) * (i % 2 ? 250 : 1));
+      const a = logs.map((log) => Math.fround(2 ** log));
+      const b = a.map((base) => Math.fround(((next() - 0.5) * 254) / Math.log2(base)));
+      const { data } = run("f32", fused, a, b);
+      for (let i = 0; i < length; i++) {
+        const error = ulpError(data[i]!, a[i]! ** b[i]!);
+        if (error > worst.error) worst = { error, a: a[i]!, b: b[i]! };
+      }
+    }
+    if (isFull) console.log(JSON.stringify(worst));
+    expect(worst.error, `pow(${worst.a}, ${worst.b})`).toBeLessThanOrEqual(2);
+  });
+
+  test("f64", () => {
+    const draw = numbers(7);
+    const a = Array.from({ length: 20_000 }, () => 2 ** ((draw.next().value - 0.5) * 20));
+    const b = a.map(() => (draw.next().value - 0.5) * 40);
+    const { data } = run("f64", false, a, b);
+    a.forEach((base, i) => {
+      expect(Math.abs(data[i]! / base ** b[i]! - 1)).toBeLessThan(1e-13);
+    });
+  });
+});
