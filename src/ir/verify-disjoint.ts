@@ -15,7 +15,7 @@ import {
   subtractSizes,
 } from "../base/size.ts";
 import { addAffine, affineKey, extremesOf, scaleAffine, strideOf } from "./affine.ts";
-import { isAtMost } from "./bounds.ts";
+import { isAtMost, type Minimums } from "./bounds.ts";
 import type { Affine, DynamicTerm, Index, KernelBuffer, Loop, Statement } from "./kernel.ts";
 
 /** One load or store inside the loop. */
@@ -33,6 +33,15 @@ interface LoopAccess extends Access {
   readonly inRemainder: boolean;
 }
 
+/** The loop, its index's stride made positive by `sign`, and what is known where it stands. */
+interface Stepping {
+  readonly loop: Loop;
+  readonly span: Size;
+  readonly sign: number;
+  readonly inner: ReadonlySet<Index>;
+  readonly minimums: Minimums;
+}
+
 /** An access relative to the loop's index: l's extremes and the larger strides. */
 interface Footprint {
   readonly access: LoopAccess;
@@ -42,13 +51,17 @@ interface Footprint {
 }
 
 /** Why two iterations may meet, or undefined when it is proven that they cannot. */
-export function overlapAcrossIterations(loop: Loop, accesses: readonly LoopAccess[]): string | undefined {
+export function overlapAcrossIterations(
+  loop: Loop,
+  accesses: readonly LoopAccess[],
+  minimums: Minimums,
+): string | undefined {
   if (boundsOf(loop.extent).max <= 1) return undefined;
   const inner = new Set(indicesIn([...loop.body, ...loop.remainder]));
   for (const buffer of new Set(accesses.filter((a) => a.isStore).map((a) => a.buffer))) {
     if (buffer.scope === "thread" && loop.mode === "parallel") continue;
     const touching = accesses.filter((a) => a.buffer === buffer);
-    const fault = overlapIn(loop, touching, inner);
+    const fault = overlapIn(loop, touching, inner, minimums);
     if (fault !== undefined)
       return `two iterations of ${loop.index.name} may meet in ${buffer.name}: ${fault}`;
   }
@@ -59,20 +72,22 @@ function overlapIn(
   loop: Loop,
   accesses: readonly LoopAccess[],
   inner: ReadonlySet<Index>,
+  minimums: Minimums,
 ): string | undefined {
   const stride = strideOf(accesses[0]!.address, loop.index);
-  const sign = boundsOf(stride).min > 0 ? 1 : boundsOf(stride).max < 0 ? -1 : 0;
+  const sign = isAtMost(1, stride, minimums) ? 1 : isAtMost(stride, -1, minimums) ? -1 : 0;
   if (sign === 0) return `its index has stride ${stride}`;
   const outerKeys = new Set<string>();
   const names = new Map<Index, string>();
   const nameOf = (index: Index) => names.get(index) ?? (names.set(index, `${names.size}`), names.get(index)!);
   const span = multiplySizes(stride, sign);
+  const about: Stepping = { loop, span, sign, inner, minimums };
   const footprints: Footprint[] = [];
   for (const access of accesses) {
     if (!sameSize(strideOf(access.address, loop.index), stride)) return "its index has different strides";
     const outer = access.address.terms.filter(({ index }) => index !== loop.index && !inner.has(index));
     outerKeys.add(affineKey({ constant: 0, terms: outer }, nameOf));
-    footprints.push(footprintOf(access, { loop, span, sign, inner }));
+    footprints.push(footprintOf(access, about));
   }
   if (outerKeys.size > 1) return "accesses move differently with the loops around";
   const period = commonPeriod(footprints.flatMap((f) => f.largeStrides));
@@ -80,31 +95,22 @@ function overlapIn(
   for (const a of footprints) {
     for (const b of footprints) {
       if (!a.access.isStore && !b.access.isStore) continue;
-      if (!apart(loop, span, a, b)) return "what iterations touch is wider than the stride between them";
-      if (period !== 0 && !insidePeriod(loop, span, period, a, b))
-        return "iterations reach into the next row";
+      if (!apart(about, a, b)) return "what iterations touch is wider than the stride between them";
+      if (period !== 0 && !insidePeriod(about, period, a, b)) return "iterations reach into the next row";
     }
   }
   return undefined;
 }
 
-function footprintOf(
-  access: LoopAccess,
-  about: {
-    loop: Loop;
-    span: Size;
-    sign: number;
-    inner: ReadonlySet<Index>;
-  },
-): Footprint {
-  const { loop, span, sign, inner } = about;
+function footprintOf(access: LoopAccess, about: Stepping): Footprint {
+  const { loop, span, sign, inner, minimums } = about;
   const largeStrides: Size[] = [];
   let small: Affine = { constant: multiplySizes(access.address.constant, sign), terms: [] };
   const sort = (index: Index, stride: Size) => {
     const magnitude = boundsOf(stride).max <= 0 ? multiplySizes(stride, -1) : stride;
     const isLarge =
-      isAtMost(addSizes(multiplySizes(span, loop.step), 1), magnitude) ||
-      isAtMost(multiplySizes(span, loop.extent), magnitude);
+      isAtMost(addSizes(multiplySizes(span, loop.step), 1), magnitude, minimums) ||
+      isAtMost(multiplySizes(span, loop.extent), magnitude, minimums);
     if (isLarge) largeStrides.push(magnitude);
     else small = addAffine(small, scaleAffine({ constant: 0, terms: [{ index, stride }] }, sign));
   };
@@ -120,17 +126,18 @@ function footprintOf(
 }
 
 /** a's address cannot equal b's when b's iteration comes later (h equal). */
-function apart({ step }: Loop, span: Size, a: Footprint, b: Footprint): boolean {
+function apart({ loop: { step }, span, minimums }: Stepping, a: Footprint, b: Footprint): boolean {
   if (a.access.inRemainder && !b.access.inRemainder) return true;
   const between = multiplySizes(span, a.access.inRemainder ? 1 : step);
-  return isAtMost(addSizes(subtractSizes(a.high, b.low), 1), between);
+  return isAtMost(addSizes(subtractSizes(a.high, b.low), 1), between, minimums);
 }
 
 /** a in the last iteration, b in the first, are less than a period apart. */
-function insidePeriod({ extent, step }: Loop, span: Size, period: Size, a: Footprint, b: Footprint): boolean {
+function insidePeriod({ loop, span, minimums }: Stepping, period: Size, a: Footprint, b: Footprint): boolean {
+  const { extent, step } = loop;
   const last = subtractSizes(extent, a.access.inRemainder ? 1 : step);
   const apart = addSizes(multiplySizes(span, last), subtractSizes(a.high, b.low));
-  return isAtMost(addSizes(apart, 1), period);
+  return isAtMost(addSizes(apart, 1), period, minimums);
 }
 
 /** The stride among these that divides all of them; 0 when there are none. */

@@ -9,7 +9,7 @@ import { computeDType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { addSizes, boundsOf, maxOf, type Size, subtractSizes } from "../base/size.ts";
 import { extremesOf } from "./affine.ts";
-import { isAtMost, isNonNegative } from "./bounds.ts";
+import { isAtMost, isNonNegative, type Minimums, minimumsWhere } from "./bounds.ts";
 import type { Affine, Index, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "./kernel.ts";
 import { KernelNames, printStatement } from "./print.ts";
 import { type Access, overlapAcrossIterations } from "./verify-disjoint.ts";
@@ -41,6 +41,7 @@ class Verifier {
   /** Of each index seen so far, its largest value + 1. */
   private readonly extents = new Map<Index, Size>();
   private readonly indicesInScope = new Set<Index>();
+  private minimums: Minimums = new Map();
   private readonly scopes: Set<Value>[] = [];
   private readonly everDefined = new Set<Value>();
   private readonly around: Around[] = [];
@@ -85,30 +86,36 @@ class Verifier {
 
   private loop(loop: Loop): void {
     this.verifyLoopHead(loop);
-    const { index, extent, step } = loop;
+    const { extent, step } = loop;
     const accesses: Access[] = [];
     this.around.push({ loop, accesses });
-    this.insideLoop(index, bodyExtent(extent, step), maxOf(extent) >= step, loop.body);
+    this.inside(loop, { counts: bodyExtent(extent, step), least: step, list: loop.body });
     const bodyCount = accesses.length;
     const hasRemainder = step > 1 && !(typeof extent === "number" && extent % step === 0);
-    this.insideLoop(index, extent, hasRemainder, loop.remainder);
+    if (hasRemainder) this.inside(loop, { counts: extent, least: 1, list: loop.remainder });
     this.around.pop();
     this.statement = loop;
     if (this.isReachable && (loop.mode === "parallel" || loop.mode === "vector")) {
       const shared = accesses.map((access, i) => ({ ...access, inRemainder: i >= bodyCount }));
-      const overlap = overlapAcrossIterations(loop, shared);
+      const overlap = overlapAcrossIterations(loop, shared, minimumsWhere(extent, step + 1, this.minimums));
       if (overlap !== undefined) this.fail(overlap);
     }
     this.around[this.around.length - 1]?.accesses.push(...accesses);
   }
 
-  private insideLoop(index: Index, extent: Size, runs: boolean, body: readonly Statement[]): void {
-    const before = this.isReachable;
-    this.isReachable = before && runs;
-    this.enter(index, extent);
-    this.block(body);
+  /** A loop's body or remainder: it runs only if the extent is at least `least`, and then that much is known inside. */
+  private inside(
+    { index, extent }: Loop,
+    { counts, least, list }: { counts: Size; least: number; list: readonly Statement[] },
+  ): void {
+    const { isReachable, minimums } = this;
+    this.isReachable = isReachable && maxOf(extent) >= least;
+    this.minimums = minimumsWhere(extent, least, minimums);
+    this.enter(index, counts);
+    this.block(list);
     this.indicesInScope.delete(index);
-    this.isReachable = before;
+    this.isReachable = isReachable;
+    this.minimums = minimums;
   }
 
   private verifyLoopHead({ mode, index, extent, step, remainder, lockstep }: Loop): void {
@@ -252,8 +259,9 @@ class Verifier {
       high = addSizes(high, reach.high);
     }
     if (!this.isReachable) return;
-    if (!isNonNegative(low)) this.fail(`the address can fall to ${boundsText(low)}, before ${buffer.name}`);
-    if (!isAtMost(addSizes(high, 1), buffer.elements))
+    if (!isNonNegative(low, this.minimums))
+      this.fail(`the address can fall to ${boundsText(low)}, before ${buffer.name}`);
+    if (!isAtMost(addSizes(high, 1), buffer.elements, this.minimums))
       this.fail(
         `the address can reach ${boundsText(high)}, ${buffer.name} has ${boundsText(buffer.elements)} elements`,
       );

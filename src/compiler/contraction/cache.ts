@@ -1,0 +1,33 @@
+/** What it costs that a matrix read in place does not stay in the caches between the tiles that read it. */
+import { bytesOf } from "../../base/dtype.ts";
+import { maxOf } from "../../base/size.ts";
+import type { TargetDescription } from "../../ir/target.ts";
+import type { Side } from "./problem.ts";
+
+const lineBytes = 64;
+const ways = 8;
+
+/**
+ * Cycles that one pass down the depth of a side waits for memory, when another tile passed there before. Each step in
+ * depth touches a line; strides by powers of two use few of a cache's sets, so fewer lines stay.
+ */
+export function cachePenalty(side: Side, depth: number, { cacheBytes }: TargetDescription): number {
+  const stride = Math.abs(maxOf(side.depthStride)) * bytesOf(side.buffer.dtype);
+  if (stride < lineBytes) return 0;
+  const misses = (bytes: number): boolean => depth > ways * setsTouched(stride, bytes / (ways * lineBytes));
+  if (misses(cacheBytes.l2)) return depth * secondMiss;
+  return misses(cacheBytes.l1) ? depth * firstMiss : 0;
+}
+
+/** Cycles for one line from the second cache, and from beyond: most of the waiting is hidden. */
+const firstMiss = 0.5;
+const secondMiss = 4;
+
+/** Of `sets` sets, those that addresses `stride` bytes apart fall into. */
+function setsTouched(stride: number, sets: number): number {
+  const period = sets * lineBytes;
+  return Math.min(sets, period / greatestCommonDivisor(Math.round(stride), period));
+}
+
+const greatestCommonDivisor = (a: number, b: number): number =>
+  b === 0 ? a : greatestCommonDivisor(b, a % b);

@@ -1,0 +1,49 @@
+/** Loops over the tiles of an axis. */
+import type { Shape } from "../../base/shape.ts";
+import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
+import type { KernelBuilder } from "../../ir/builder.ts";
+import type { Affine } from "../../ir/kernel.ts";
+import type { Span } from "./panels.ts";
+import type { Tiling } from "./tiles.ts";
+
+/** Calls `body` for each tile; with mode `parallel` the tiling is one segment or late, and its loop is shared. */
+export function forTiles(
+  b: KernelBuilder,
+  name: string,
+  tiling: Tiling,
+  { mode, offset }: { readonly mode: "serial" | "parallel"; readonly offset: Affine },
+  body: (tile: Span) => void,
+): void {
+  if (tiling.kind === "late") {
+    b.loop(mode, name, tiling.extent, {
+      step: tiling.size,
+      body: (index) => body({ start: addAffine(offset, index), size: tiling.size }),
+      ...(tiling.size > 1 && {
+        remainder: (index: Affine) => body({ start: addAffine(offset, index), size: 1 }),
+      }),
+    });
+    return;
+  }
+  for (const { start, count, size } of tiling.segments) {
+    const first = addAffine(offset, constantAffine(start));
+    if (count === 1 && mode === "serial") body({ start: first, size });
+    else
+      b.loop(mode, name, count, {
+        body: (index) => body({ start: addAffine(first, scaleAffine(index, size)), size }),
+      });
+  }
+}
+
+/** Serial loops over the batch axes that `isLooped` holds for; the others stay at 0. */
+export function forBatch(
+  b: KernelBuilder,
+  batch: Shape,
+  isLooped: (axis: number) => boolean,
+  body: (at: readonly Affine[]) => void,
+  at: readonly Affine[] = [],
+): void {
+  const axis = at.length;
+  if (axis === batch.length) return body(at);
+  if (!isLooped(axis)) return forBatch(b, batch, isLooped, body, [...at, zeroAffine]);
+  b.serial(`batch${axis}`, batch[axis]!, (index) => forBatch(b, batch, isLooped, body, [...at, index]));
+}

@@ -1,0 +1,209 @@
+/**
+ * (batch…, M, K) × (batch…, K, N) → (batch…, M, N) as kernels: packing where it pays, then tiles whose accumulators stay
+ * in registers, with whatever follows elementwise fused into the store of each tile.
+ */
+import { bytesOf } from "../../base/dtype.ts";
+import { maxElementCount, type Shape } from "../../base/shape.ts";
+import { maxOf, multiplySizes, type Size } from "../../base/size.ts";
+import type { ScalarDType } from "../../graph/scalar.ts";
+import { zeroAffine } from "../../ir/affine.ts";
+import { KernelBuilder } from "../../ir/builder.ts";
+import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../../ir/kernel.ts";
+import type { TargetDescription } from "../../ir/target.ts";
+import { contractionBody, type Epilogue, isCut } from "./kernel.ts";
+import { forBatch, forTiles } from "./loops.ts";
+import { inPlace, type Panels, packedBatch, packedPanels, packTile } from "./panels.ts";
+import { type Part, type Plan, partsOf, planContraction } from "./plan.ts";
+import {
+  type ContractionOperand,
+  flopOf,
+  operandBytes,
+  type Problem,
+  problemOf,
+  type Side,
+} from "./problem.ts";
+import { sumOver, TileModel, type Tiling } from "./tiles.ts";
+
+export interface ContractionRequest {
+  /** Of the kernels: `dot 32×784×64 + bias`. */
+  readonly name: string;
+  /** (batch…, M, K) */
+  readonly a: ContractionOperand;
+  /** (batch…, K, N) */
+  readonly b: ContractionOperand;
+  /** (batch…, M, N) */
+  readonly shape: Shape;
+  /** Of the sums; operands are converted to it as they are loaded. */
+  readonly dtype: ScalarDType;
+  readonly target: TargetDescription;
+  /** Counters of the program's loops around the call, with their extents. */
+  readonly parameters?: readonly { readonly index: Index; readonly extent: Size }[];
+  /**
+   * Called once for each place where results are complete, inside a vector loop, so for one lane; `at` holds one index
+   * per axis of `shape`. It loads what it needs (bias, residual) and stores the outputs.
+   */
+  readonly epilogue: Epilogue;
+}
+
+export interface ContractionPlan {
+  /** To run in order. Their buffers are the operands', the epilogue's, and those of `scratch`. */
+  readonly kernels: readonly Kernel[];
+  readonly scratch: readonly KernelBuffer[];
+}
+
+/** Lowers a contraction. Postcondition: every kernel verifies; each result is one chain in rising k (see `slices.ts`). */
+export function lowerContraction(request: ContractionRequest): ContractionPlan {
+  const problem = problemOf(request.a, request.b, request.shape);
+  return new ContractionLowering(request, planContraction(problem, request.dtype, request.target)).run();
+}
+
+class ContractionLowering {
+  private readonly request: ContractionRequest;
+  private readonly plan: Plan;
+  private readonly problem: Problem;
+  private readonly parts: readonly Part[];
+  private readonly kernels: Kernel[] = [];
+  private readonly scratch: KernelBuffer[] = [];
+  /** Packing done by each thread for the matrix it works on. */
+  private readonly prepares: ((b: KernelBuilder, batch: readonly Affine[]) => void)[] = [];
+
+  constructor(request: ContractionRequest, plan: Plan) {
+    this.request = request;
+    this.plan = plan;
+    this.problem = plan.problem;
+    this.parts = partsOf(plan, request.target);
+  }
+
+  run(): ContractionPlan {
+    const { problem, plan, request } = this;
+    if (request.shape.some((size) => size === 0)) return { kernels: [], scratch: [] };
+    const { dtype, target, epilogue } = request;
+    const left = plan.packsLeft ? this.packed("left", problem.left, plan.rows) : inPlace(problem.left);
+    const right = plan.packsRight
+      ? this.packed("right", problem.right, plan.columns)
+      : inPlace(problem.right);
+    const sums = isCut(problem.depth) ? this.sums() : undefined;
+    const model = new TileModel(target, dtype);
+    const prepare = (b: KernelBuilder, batch: readonly Affine[]): void => {
+      for (const each of this.prepares) each(b, batch);
+    };
+    for (const part of this.parts) {
+      const body = contractionBody({ problem, part, left, right, dtype, model, epilogue, sums, prepare });
+      this.kernel(request.name, body, this.cost(part));
+    }
+    return { kernels: this.kernels, scratch: this.scratch };
+  }
+
+  private get sharesBatch(): boolean {
+    return this.parts[0]?.shared.axis === "batch";
+  }
+
+  private sums(): KernelBuffer {
+    const { rows, columns } = this.problem;
+    const scope = this.sharesBatch ? "thread" : "program";
+    return this.newScratch("sums", multiplySizes(rows, columns), scope);
+  }
+
+  private newScratch(name: string, elements: Size, scope: KernelBuffer["scope"]): KernelBuffer {
+    const { dtype, name: kernel } = this.request;
+    const buffer: KernelBuffer = {
+      name: `${name} of ${kernel}`,
+      dtype,
+      elements,
+      access: "readwrite",
+      scope,
+    };
+    this.scratch.push(buffer);
+    return buffer;
+  }
+
+  // ---- packing ------------------------------------------------------------------------------------------------
+
+  /** The panels of one side, filled by kernels before, or by each thread for its matrices. */
+  private packed(name: string, side: Side, tiling: Tiling): Panels {
+    const { problem } = this;
+    const { batch, depth } = problem;
+    const own = name === "left" ? problem.rows : problem.columns;
+    const matrix = multiplySizes(own, depth);
+    const from = inPlace(side);
+    const isInside = this.sharesBatch && side.batchStrides.some((stride) => stride !== 0);
+    if (isInside) {
+      const buffer = this.newScratch(`packed ${name}`, matrix, "thread");
+      const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
+      const { dtype } = this.request;
+      this.prepares.push((b, at) =>
+        forTiles(b, "panel", tiling, { mode: "serial", offset: zeroAffine }, (tile) =>
+          packTile(b, { from, to, depth, dtype }, tile, at),
+        ),
+      );
+      return to;
+    }
+    const { strides, matrices } = packedBatch(batch, side, matrix);
+    const buffer = this.newScratch(`packed ${name}`, multiplySizes(matrix, matrices), "program");
+    const to = packedPanels(buffer, { depth, batchStrides: strides });
+    this.packKernels(name, side, tiling, { from, to });
+    return to;
+  }
+
+  private packKernels(
+    name: string,
+    side: Side,
+    tiling: Tiling,
+    { from, to }: { from: Panels; to: Panels },
+  ): void {
+    const { batch, depth } = this.problem;
+    const { dtype, target } = this.request;
+    const bytes = maxOf(to.buffer.elements) * bytesOf(dtype);
+    const isShared = target.threads > 1 && bytes >= sharedPackBytes;
+    for (const { tiles, mode } of isShared
+      ? sharedTiles(tiling)
+      : [{ tiles: tiling, mode: "serial" as const }]) {
+      const b = new KernelBuilder();
+      forTiles(b, "panel", tiles, { mode, offset: zeroAffine }, (tile) => {
+        const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
+        forBatch(b, batch, isLooped, (at) => packTile(b, { from, to, depth, dtype }, tile, at));
+      });
+      this.kernel(`${this.request.name}, pack ${name}`, b.statements, { flop: 0, bytes: 2 * bytes });
+    }
+  }
+
+  // ---- kernels ------------------------------------------------------------------------------------------------
+
+  private kernel(name: string, body: readonly Statement[], cost: Kernel["cost"]): void {
+    const { parameters = [] } = this.request;
+    this.kernels.push({ name, buffers: [...buffersOf(body)], parameters, body, cost });
+  }
+
+  private cost({ rows, columns }: Part): Kernel["cost"] {
+    const { problem, request } = this;
+    const area = sumOver(rows, (size) => size) * sumOver(columns, (size) => size);
+    const share = area / Math.max(1, maxOf(problem.rows) * maxOf(problem.columns));
+    const results = maxElementCount(request.shape) * bytesOf(request.dtype);
+    const bytes = operandBytes(request.a) + operandBytes(request.b) + results;
+    return { flop: Math.round(flopOf(problem) * share), bytes: Math.round(bytes * share) };
+  }
+}
+
+/** Packing less than this stays on one thread. */
+const sharedPackBytes = 256 * 1024;
+
+/** A tiling as what threads share evenly, and the rest. */
+function sharedTiles(tiling: Tiling): { tiles: Tiling; mode: "serial" | "parallel" }[] {
+  if (tiling.kind === "late") return [{ tiles: tiling, mode: "parallel" }];
+  return tiling.segments.map((segment) => ({
+    tiles: { kind: "static", segments: [segment] },
+    mode: segment.count > 1 ? "parallel" : "serial",
+  }));
+}
+
+/** The buffers that statements touch, in order of appearance. */
+function buffersOf(statements: readonly Statement[], found = new Set<KernelBuffer>()): Set<KernelBuffer> {
+  for (const s of statements) {
+    if (s.kind === "loop") {
+      buffersOf(s.body, found);
+      buffersOf(s.remainder, found);
+    } else if (s.kind === "store") found.add(s.buffer);
+    else if (s.kind === "define" && s.value.kind === "load") found.add(s.value.buffer);
+  }
+  return found;
+}

@@ -1,0 +1,124 @@
+/**
+ * Register tiles: how rows and columns are cut so that the accumulators of a tile stay in registers, chosen by a small
+ * model of the processor. Only speed depends on it.
+ */
+import { bytesOf } from "../../base/dtype.ts";
+import { maxOf, type Size } from "../../base/size.ts";
+import type { ScalarDType } from "../../graph/scalar.ts";
+import type { TargetDescription } from "../../ir/target.ts";
+
+/** `count` tiles of `size` beside each other. */
+export interface Segment {
+  readonly start: number;
+  readonly count: number;
+  readonly size: number;
+}
+
+/** One axis in tiles. `late`: of a dimension; tiles of `size`, then single ones. */
+export type Tiling =
+  | { readonly kind: "static"; readonly segments: readonly Segment[] }
+  | { readonly kind: "late"; readonly extent: Size; readonly size: number };
+
+/** What one multiply-add costs around the arithmetic: instructions to broadcast one element, to load one group of lanes. */
+export interface LoadCosts {
+  readonly left: number;
+  readonly right: number;
+}
+
+/** The processor, as far as tiles are concerned. */
+export class TileModel {
+  /** Elements of one group of lanes: what a vector of 32-bit elements holds. */
+  readonly lanes: number;
+  /** Vector registers that a group takes. */
+  private readonly parts: number;
+  private readonly registers: number;
+  private readonly isFused: boolean;
+  private readonly loadsComeFirst: boolean;
+
+  constructor(target: TargetDescription, dtype: ScalarDType) {
+    this.lanes = target.lanes;
+    this.parts = Math.ceil(bytesOf(dtype) / 4);
+    this.registers = target.vectorRegisters;
+    this.isFused = target.arithmetic === "x64" || target.arithmetic === "wasm-fma";
+    this.loadsComeFirst = target.arithmetic === "wasm" || target.arithmetic === "wasm-fma";
+  }
+
+  /** Groups of lanes across `width` columns. */
+  groups(width: number): number {
+    return Math.ceil(width / this.lanes);
+  }
+
+  /**
+   * Whether a tile of `height` rows × `groups` of lanes stays in registers. WebAssembly engines keep one register to
+   * themselves, and place all loads of an iteration before its arithmetic: the broadcast elements live together.
+   */
+  fits(height: number, groups: number): boolean {
+    const vectors = groups * this.parts;
+    const accumulators = height * vectors;
+    if (this.loadsComeFirst) return accumulators + height + vectors + 1 <= this.registers - 1;
+    return accumulators + vectors + (this.isFused ? 1 : 2) <= this.registers;
+  }
+
+  /** Cycles for one step in depth of one tile: arithmetic, what the front end must issue, or the chain's latency. */
+  cycles(height: number, groups: number, loads: LoadCosts): number {
+    const vectors = groups * this.parts;
+    const multiplyAdds = height * vectors;
+    const arithmetic = multiplyAdds / 2;
+    const instructions =
+      multiplyAdds * (this.isFused ? 1 : 2) + height * loads.left + vectors * loads.right + loopInstructions;
+    return Math.max(arithmetic, instructions / issueWidth, this.isFused ? 4 : 3);
+  }
+
+  /** The best tiles for a matrix, and their cycles for one step in depth. All column tiles share one cut of the rows. */
+  tilings(rows: Size, columns: Size, loads: LoadCosts): { rows: Tiling; columns: Tiling; cycles: number } {
+    let best: { rows: Tiling; columns: Tiling; cycles: number } | undefined;
+    for (let groups = 1; groups === 1 || this.fits(1, groups); groups++) {
+      const across = this.columnTiling(columns, groups * this.lanes);
+      for (let height = 1; height === 1 || this.fits(height, groups); height++) {
+        const down: Tiling =
+          typeof rows === "number"
+            ? { kind: "static", segments: balanced(rows, height) }
+            : { kind: "late", extent: rows, size: height };
+        const cycles = sumOver(across, (width) =>
+          sumOver(down, (size) => this.cycles(size, this.groups(width), loads)),
+        );
+        if (best === undefined || cycles < best.cycles) best = { rows: down, columns: across, cycles };
+      }
+    }
+    return best!;
+  }
+
+  private columnTiling(columns: Size, width: number): Tiling {
+    if (typeof columns !== "number") return { kind: "late", extent: columns, size: width };
+    const count = Math.floor(columns / width);
+    const rest = columns - count * width;
+    const segments: Segment[] = [];
+    if (count > 0) segments.push({ start: 0, count, size: width });
+    if (rest > 0) segments.push({ start: count * width, count: 1, size: rest });
+    return { kind: "static", segments };
+  }
+}
+
+/** Counting, moving pointers, comparing. */
+const loopInstructions = 4;
+const issueWidth = 6;
+
+/** `size` in as few tiles as `height` allows, their heights differing by one at most: 10 by 4 is 4, 3, 3. */
+export function balanced(size: number, height: number): Segment[] {
+  if (size === 0) return [];
+  const tiles = Math.ceil(size / height);
+  const low = Math.floor(size / tiles);
+  const high = size - tiles * low;
+  const segments: Segment[] = [];
+  if (high > 0) segments.push({ start: 0, count: high, size: low + 1 });
+  if (high < tiles) segments.push({ start: high * (low + 1), count: tiles - high, size: low });
+  return segments;
+}
+
+/** The cost of all tiles of an axis, at the bounds of its dimensions. */
+export function sumOver(tiling: Tiling, cost: (size: number) => number): number {
+  if (tiling.kind === "static") return tiling.segments.reduce((sum, s) => sum + s.count * cost(s.size), 0);
+  const extent = maxOf(tiling.extent);
+  const rest = (tiling.size - 1) / 2;
+  return Math.max(0, (extent - rest) / tiling.size) * cost(tiling.size) + rest * cost(1);
+}
