@@ -2,6 +2,7 @@
 export * from "./arithmetic.ts";
 export { broadcastOp, broadcastTo, expandAxes, reshape, reshapeOp, sum, sumOp } from "./broadcast.ts";
 export * from "./cast.ts";
+export * from "./check.ts";
 export * from "./compare.ts";
 export * from "./constants.ts";
 export * from "./dot.ts";

@@ -12,14 +12,20 @@ export interface FailedCheck {
 }
 
 /**
- * @example
- * gather: the check of element [2] failed: value 5 (in layer "embedding", at app.ts:12:5). The step changed nothing …
+ * A node whose attributes state the rule that its elements broke says so in its words.
+ *
+ *     gather: the check of element [2] failed: value 5 (in layer "embedding", at app.ts:12:5). The step changed nothing …
+ *     crossEntropy: labels must be classes 0 … 9, but element [2] is 12 (at app.ts:12:5). The step changed nothing …
  */
 export function stepError({ node, position, value }: FailedCheck): StepError {
   const place = `element [${indexOf(node, position).join(", ")}]`;
+  const { rule } = node.attributes as { rule?: unknown };
+  const failure =
+    typeof rule === "string"
+      ? `${rule}, but ${place} is ${value}`
+      : `${node.op.name}: the check of ${place} failed: value ${value}`;
   return new StepError(
-    `${node.op.name}: the check of ${place} failed: value ${value}${originText(node.origin)}. ` +
-      "The step changed nothing: states hold what it began with",
+    `${failure}${originText(node.origin)}. ` + "The step changed nothing: states hold what it began with",
   );
 }
 
