@@ -34,18 +34,37 @@ class Usage {
   }
 }
 
+/** The error of the last failed run until somebody has seen it: then the next run throws it. */
+class Unseen {
+  private error: Error | undefined;
+
+  failed(error: Error): void {
+    this.error = error;
+  }
+  seen(error: Error): void {
+    if (this.error === error) this.error = undefined;
+  }
+  throwIfAny(): void {
+    const { error } = this;
+    this.error = undefined;
+    if (error !== undefined) throw error;
+  }
+}
+
 class HostStorage implements Storage {
   readonly dtype: HostArray["dtype"];
   readonly shape: readonly number[];
   readonly error: Error | undefined;
   private data: TypedArray | undefined;
   private readonly usage: Usage;
+  private readonly unseen: Unseen;
 
-  constructor({ dtype, shape, data }: HostArray, usage: Usage, error?: Error) {
+  constructor({ dtype, shape, data }: HostArray, { usage, unseen }: InterpreterDevice, error?: Error) {
     this.dtype = dtype;
     this.shape = shape;
     this.data = data;
     this.usage = usage;
+    this.unseen = unseen;
     this.error = error;
     usage.hold(this, data.byteLength);
   }
@@ -56,7 +75,10 @@ class HostStorage implements Storage {
     return this.bits().slice();
   }
   bits(): TypedArray {
-    if (this.error !== undefined) throw this.error;
+    if (this.error !== undefined) {
+      this.unseen.seen(this.error);
+      throw this.error;
+    }
     if (this.data === undefined) throw new InternalError("this value was released: its memory is gone");
     return this.data;
   }
@@ -85,6 +107,7 @@ class InterpretedFunction implements Executable {
     inputs: readonly (HostArray | Storage)[],
     dimensions?: ReadonlyMap<Dimension, number>,
   ): readonly Storage[] {
+    this.device.unseen.throwIfAny();
     const readState = (state: State): DenseArray => dense({ ...state, data: this.device.bitsOf(state) });
     const outcome = interpret(this.fn, inputs.map(bitsOf).map(dense), {
       readState,
@@ -92,6 +115,7 @@ class InterpretedFunction implements Executable {
     });
     if (outcome.failure === undefined) this.commit(outcome);
     const error = outcome.failure && stepError(outcome.failure);
+    if (error !== undefined) this.device.unseen.failed(error);
     return outcome.results.map((value) => this.device.store(encoded(value), error));
   }
 
@@ -168,7 +192,8 @@ export class InterpreterDevice implements Device {
   readonly name = "interpreter";
   readonly arithmetic = "interpreter";
   readonly threads = 1;
-  private readonly usage = new Usage();
+  readonly usage: Usage = new Usage();
+  readonly unseen: Unseen = new Unseen();
 
   compile(fn: GraphFunction): Executable {
     return new InterpretedFunction(this, fn);
@@ -178,7 +203,7 @@ export class InterpreterDevice implements Device {
   }
   /** Takes the array over. */
   store(array: HostArray, error?: Error): Storage {
-    return new HostStorage(array, this.usage, error);
+    return new HostStorage(array, this, error);
   }
   readState(state: State): TypedArray {
     return this.bitsOf(state).slice();

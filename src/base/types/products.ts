@@ -105,3 +105,7 @@ export type MatmulCheck<A extends TensorShape, B extends TensorShape> =
           : SameSize<Last<A>, LastButOne<B>> extends true
             ? BroadcastCheck<"matmul: batch dimensions", Init<Init<A>>, Init<Init<B>>>
             : Sentence<`matmul: inner dimensions ${Last<A>} and ${LastButOne<B>} differ`>;
+
+/** What three shapes broadcast to (`where`). */
+export type Broadcast3<A extends TensorShape, B extends TensorShape, C extends TensorShape> =
+  Broadcast<A, B> extends infer AB extends TensorShape ? Broadcast<AB, C> : any;

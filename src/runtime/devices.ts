@@ -1,0 +1,61 @@
+/** Which device `cpu` is: chosen once in a process, at first use. */
+import { env } from "#platform";
+import { ArgumentError, nearestName } from "../base/errors.ts";
+import type { Device } from "./device.ts";
+import { InterpreterDevice } from "./interpreter-device.ts";
+import { selfTest } from "./self-test.ts";
+import { createWasmDevice } from "./wasm-device.ts";
+
+/** Makers of the targets `cpu` can be, by the names that `NETWRIGHT_TARGET` and `setTarget` take. */
+const makers = {
+  wasm: (): Device => createWasmDevice(),
+  interpreter: (): Device => new InterpreterDevice(),
+} satisfies Record<string, () => Device>;
+
+export type TargetName = keyof typeof makers;
+
+const defaultTarget: TargetName = "wasm";
+
+let requested: TargetName | undefined;
+let chosen: Device | undefined;
+
+/**
+ * Chooses the target of `cpu`, before anything has run; `NETWRIGHT_TARGET` does the same from outside and yields to this.
+ *
+ * @throws ArgumentError for a name that is no target, or when another target has already run
+ * @example setTarget("interpreter")
+ */
+export function setTarget(name: TargetName): void {
+  const target = targetNamed(name, "setTarget");
+  if (chosen !== undefined && chosen.name !== target) {
+    throw new ArgumentError(
+      `setTarget: "${chosen.name}" is in use, and its memory with it; call setTarget("${target}") before the first value is computed`,
+    );
+  }
+  requested = target;
+}
+
+/** The processor's device. It has proven itself on this machine: see `self-test.ts`. */
+export function cpuDevice(): Device {
+  return (chosen ??= choose());
+}
+
+function choose(): Device {
+  const name = requested ?? targetFromEnvironment() ?? defaultTarget;
+  const device = makers[name]();
+  if (name !== "interpreter") selfTest(device);
+  return device;
+}
+
+function targetFromEnvironment(): TargetName | undefined {
+  const name = env("NETWRIGHT_TARGET");
+  return name === undefined || name === "" ? undefined : targetNamed(name, "NETWRIGHT_TARGET");
+}
+
+function targetNamed(name: string, what: string): TargetName {
+  if (Object.hasOwn(makers, name)) return name as TargetName;
+  const names = Object.keys(makers);
+  const nearest = nearestName(name, names);
+  const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+  throw new ArgumentError(`${what}: "${name}" is no target; targets are ${names.join(", ")}${hint}`);
+}

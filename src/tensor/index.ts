@@ -1,0 +1,24 @@
+export type { DType } from "../base/dtype.ts";
+export { Dimension, dimension } from "../base/size.ts";
+export { type Compiled, type CompileOptions, compile } from "./compile.ts";
+export {
+  arange,
+  asTensor,
+  type CreateOptions,
+  eye,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from "./create.ts";
+export { scalar, where } from "./functions.ts";
+export { type Gradients, type GradientTargets, type GradOptions, grad, valueAndGrad } from "./grad.ts";
+export type { ProgramReport } from "./program.ts";
+export { type StateInit, type StateOptions, StateTensor, state } from "./state.ts";
+export { Tensor } from "./tensor.ts";
+export { touch, type Versioned } from "./trace-dependencies.ts";
+export type { NestedArray, TensorLike } from "./types.ts";

@@ -1,0 +1,55 @@
+/** Comparisons, element by element, as bool. With NaN all are false but `notEqual`. */
+import type { DType } from "../../base/dtype.ts";
+import type { TensorShape } from "../../base/shape-types.ts";
+import type { Node } from "../../graph/node.ts";
+import { equal, greater, greaterEqual, less, lessEqual, notEqual } from "../../ops/index.ts";
+import { operands } from "../elementwise.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Comparison, OperandCheck, TensorLike } from "../types.ts";
+
+export interface ComparisonMethods {
+  /** `x = other`. @example tensor([1, 2]).equal(2) // false, true */
+  equal<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"equal", S, D, O>,
+  ): Comparison<S, O>;
+  /** `x ≠ other`; true where either is NaN. @example tensor([1, 2]).notEqual(2) // true, false */
+  notEqual<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"notEqual", S, D, O>,
+  ): Comparison<S, O>;
+  /** `x < other`. @example tensor([1, 2]).less(2) // true, false */
+  less<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"less", S, D, O>,
+  ): Comparison<S, O>;
+  /** `x ≤ other`. @example tensor([1, 2]).lessEqual(1) // true, false */
+  lessEqual<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"lessEqual", S, D, O>,
+  ): Comparison<S, O>;
+  /** `x > other`. @example tensor([1, 2]).greater(1) // false, true */
+  greater<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"greater", S, D, O>,
+  ): Comparison<S, O>;
+  /** `x ≥ other`. @example tensor([1, 2]).greaterEqual(2) // false, true */
+  greaterEqual<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"greaterEqual", S, D, O>,
+  ): Comparison<S, O>;
+}
+
+const compare =
+  (what: string, op: (a: Node, b: Node) => Node) =>
+  (x: Node, other: TensorLike): Node =>
+    op(...operands(what, x, other));
+
+export const comparison = {
+  equal: compare("equal", equal),
+  notEqual: compare("notEqual", notEqual),
+  less: compare("less", less),
+  lessEqual: compare("lessEqual", lessEqual),
+  greater: compare("greater", greater),
+  greaterEqual: compare("greaterEqual", greaterEqual),
+};

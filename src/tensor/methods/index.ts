@@ -1,0 +1,26 @@
+/** All methods of a tensor: their types, and the functions on nodes that do the work. */
+import type { Node } from "../../graph/node.ts";
+import { type ArithmeticMethods, arithmetic } from "./arithmetic.ts";
+import { type ComparisonMethods, comparison } from "./comparison.ts";
+import { type MovementMethods, movement } from "./movement.ts";
+import { type ProductMethods, products } from "./products.ts";
+import { type ReduceMethods, reductions } from "./reduce.ts";
+
+export interface Methods
+  extends ArithmeticMethods,
+    ComparisonMethods,
+    MovementMethods,
+    ProductMethods,
+    ReduceMethods {}
+
+/** A method as a function of the tensor's node and the arguments. */
+export type NodeMethod = (x: Node, ...args: never[]) => Node | Node[];
+
+/** Every method of the interfaces has its function, and every function its method: the type checker compares. */
+export const methods: { readonly [name in keyof Methods]: NodeMethod } = {
+  ...arithmetic,
+  ...comparison,
+  ...movement,
+  ...products,
+  ...reductions,
+};
