@@ -1,9 +1,9 @@
 /** The MLP's training step in jax-js, as a user writes it: value, gradient and Adam in one `jit`. */
 import { jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { glorotLimit, hashedLabels, hashedUniform, oneHot } from "../../../build/bench/data.js";
-import { adamStep } from "./adam.mjs";
+import { adamStep, initialState } from "./adam.mjs";
 
-const from = (values, shape) => np.array(values).reshape(shape);
+const from = (values, shape) => np.array(values, { shape });
 
 /**
  * `step` takes the next batch from memory and returns its loss, to be disposed by the caller.
@@ -19,7 +19,7 @@ export function buildStep({ sizes, batchSize, batches, learningRate }) {
     const weight = hashedUniform(index + 1, inputs * outputs, glorotLimit(inputs, outputs));
     return [from(weight, [inputs, outputs]), np.zeros([outputs])];
   });
-  let state = { first: zeros(), second: zeros(), powers: np.ones([2]) };
+  let state = initialState(zeros);
 
   const lossOf = (layers, x, y) => {
     const logits = layers.reduce((hidden, [weight, bias], index) => {

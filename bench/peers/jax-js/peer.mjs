@@ -5,7 +5,7 @@ import { hashedUniform, sample } from "../../../build/bench/data.js";
 import { serve } from "../../../build/bench/serve.js";
 
 const { blockUntilReady, init, jit, nn, numpy: np, tree } = await import("@jax-js/jax");
-const { adamStep } = await import("./adam.mjs");
+const { adamStep, initialState } = await import("./adam.mjs");
 const { buildStep } = await import("./mlp.mjs");
 
 /** @typedef {import("../../serve.ts").Job} Job */
@@ -15,8 +15,11 @@ const uniform = (seed, shape, limit = 1) => {
   return np.array(hashedUniform(seed, elements, limit)).reshape(shape);
 };
 
-/** Steps may be queued in thread workers: wait now and then, as jax-js's documentation asks. */
-const QUEUED = 16;
+/**
+ * Reads a loss, which makes the step run: jax-js's arrays are lazy, and its bookkeeping grows faster than the number of
+ * steps that wait, so every step is read. The synchronous way is the faster one, and refused where workers run.
+ */
+const read = async (loss) => (threads > 1 ? await loss.data() : loss.dataSync())[0];
 
 /**
  * Work without state: `forward` owns its arguments, so each call gets references.
@@ -42,15 +45,11 @@ async function once(inputs, forward) {
 async function mlp(work) {
   const { step, release } = buildStep(work);
   const check = [];
-  for (let i = 0; i < 3; i++) check.push((await step().data())[0]);
+  for (let i = 0; i < 3; i++) check.push(await read(step()));
   return {
     check,
     async run(iterations) {
-      for (let i = 0; i < iterations; i++) {
-        const loss = step();
-        if (i % QUEUED === QUEUED - 1 || i === iterations - 1) await loss.data();
-        else loss.dispose();
-      }
+      for (let i = 0; i < iterations; i++) await read(step());
     },
     release,
   };
@@ -75,7 +74,7 @@ const gelu = ({ elements }) => once([uniform(1, [elements], 4)], (x) => nn.gelu(
 async function adamw({ elements, ...rates }) {
   const gradient = uniform(2, [elements]);
   let parameter = uniform(1, [elements]);
-  let state = { first: np.zeros([elements]), second: np.zeros([elements]), powers: np.ones([2]) };
+  let state = initialState(() => np.zeros([elements]));
   const compiled = jit((p, g, moments) => adamStep(p, g, moments, rates));
   const step = async () => {
     [parameter, state] = compiled(parameter, gradient.ref, state);
