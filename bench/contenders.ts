@@ -50,9 +50,9 @@ export const contenders: readonly Contender[] = [
   {
     key: "netwright",
     title: "Netwright wasm",
-    threadCounts: doubling,
-    serve: (threads) => node(built("netwright/serve.js"), "--target", "wasm", "--threads", String(threads)),
-    startup: (work) => node(built("netwright/startup.js"), JSON.stringify(work)),
+    threadCounts: onlyOne,
+    serve: () => ({ ...node(built("netwright/serve.js")), environment: { NETWRIGHT_TARGET: "wasm" } }),
+    startup: () => null,
     missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
   },
   torch("torch", "PyTorch"),

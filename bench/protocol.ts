@@ -37,6 +37,7 @@ export type Work =
   | { readonly kind: "triad"; readonly elements: number };
 
 export type WorkKind = Work["kind"];
+export type WorkOf<K extends WorkKind> = Extract<Work, { readonly kind: K }>;
 
 export type Request =
   | { readonly command: "hello" }

@@ -1,0 +1,30 @@
+/** What the workloads without state share. */
+import { type Tensor, tensor } from "netwright";
+import { hashedUniform, sample } from "../data.ts";
+import type { Job } from "../serve.ts";
+
+/** An input by the formula that all contenders use. */
+export function uniform(seed: number, shape: readonly number[], limit = 1): Tensor {
+  const elements = shape.reduce((a, b) => a * b, 1);
+  return tensor(hashedUniform(seed, elements, limit), { shape });
+}
+
+/**
+ * A job that repeats `forward`. Calls run in their order, so the last result being there means that all are; only that one
+ * is read.
+ */
+export async function repeated(inputs: readonly Tensor[], forward: () => Tensor): Promise<Job> {
+  using first = forward();
+  const check = sample((await first.data()) as Float32Array);
+  return {
+    check,
+    async run(iterations) {
+      for (let i = 1; i < iterations; i++) forward().dispose();
+      using last = forward();
+      await last.data();
+    },
+    release() {
+      for (const input of inputs) input.dispose();
+    },
+  };
+}
