@@ -4,11 +4,12 @@
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
-import { boundsOf, type Dimension, type Size } from "../../base/size.ts";
+import { type Dimension, type Size, subtractSizes } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { Affine, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "../../ir/kernel.ts";
 import { argumentsParameter, Emitter, type Push, partsOf, scalarType } from "./emitter.ts";
 import { operandsOf } from "./flatten.ts";
+import { type Count, emitLoop, threadShare } from "./loops.ts";
 import type { ModuleBuilder } from "./module.ts";
 import type { ValueType } from "./opcodes.ts";
 import {
@@ -310,156 +311,85 @@ export class KernelEmitter {
   // ---- loops --------------------------------------------------------------------------------------------------
 
   private loop(loop: Loop): void {
-    const { mode, index, extent, step, body, remainder } = loop;
+    const { mode, index, extent, step } = loop;
     if (mode === "vector") {
       if (step !== 1) throw new InternalError(`vector loop ${index.name} has step ${step}`);
       return new VectorLoop(this, loop).emit();
     }
     if (mode === "parallel" && this.options.spmd) return this.shared(loop);
-    const written = mode === "unrolled" || (typeof extent === "number" && extent <= step);
-    if (written && typeof extent === "number") {
-      let at = 0;
-      for (; at + step <= extent; at += step) this.scopes.fix(index, at, () => this.block(body));
-      for (; at < extent; at++) this.scopes.fix(index, at, () => this.block(remainder));
-      return;
-    }
-    const runs = boundsOf(extent).min >= step;
+    if (typeof extent !== "number") return this.lateLoop(loop);
+    if (mode === "unrolled" || extent <= step) return this.written(loop, 0, extent);
+    this.earlyLoop(loop, extent);
+  }
+
+  /** Indices first … end − 1 written out one after the other. */
+  private written({ index, step, body, remainder }: Loop, first: number, end: number): void {
+    let at = first;
+    for (; at + step <= end; at += step) this.scopes.fix(index, at, () => this.block(body));
+    for (; at < end; at++) this.scopes.fix(index, at, () => this.block(remainder));
+  }
+
+  private earlyLoop(loop: Loop, extent: number): void {
+    const { e } = this;
+    const { step, body, remainder } = loop;
+    const main = extent - (extent % step);
+    this.withCounter((counter) => {
+      this.counted(loop, body, { counter, step, limit: e.i32(main) });
+      if (main === extent || remainder.length === 0) return;
+      if (main === extent - 1) this.written(loop, main, extent);
+      else this.counted(loop, remainder, { counter, step: 1, limit: e.i32(extent), start: e.i32(main) });
+    });
+  }
+
+  private lateLoop(loop: Loop): void {
+    const { e } = this;
+    const { extent, step, body, remainder } = loop;
+    this.withCounter((counter) => {
+      this.counted(loop, body, { counter, step, limit: e.size(subtractSizes(extent, step - 1)) });
+      if (step === 1 || remainder.length === 0) return;
+      this.counted(loop, remainder, { counter, step: 1, limit: e.size(extent), start: e.local(counter) });
+    });
+  }
+
+  /** A counter at 0. */
+  private withCounter(body: (counter: number) => void): void {
     const counter = this.e.locals.take("i32");
-    const end = this.e.size(extent);
     this.e.code.i32(0);
     this.e.code.set(counter);
-    this.counted(loop, { counter, step, body, end, runs });
-    if (step > 1 && !(typeof extent === "number" && extent % step === 0))
-      this.counted(loop, {
-        counter,
-        step: 1,
-        body: remainder,
-        end,
-        runs: false,
-        start: this.e.local(counter),
-      });
+    body(counter);
     this.e.locals.give(counter);
   }
 
-  /** While counter + step ≤ end; `start` is where the counter stands if not at 0. */
-  private counted(
-    { index }: Loop,
-    part: {
-      counter: number;
-      step: number;
-      body: readonly Statement[];
-      end: Push;
-      /** The first iteration surely runs. */
-      runs: boolean;
-      start?: Push;
-    },
-  ): void {
-    if (part.body.length === 0) return;
-    const { e } = this;
-    const { counter, step, end } = part;
-    const scope = new Scope(index, counter, part.start);
-    this.scopes.inside(scope, () => this.block(part.body));
-    const pushRuns = (ahead: number): void => {
-      e.code.get(counter);
-      e.code.i32(ahead);
-      e.code.op("i32.add");
-    };
-    const whole = (): void => {
-      e.code.append(scope.before);
-      e.code.loop(() => {
-        e.code.append(scope.body);
-        scope.advance(e, step);
-        pushRuns(step);
-        e.code.tee(counter);
-        if (step > 1) {
-          e.code.i32(step - 1);
-          e.code.op("i32.add");
-        }
-        end();
-        e.code.op("i32.lt_s");
-        e.code.branchIf(0);
-      });
-    };
-    if (part.runs) whole();
-    else {
-      pushRuns(step - 1);
-      end();
-      e.code.op("i32.lt_s");
-      e.code.if(whole);
-    }
-    scope.close(e);
+  private counted({ index }: Loop, body: readonly Statement[], count: Count): void {
+    const scope = new Scope(index, count.counter, count.start);
+    this.scopes.inside(scope, () => this.block(body));
+    emitLoop(this.e, scope, { ...count, isTile: hasLockstep(body) });
   }
 
-  /** Contiguous runs of iterations, as equal as they can be; the last thread does the remainder. */
   private shared(loop: Loop): void {
     const { e } = this;
     const { extent, step, body, remainder } = loop;
-    const counter = e.locals.take("i32");
-    const [thread, threads] = [e.local(1), e.local(2)];
     e.scoped(() => {
-      const iterations = e.keep("i32", () => this.pushIterations(extent, step));
-      const each = e.keep("i32", () => {
-        iterations();
-        threads();
-        e.code.op("i32.div_u");
-      });
-      const extra = e.keep("i32", () => {
-        iterations();
-        threads();
-        e.code.op("i32.rem_u");
-      });
-      thread();
-      each();
-      e.code.op("i32.mul");
-      pushBinary(e, "min", "u32", thread, extra);
-      e.code.op("i32.add");
-      e.code.i32(step);
-      e.code.op("i32.mul");
-      e.code.set(counter);
-      const start = e.keep("i32", e.local(counter));
-      const end = e.keep("i32", () => {
-        each();
-        thread();
-        extra();
-        e.code.op("i32.lt_u");
-        e.code.op("i32.add");
-        e.code.i32(step);
-        e.code.op("i32.mul");
-        start();
-        e.code.op("i32.add");
-      });
-      this.counted(loop, { counter, step, body, end, runs: false, start });
-      if (step === 1 || remainder.length === 0) return;
-      thread();
-      e.code.i32(1);
-      e.code.op("i32.add");
-      threads();
-      e.code.op("i32.eq");
-      e.code.if(() => {
-        const from = e.keep("i32", () => {
-          iterations();
-          e.code.i32(step);
-          e.code.op("i32.mul");
-        });
-        from();
+      this.withCounter((counter) => {
+        const share = threadShare(e, extent, step);
+        share.first();
         e.code.set(counter);
-        this.counted(loop, {
-          counter,
-          step: 1,
-          body: remainder,
-          end: e.size(extent),
-          runs: false,
-          start: from,
+        this.counted(loop, body, { counter, step, limit: share.end, start: share.first });
+        if (step === 1 || remainder.length === 0) return;
+        share.isLastThread();
+        e.code.if(() => {
+          share.whole();
+          e.code.set(counter);
+          this.counted(loop, remainder, { counter, step: 1, limit: e.size(extent), start: share.whole });
         });
       });
     });
-    e.locals.give(counter);
-  }
-
-  private pushIterations(extent: Size, step: number): void {
-    this.e.size(extent)();
-    if (step === 1) return;
-    this.e.code.i32(step);
-    this.e.code.op("i32.div_u");
   }
 }
+
+/** A vector loop in lockstep, straight in these statements or unrolled ones. */
+const hasLockstep = (statements: readonly Statement[]): boolean =>
+  statements.some(
+    (s) =>
+      s.kind === "loop" && (s.mode === "vector" ? s.lockstep : s.mode === "unrolled" && hasLockstep(s.body)),
+  );

@@ -62,6 +62,12 @@ export class Scope {
   }
 }
 
+/**
+ * Pointers are kept this many bytes low, and offsets as much higher. V8 knows of a sum, not of a parameter, that the
+ * upper half of its register is 0; without the subtraction it would extend every pointer again in every iteration.
+ */
+const bias = 64;
+
 /** The indices in force: counters of open loops, parameters, and indices whose value is known here. */
 export class Scopes {
   private readonly e: Emitter;
@@ -70,6 +76,7 @@ export class Scopes {
   private readonly buffers: ReadonlyMap<KernelBuffer, number>;
   private readonly fixed = new Map<Index, number>();
   private readonly shifts = new Map<Index, number>();
+  private readonly biased = new Map<KernelBuffer, number>();
   private readonly starts = new Map<string, number>();
 
   constructor(
@@ -168,7 +175,7 @@ export class Scopes {
     }
     if (found !== terms.length)
       throw new InternalError(`an address of ${buffer.name} uses a closed loop's index`);
-    const offset = now * bytes;
+    const offset = now * bytes + bias;
     const base = e.local(pointer);
     const rises = late === 0 || boundsOf(late).min >= 0;
     if (offset >= 0 && offset < 2 ** 30 && rises && terms.every(({ stride }) => boundsOf(stride).min >= 0))
@@ -184,8 +191,17 @@ export class Scopes {
   }
 
   private bufferLocal(buffer: KernelBuffer): number {
-    const local = this.buffers.get(buffer);
-    if (local === undefined) throw new InternalError(`buffer ${buffer.name} is not one of the kernel's`);
+    const parameter = this.buffers.get(buffer);
+    if (parameter === undefined) throw new InternalError(`buffer ${buffer.name} is not one of the kernel's`);
+    let local = this.biased.get(buffer);
+    if (local === undefined) {
+      local = this.e.atStart(() => {
+        this.e.code.get(parameter);
+        this.e.code.i32(-bias);
+        this.e.code.op("i32.add");
+      });
+      this.biased.set(buffer, local);
+    }
     return local;
   }
 

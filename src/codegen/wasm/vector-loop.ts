@@ -7,6 +7,7 @@ import type { Loop } from "../../ir/kernel.ts";
 import type { Emitter, Push } from "./emitter.ts";
 import { type FlatBody, flatten } from "./flatten.ts";
 import type { KernelEmitter } from "./kernel.ts";
+import { emitLoop } from "./loops.ts";
 import { Scope } from "./scopes.ts";
 import { type Group, GroupWriter } from "./vector-group.ts";
 
@@ -142,26 +143,7 @@ export class VectorLoop {
     const { e, k } = this;
     const scope = new Scope(this.loop.index, counter, isFirst ? undefined : e.local(counter));
     k.scopes.inside(scope, () => this.groups(staticGroups(width)));
-    const more = (): void => {
-      end();
-      e.code.op("i32.lt_s");
-    };
-    e.code.get(counter);
-    more();
-    e.code.if(() => {
-      e.code.append(scope.before);
-      e.code.loop(() => {
-        e.code.append(scope.body);
-        scope.advance(e, width);
-        e.code.get(counter);
-        e.code.i32(width);
-        e.code.op("i32.add");
-        e.code.tee(counter);
-        more();
-        e.code.branchIf(0);
-      });
-    });
-    scope.close(e);
+    emitLoop(e, scope, { counter, step: width, limit: end });
   }
 
   /** After the chunks: addresses start anew from the counter. */

@@ -1,0 +1,114 @@
+/** Counted loops, and the part of a parallel loop that a thread does. */
+import type { Size } from "../../base/size.ts";
+import type { Emitter, Push } from "./emitter.ts";
+import { pushBinary } from "./scalar.ts";
+import type { Scope } from "./scopes.ts";
+
+/** While counter < limit, the counter rising by `step`; `start` is where it stands if not at 0. */
+export interface Count {
+  readonly counter: number;
+  readonly step: number;
+  readonly limit: Push;
+  readonly start?: Push;
+}
+
+/**
+ * The loop is left at its top, before an iteration: so what an iteration computes is used by the next one only, which
+ * lets V8's scheduler put each load next to its use. Left at the bottom, sums would also be used behind the loop, and all
+ * loads of an iteration would come first: more values than there are registers.
+ */
+export function emitLoop(
+  e: Emitter,
+  scope: Scope,
+  { counter, step, limit, isTile = false }: Count & { readonly isTile?: boolean },
+): void {
+  e.code.append(scope.before);
+  e.code.block(() => {
+    e.code.loop(() => {
+      e.code.get(counter);
+      limit();
+      e.code.op("i32.ge_s");
+      if (isTile) e.code.if(() => leaveTile(e));
+      else e.code.branchIf(1);
+      e.code.append(scope.body);
+      scope.advance(e, step);
+      e.code.get(counter);
+      e.code.i32(step);
+      e.code.op("i32.add");
+      e.code.set(counter);
+      e.code.branch(0);
+    });
+  });
+  scope.close(e);
+}
+
+/**
+ * V8 (before Turboshaft) copies the body of a small loop, and schedules the first copy so that a tile's registers no
+ * longer suffice. What it counts as size includes the locals set in the loop: these are set once, on the way out.
+ */
+function leaveTile(e: Emitter): void {
+  e.code.i32(0);
+  for (const local of e.ballast()) e.code.tee(local);
+  e.code.op("drop");
+  e.code.branch(2);
+}
+
+/** Contiguous runs of iterations, as equal as they can be. */
+export function threadShare(
+  e: Emitter,
+  extent: Size,
+  step: number,
+): {
+  /** Index of this thread's first iteration, and the index after its last. */
+  readonly first: Push;
+  readonly end: Push;
+  /** Index after all whole iterations. */
+  readonly whole: Push;
+  readonly isLastThread: Push;
+} {
+  const { code } = e;
+  const [thread, threads] = [e.local(1), e.local(2)];
+  const iterations = e.keep("i32", () => {
+    e.size(extent)();
+    code.i32(step);
+    code.op("i32.div_u");
+  });
+  const divided = (op: "i32.div_u" | "i32.rem_u"): Push =>
+    e.keep("i32", () => {
+      iterations();
+      threads();
+      code.op(op);
+    });
+  const [each, extra] = [divided("i32.div_u"), divided("i32.rem_u")];
+  const pushIndex = (iteration: Push): void => {
+    iteration();
+    code.i32(step);
+    code.op("i32.mul");
+  };
+  /** The first `extra` threads do one more. */
+  const before = (number: Push): Push =>
+    e.keep("i32", () =>
+      pushIndex(() => {
+        number();
+        each();
+        code.op("i32.mul");
+        pushBinary(e, "min", "u32", number, extra);
+        code.op("i32.add");
+      }),
+    );
+  const next = e.keep("i32", () => {
+    thread();
+    code.i32(1);
+    code.op("i32.add");
+  });
+  return {
+    first: before(thread),
+    end: before(next),
+    whole: e.keep("i32", () => pushIndex(iterations)),
+    isLastThread: () => {
+      next();
+      threads();
+      code.op("i32.eq");
+    },
+  };
+}
