@@ -1,5 +1,6 @@
 /** What lowering one kernel needs from the program around it: memory for roots, scratch, and numbers for checks. */
 import type { DType } from "../base/dtype.ts";
+import { InternalError } from "../base/errors.ts";
 import type { Size } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import { addAffine, zeroAffine } from "../ir/affine.ts";
@@ -80,6 +81,12 @@ export class KernelContext {
       cost,
     };
     return { kernel, buffers: [...this.buffers.keys()] };
+  }
+
+  /** The program's buffer behind a handle. */
+  memoryOf(handle: KernelBuffer): ProgramBuffer {
+    for (const [buffer, known] of this.buffers) if (known === handle) return buffer;
+    throw new InternalError(`no memory behind ${handle.name}`);
   }
 
   /** Pairs scratch that a lowering made by itself with memory of the program. */

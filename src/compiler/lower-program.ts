@@ -403,7 +403,6 @@ export class BlockLowering {
         accesses: this.accesses,
         outputs,
         host,
-        target: this.program.target,
       }))
         steps.push(callOf(lowered));
       return;
