@@ -9,7 +9,8 @@ import type { Affine, Kernel, Value } from "../ir/kernel.ts";
 import type { ProgramBuffer } from "../ir/program.ts";
 import type { Access, Accesses } from "./access.ts";
 import { type Cluster, embed, positionView } from "./clusters.ts";
-import { type ContractionOperand, lowerContraction } from "./contraction/index.ts";
+import { lowerContraction } from "./contraction/lower.ts";
+import type { ContractionOperand } from "./contraction/problem.ts";
 import { MemberEvaluator } from "./evaluate-member.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
 
