@@ -33,6 +33,8 @@ describe("compile", () => {
     expect([...(await double(images).data())]).toEqual([8, 12]);
     expect([...(await double([[1, 2]]).data())]).toEqual([2, 4]);
     expect(double.signatures).toBe(1);
-    expect(() => double(zeros([9, 2]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: argument 0 has shape (9, 2): "batch" must be between 1 and 8, got 9; give the dimension wider bounds]`);
+    expect(() => double(zeros([9, 2]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: argument 0 has shape (9, 2): "batch" must be between 1 and 8, got 9; give the dimension wider bounds]`,
+    );
   });
 });

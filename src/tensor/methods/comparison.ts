@@ -1,11 +1,22 @@
-/** Comparisons, element by element, as bool. With NaN all are false but `notEqual`. */
+/** Comparisons, element by element, as bool (with NaN all are false but `notEqual`), and logic on bool or on bits of integers. */
 import type { DType } from "../../base/dtype.ts";
 import type { TensorShape } from "../../base/shape-types.ts";
 import type { Node } from "../../graph/node.ts";
-import { equal, greater, greaterEqual, less, lessEqual, notEqual } from "../../ops/index.ts";
+import {
+  and,
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  not,
+  notEqual,
+  or,
+  xor,
+} from "../../ops/index.ts";
 import { operands } from "../elementwise.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Comparison, OperandCheck, TensorLike } from "../types.ts";
+import type { Comparison, Elementwise, OperandCheck, TensorLike } from "../types.ts";
 
 export interface ComparisonMethods {
   /** `x = other`. @example tensor([1, 2]).equal(2) // false, true */
@@ -38,6 +49,23 @@ export interface ComparisonMethods {
     this: Tensor<S, D>,
     other: O & OperandCheck<"greaterEqual", S, D, O>,
   ): Comparison<S, O>;
+  /** Both true; integers bit by bit. @example x.greater(0).and(x.less(1)) */
+  and<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"and", S, D, O>,
+  ): Elementwise<S, D, O>;
+  /** Either true; integers bit by bit. @example x.less(0).or(x.greater(1)) */
+  or<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"or", S, D, O>,
+  ): Elementwise<S, D, O>;
+  /** One true but not both; integers bit by bit. @example x.less(0).xor(y.less(0)) */
+  xor<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"xor", S, D, O>,
+  ): Elementwise<S, D, O>;
+  /** Not true; integers with all bits inverted. @example x.less(0).not() */
+  not<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
 }
 
 const compare =
@@ -52,4 +80,8 @@ export const comparison = {
   lessEqual: compare("lessEqual", lessEqual),
   greater: compare("greater", greater),
   greaterEqual: compare("greaterEqual", greaterEqual),
+  and: compare("and", and),
+  or: compare("or", or),
+  xor: compare("xor", xor),
+  not,
 };

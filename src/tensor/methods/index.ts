@@ -3,15 +3,19 @@ import type { Node } from "../../graph/node.ts";
 import { type ArithmeticMethods, arithmetic } from "./arithmetic.ts";
 import { type ComparisonMethods, comparison } from "./comparison.ts";
 import { type MovementMethods, movement } from "./movement.ts";
+import { type PartMethods, parts } from "./parts.ts";
 import { type ProductMethods, products } from "./products.ts";
 import { type ReduceMethods, reductions } from "./reduce.ts";
+import { type UnaryMethods, unary } from "./unary.ts";
 
 export interface Methods
   extends ArithmeticMethods,
     ComparisonMethods,
     MovementMethods,
+    PartMethods,
     ProductMethods,
-    ReduceMethods {}
+    ReduceMethods,
+    UnaryMethods {}
 
 /** A method as a function of the tensor's node and the arguments. */
 export type NodeMethod = (x: Node, ...args: never[]) => Node | Node[];
@@ -21,6 +25,8 @@ export const methods: { readonly [name in keyof Methods]: NodeMethod } = {
   ...arithmetic,
   ...comparison,
   ...movement,
+  ...parts,
   ...products,
   ...reductions,
+  ...unary,
 };

@@ -1,0 +1,159 @@
+/** Parts of a tensor, and axes that come and go. */
+import type { DType } from "../../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../../base/errors.ts";
+import { normalizeAxes, normalizeAxis, type Shape, shapeText } from "../../base/shape.ts";
+import type { AxisCheck, InsertAxis, ReplaceAxis, TensorShape } from "../../base/shape-types.ts";
+import { productOf, type Size } from "../../base/size.ts";
+import type { Node } from "../../graph/node.ts";
+import { flip, full, pad, reshape, slice, sliceAxis } from "../../ops/index.ts";
+import type { Tensor } from "../tensor.ts";
+import type { TensorOf } from "../types.ts";
+
+export interface PartMethods {
+  /**
+   * Elements `start` … `stop` − 1 of one axis, each `step`-th. Negative indices count from the end, as in Python.
+   *
+   * @throws ShapeError when an index lies outside
+   * @example arange(5).slice(0, 1, -1) // 1, 2, 3
+   */
+  slice<S extends TensorShape, D extends DType, const A extends number>(
+    this: Tensor<S, D>,
+    axis: A & AxisCheck<"slice", S, A>,
+    start: number,
+    stop?: number,
+    step?: number,
+  ): TensorOf<ReplaceAxis<S, A, [number]>, D>;
+  /** Element `index` of one axis, which vanishes; negative counts from the end. @example eye(3).at(-1) // 0, 0, 1 */
+  at<S extends TensorShape, D extends DType, const A extends number = 0>(
+    this: Tensor<S, D>,
+    index: number,
+    axis?: A & AxisCheck<"at", S, A>,
+  ): TensorOf<ReplaceAxis<S, A, []>, D>;
+  /** Walked backwards along axes. @example arange(3).flip(0) // 2, 1, 0 */
+  flip<S extends TensorShape, D extends DType, const A extends number | readonly number[]>(
+    this: Tensor<S, D>,
+    axis: A & AxisCheck<"flip", S, A>,
+  ): Tensor<S, D>;
+  /** `value` put before and after each axis. @example ones([2]).pad([[1, 2]]) // 0, 1, 1, 0, 0 */
+  pad<S extends TensorShape, D extends DType>(
+    this: Tensor<S, D>,
+    widths: readonly (readonly [before: number, after: number])[],
+    value?: number,
+  ): TensorOf<{ -readonly [K in keyof S]: number }, D>;
+  /** In `count` equal parts along an axis. @example arange(6).split(3) // [0, 1], [2, 3], [4, 5] */
+  split<S extends TensorShape, D extends DType, const A extends number = 0>(
+    this: Tensor<S, D>,
+    count: number,
+    axis?: A & AxisCheck<"split", S, A>,
+  ): TensorOf<ReplaceAxis<S, A, [number]>, D>[];
+  /** A new axis of size 1 at `axis` of the result. @example ones([2, 3]).expandDims(-1) // (2, 3, 1) */
+  expandDims<S extends TensorShape, D extends DType, const A extends number>(
+    this: Tensor<S, D>,
+    axis: A,
+  ): TensorOf<InsertAxis<S, A>, D>;
+  /** Without an axis of size 1. @example ones([2, 1]).squeeze(1) // (2,) */
+  squeeze<S extends TensorShape, D extends DType, const A extends number>(
+    this: Tensor<S, D>,
+    axis: A & AxisCheck<"squeeze", S, A>,
+  ): TensorOf<ReplaceAxis<S, A, []>, D>;
+  /** Axes from `start` to the last merged into one. @example ones([8, 28, 28]).flatten(1) // (8, 784) */
+  flatten<D extends DType>(this: Tensor<any, D>, start?: number): Tensor<any, D>;
+  /** Zeros of this shape and dtype. */
+  zerosLike<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
+  /** Ones of this shape and dtype. */
+  onesLike<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
+}
+
+/** A size that indices from the end need as a number. */
+function knownSize(x: Node, axis: number, what: string): number {
+  const size = x.shape[axis]!;
+  if (typeof size === "number") return size;
+  throw new ShapeError(
+    `${what}: the size of axis ${axis}, ${size}, is known only when the program runs; give indices from the start`,
+  );
+}
+
+function sliceOne(x: Node, axis: number, start: number, stop?: number, step = 1): Node {
+  const at = normalizeAxis(axis, x.shape.length, "slice");
+  const size = knownSize(x, at, "slice");
+  if (!Number.isInteger(step) || step < 1)
+    throw new ArgumentError(
+      `slice: the step must be an integer of at least 1, got ${step}; flip to go backwards`,
+    );
+  const from = start < 0 ? start + size : start;
+  const to = stop === undefined ? size : stop < 0 ? stop + size : stop;
+  if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= size)) {
+    throw new ShapeError(
+      `slice: ${start} … ${stop ?? size} is outside axis ${axis} of ${shapeText(x.shape)}, or ends before it starts`,
+    );
+  }
+  const isAt = (i: number, there: number, elsewhere: Size): Size => (i === at ? there : elsewhere);
+  return slice(x, {
+    start: x.shape.map((_, i) => isAt(i, from, 0)),
+    step: x.shape.map((_, i) => (i === at ? step : 1)),
+    shape: x.shape.map((all, i) => isAt(i, Math.ceil((to - from) / step), all)),
+  });
+}
+
+function elementAt(x: Node, index: number, axis = 0): Node {
+  const at = normalizeAxis(axis, x.shape.length, "at");
+  const i = index < 0 ? index + knownSize(x, at, "at") : index;
+  const size = x.shape[at]!;
+  if (!Number.isInteger(i) || i < 0 || (typeof size === "number" && i >= size))
+    throw new ShapeError(`at: index ${index} is outside axis ${axis} of ${shapeText(x.shape)}`);
+  return dropAxis(sliceAxis(x, at, i, 1), at);
+}
+
+const dropAxis = (x: Node, at: number): Node =>
+  reshape(
+    x,
+    x.shape.filter((_, axis) => axis !== at),
+  );
+
+function padAxes(x: Node, widths: readonly (readonly [number, number])[], value = 0): Node {
+  return pad(x, { low: widths.map(([low]) => low), high: widths.map(([, high]) => high), value });
+}
+
+function splitAxis(x: Node, count: number, axis = 0): Node[] {
+  const at = normalizeAxis(axis, x.shape.length, "split");
+  const size = knownSize(x, at, "split");
+  if (!Number.isInteger(count) || count < 1 || size % count !== 0)
+    throw new ShapeError(
+      `split: axis ${axis} of ${shapeText(x.shape)} does not divide into ${count} equal parts`,
+    );
+  const part = size / count;
+  return Array.from({ length: count }, (_, i) => sliceAxis(x, at, i * part, part));
+}
+
+function expandDims(x: Node, axis: number): Node {
+  const at = normalizeAxis(axis, x.shape.length + 1, "expandDims");
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+}
+
+function squeeze(x: Node, axis: number): Node {
+  const at = normalizeAxis(axis, x.shape.length, "squeeze");
+  if (x.shape[at] !== 1)
+    throw new ShapeError(`squeeze: axis ${axis} of ${shapeText(x.shape)} has size ${x.shape[at]}, not 1`);
+  return dropAxis(x, at);
+}
+
+function flatten(x: Node, start = 0): Node {
+  if (x.shape.length === 0) return reshape(x, [1]);
+  const at = normalizeAxis(start, x.shape.length, "flatten");
+  const shape: Shape = [...x.shape.slice(0, at), productOf(x.shape.slice(at))];
+  return reshape(x, shape);
+}
+
+export const parts = {
+  slice: sliceOne,
+  at: elementAt,
+  flip: (x: Node, axis: number | readonly number[]): Node =>
+    flip(x, normalizeAxes(axis, x.shape.length, "flip")),
+  pad: padAxes,
+  split: splitAxis,
+  expandDims,
+  squeeze,
+  flatten,
+  zerosLike: (x: Node): Node => full(x.shape, 0, x.dtype),
+  onesLike: (x: Node): Node => full(x.shape, 1, x.dtype),
+};
