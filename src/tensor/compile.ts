@@ -37,7 +37,9 @@ export interface CompileOptions {
    * Sizes that may change from call to call without tracing again: for each argument a shape in which `Dimension`s stand for
    * them, or a tree of shapes like the argument.
    *
-   * @example compile(step, { shapes: [[batch, 784], [batch]] }) // batch = dimension("batch", { min: 1, max: 32 })
+   * @example
+   * const batch = dimension("batch", { min: 1, max: 32 });
+   * compile((x: Tensor, labels: Tensor) => x.sum(-1).add(labels), { shapes: [[batch, 784], [batch]] });
    */
   readonly shapes?: readonly ShapeOption[];
   /** Signatures that are kept; one more is an error, because each is traced and compiled. 32 when left out. */

@@ -128,7 +128,7 @@ function fromNested(
   fill(value, shape, 0, flattened, what);
   const isBool = flattened.length > 0 && flattened.every((x) => typeof x === "boolean");
   const out = dtype ?? (isBool ? "bool" : "f32");
-  return { dtype: out, shape, data: encode(out, flattened as ArrayLike<number>) };
+  return { dtype: out, shape, data: encode(out, flattened.map(Number)) };
 }
 
 function nestedShape(value: unknown): number[] {

@@ -48,7 +48,10 @@ type Given<V, D, S> = TensorOf<
  * unless `dtype` says otherwise. The values are copied.
  *
  * @throws ShapeError when rows differ in length, or `shape` does not hold all values
- * @example tensor([[1, 2], [3, 4]]); tensor(bytes, { shape: [28, 28] }); tensor([3, 1], { dtype: "i32" })
+ * @example
+ * tensor([[1, 2], [3, 4]]);
+ * tensor(new Uint8Array(784), { shape: [28, 28] });
+ * tensor([3, 1], { dtype: "i32" }).dtype; // "i32"
  */
 export function tensor<
   const V extends number | boolean | NestedArray | TypedArray | BigInt64Array | BigUint64Array | HostArray,
@@ -110,9 +113,9 @@ export function full<const S extends readonly Size[], D extends DType = "f32">(
   return filled(shape, value, dtype, "full");
 }
 
-/** Zeros of another tensor's shape and dtype. @example zerosLike(x) */
+/** Zeros of another tensor's shape and dtype. @example zerosLike(tensor([1, 2])) // [0, 0] */
 export const zerosLike = <T extends Tensor>(x: T): T => filled(x.shape, 0, x.dtype, "zerosLike") as T;
-/** Ones of another tensor's shape and dtype. @example onesLike(x) */
+/** Ones of another tensor's shape and dtype. @example onesLike(tensor([1, 2])) // [1, 1] */
 export const onesLike = <T extends Tensor>(x: T): T => filled(x.shape, 1, x.dtype, "onesLike") as T;
 
 export interface RangeOptions<D extends DType = DType> extends CreateOptions<D> {
@@ -122,8 +125,9 @@ export interface RangeOptions<D extends DType = DType> extends CreateOptions<D> 
 /**
  * start, start + step, … up to but not including stop; from 0 with one number. Integers give i32 as in PyTorch, fractions f32.
  *
- * @example arange(3) // 0, 1, 2
- * arange(1, 2, { step: 0.25 }) // 1, 1.25, 1.5, 1.75
+ * @example
+ * arange(3); // [0, 1, 2]
+ * arange(1, 2, { step: 0.25 }); // [1, 1.25, 1.5, 1.75]
  */
 export function arange<D extends DType = any>(stop: number, options?: RangeOptions<D>): Tensor<[number], D>;
 export function arange<D extends DType = any>(
@@ -148,7 +152,7 @@ export function arange(from: number, to?: number | RangeOptions, given: RangeOpt
   });
 }
 
-/** `count` numbers from `start` to `stop`, both included, equally far apart. @example linspace(0, 1, 5) // 0, 0.25, 0.5, 0.75, 1 */
+/** `count` numbers from `start` to `stop`, both included, equally far apart. @example linspace(0, 1, 5) // [0, 0.25, 0.5, 0.75, 1] */
 export function linspace<const N extends number, D extends DType = "f32">(
   start: number,
   stop: number,
@@ -165,7 +169,7 @@ export function linspace<const N extends number, D extends DType = "f32">(
   });
 }
 
-/** Ones on the diagonal, zeros elsewhere: (rows, columns), square when one is given. @example eye(3) */
+/** Ones on the diagonal, zeros elsewhere: (rows, columns), square when one is given. @example eye(2) // [[1, 0], [0, 1]] */
 export function eye<const R extends number, const C extends number = R, D extends DType = "f32">(
   rows: R,
   columns: C = rows as number as C,

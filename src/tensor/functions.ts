@@ -23,7 +23,9 @@ type DTypeOf<A> = A extends Tensor<any, infer D> ? D : any;
  * gradient 0, but a NaN in its own gradient stays NaN: guard the input, not the output.
  *
  * @throws DTypeError when the condition is not bool
- * @example where(x.greater(0), x, 0) // relu
+ * @example
+ * const x = tensor([-1, 2]);
+ * where(x.greater(0), x, 0); // [0, 2]
  */
 export function where<const C extends TensorLike, const A extends TensorLike, const B extends TensorLike>(
   condition: C,

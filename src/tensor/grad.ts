@@ -39,7 +39,7 @@ export interface GradOptions {
  * loss read it
  * @example
  * const x = tensor([1, 2]);
- * await grad(x.mul(x).sum(), x).data(); // 2, 4
+ * grad(x.mul(x).sum(), x); // [2, 4]
  */
 export function grad<P extends GradientTargets>(
   loss: Tensor,
@@ -68,7 +68,11 @@ function gradientTree(loss: Tensor, parameters: unknown, { cotangent, allowUnuse
 /**
  * The loss that `compute` gives, and its gradients.
  *
- * @example const { value, gradients } = valueAndGrad(() => mse(model.forward(x), y), model.parameters());
+ * @example
+ * const x = tensor([1, 2]);
+ * const { value, gradients } = valueAndGrad(() => x.mul(x).sum(), [x]);
+ * value; // 5
+ * gradients; // [[2, 4]]
  */
 export function valueAndGrad<L extends Tensor, P extends GradientTargets>(
   compute: () => L,

@@ -5,7 +5,6 @@ import { type Node, type Region, topologicalOrder } from "../graph/node.ts";
 import { State } from "../graph/state.ts";
 
 /**
- * @example
  * step
  *   %0 = parameter f32 (2,)            name x
  *   %1 = add f32 (2,)                  %0 %0

@@ -58,7 +58,10 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
    * outside, with the next value that is read. A plain number fills it.
    *
    * @throws ShapeError, DTypeError when the value is not of its shape and dtype
-   * @example weight.assign(weight.sub(gradient.mul(0.1)));
+   * @example
+   * const weight = state([1, 2]);
+   * weight.assign(weight.mul(2));
+   * weight; // [2, 4]
    */
   assign(value: TensorLike): void {
     located(() => {

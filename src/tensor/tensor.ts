@@ -64,7 +64,7 @@ export class Tensor<S extends TensorShape = any, D extends DType = any> {
    * bf16 are decoded to f32; bool is 0 and 1.
    *
    * @throws StepError (as a rejection) when a check of the run failed
-   * @example const values = await x.data(); // Float32Array
+   * @example await tensor([1, 2]).data() // [1, 2]
    */
   data(): Promise<DataOf<D>> {
     return read(this, "data").then(decoded) as Promise<DataOf<D>>;
@@ -74,7 +74,7 @@ export class Tensor<S extends TensorShape = any, D extends DType = any> {
    * The only element, as a number (bool: as a boolean).
    *
    * @throws ShapeError when there is not exactly one
-   * @example console.log(await loss.item());
+   * @example await tensor([1, 2]).sum().item() // 3
    */
   item(): Promise<ElementOf<D>> {
     const count = this.shape.reduce((n: number, size: Size) => n * Number(size === 1), 1);
@@ -114,7 +114,7 @@ export class Tensor<S extends TensorShape = any, D extends DType = any> {
    * States the shape where types do not know it: red nowhere afterwards, and checked now.
    *
    * @throws ShapeError when the shape is another
-   * @example const images = (await load()).as([32, 784]);
+   * @example zeros([2, 3]).as([2, 3])
    */
   as<const T extends readonly Size[]>(shape: T): Tensor<SizesOf<T>, D> {
     const own = this.shape as readonly Size[];

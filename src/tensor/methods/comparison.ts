@@ -19,52 +19,52 @@ import type { Tensor } from "../tensor.ts";
 import type { Comparison, Elementwise, OperandCheck, TensorLike } from "../types.ts";
 
 export interface ComparisonMethods {
-  /** `x = other`. @example tensor([1, 2]).equal(2) // false, true */
+  /** `x = other`. @example tensor([1, 2]).equal(2) // [false, true] */
   equal<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"equal", S, D, O>,
   ): Comparison<S, O>;
-  /** `x ≠ other`; true where either is NaN. @example tensor([1, 2]).notEqual(2) // true, false */
+  /** `x ≠ other`; true where either is NaN. @example tensor([1, 2]).notEqual(2) // [true, false] */
   notEqual<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"notEqual", S, D, O>,
   ): Comparison<S, O>;
-  /** `x < other`. @example tensor([1, 2]).less(2) // true, false */
+  /** `x < other`. @example tensor([1, 2]).less(2) // [true, false] */
   less<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"less", S, D, O>,
   ): Comparison<S, O>;
-  /** `x ≤ other`. @example tensor([1, 2]).lessEqual(1) // true, false */
+  /** `x ≤ other`. @example tensor([1, 2]).lessEqual(1) // [true, false] */
   lessEqual<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"lessEqual", S, D, O>,
   ): Comparison<S, O>;
-  /** `x > other`. @example tensor([1, 2]).greater(1) // false, true */
+  /** `x > other`. @example tensor([1, 2]).greater(1) // [false, true] */
   greater<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"greater", S, D, O>,
   ): Comparison<S, O>;
-  /** `x ≥ other`. @example tensor([1, 2]).greaterEqual(2) // false, true */
+  /** `x ≥ other`. @example tensor([1, 2]).greaterEqual(2) // [false, true] */
   greaterEqual<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"greaterEqual", S, D, O>,
   ): Comparison<S, O>;
-  /** Both true; integers bit by bit. @example x.greater(0).and(x.less(1)) */
+  /** Both true; integers bit by bit. @example tensor([true, true]).and([true, false]) // [true, false] */
   and<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"and", S, D, O>,
   ): Elementwise<S, D, O>;
-  /** Either true; integers bit by bit. @example x.less(0).or(x.greater(1)) */
+  /** Either true; integers bit by bit. @example tensor([false, true]).or(false) // [false, true] */
   or<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"or", S, D, O>,
   ): Elementwise<S, D, O>;
-  /** One true but not both; integers bit by bit. @example x.less(0).xor(y.less(0)) */
+  /** One true but not both; integers bit by bit. @example tensor([false, true]).xor(true) // [true, false] */
   xor<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
     other: O & OperandCheck<"xor", S, D, O>,
   ): Elementwise<S, D, O>;
-  /** Not true; integers with all bits inverted. @example x.less(0).not() */
+  /** Not true; integers with all bits inverted. @example tensor([true]).not() // [false] */
   not<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
 }
 

@@ -25,26 +25,26 @@ export interface MovementMethods {
    * The same elements in row-major order under another shape; one size may be −1 and is computed.
    *
    * @throws ShapeError when the numbers of elements differ
-   * @example zeros([32, 784]).reshape([-1, 28, 28]) // (32, 28, 28)
+   * @example zeros([32, 784]).reshape([-1, 28, 28]).shape // [32, 28, 28]
    */
   reshape<S extends TensorShape, D extends DType, const T extends readonly Size[]>(
     this: Tensor<S, D>,
     shape: T & ReshapeCheck<S, SizesOf<T>>,
   ): TensorOf<Reshape<S, SizesOf<T>>, D>;
-  /** Axes in another order: axis i of the result is axis `order[i]` of x. @example zeros([2, 3]).permute([1, 0]) // (3, 2) */
+  /** Axes in another order: axis i of the result is axis `order[i]` of x. @example zeros([2, 3]).permute([1, 0]).shape // [3, 2] */
   permute<S extends TensorShape, D extends DType, const O extends readonly number[]>(
     this: Tensor<S, D>,
     order: O & PermuteCheck<S, O>,
   ): TensorOf<Permute<S, O>, D>;
-  /** The last two axes exchanged. @example zeros([8, 2, 3]).transpose() // (8, 3, 2) */
+  /** The last two axes exchanged. @example zeros([8, 2, 3]).transpose().shape // [8, 3, 2] */
   transpose<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<Transpose<S>, D>;
-  /** Axes `a` and `b` exchanged. @example zeros([2, 3, 4]).transpose(0, 2) // (4, 3, 2) */
+  /** Axes `a` and `b` exchanged. @example zeros([2, 3, 4]).transpose(0, 2).shape // [4, 3, 2] */
   transpose<S extends TensorShape, D extends DType, const A extends number, const B extends number>(
     this: Tensor<S, D>,
     a: A & AxisCheck<"transpose", S, A>,
     b: B & AxisCheck<"transpose", S, B>,
   ): TensorOf<SwapAxes<S, A, B>, D>;
-  /** Repeated to `shape`, by NumPy's rule. @example tensor([1, 2]).broadcastTo([3, 2]) */
+  /** Repeated to `shape`, by NumPy's rule. @example tensor([1, 2]).broadcastTo([2, 2]) // [[1, 2], [1, 2]] */
   broadcastTo<S extends TensorShape, D extends DType, const T extends readonly Size[]>(
     this: Tensor<S, D>,
     shape: T & BroadcastToCheck<S, SizesOf<T>>,
@@ -52,7 +52,7 @@ export interface MovementMethods {
   /**
    * Another dtype. Float to integer cuts the fraction off, saturates, and makes NaN 0; to bool is ≠ 0.
    *
-   * @example tensor([0.5, 2]).cast("i32") // 0, 2
+   * @example tensor([0.5, 2]).cast("i32") // [0, 2]
    */
   cast<S extends TensorShape, E extends DType>(this: Tensor<S, any>, dtype: E): Tensor<S, E>;
 }

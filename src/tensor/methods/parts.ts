@@ -14,7 +14,7 @@ export interface PartMethods {
    * Elements `start` … `stop` − 1 of one axis, each `step`-th. Negative indices count from the end, as in Python.
    *
    * @throws ShapeError when an index lies outside
-   * @example arange(5).slice(0, 1, -1) // 1, 2, 3
+   * @example arange(5).slice(0, 1, -1) // [1, 2, 3]
    */
   slice<S extends TensorShape, D extends DType, const A extends number>(
     this: Tensor<S, D>,
@@ -23,44 +23,44 @@ export interface PartMethods {
     stop?: number,
     step?: number,
   ): TensorOf<ReplaceAxis<S, A, [number]>, D>;
-  /** Element `index` of one axis, which vanishes; negative counts from the end. @example eye(3).at(-1) // 0, 0, 1 */
+  /** Element `index` of one axis, which vanishes; negative counts from the end. @example eye(3).at(-1) // [0, 0, 1] */
   at<S extends TensorShape, D extends DType, const A extends number = 0>(
     this: Tensor<S, D>,
     index: number,
     axis?: A & AxisCheck<"at", S, A>,
   ): TensorOf<ReplaceAxis<S, A, []>, D>;
-  /** Walked backwards along axes. @example arange(3).flip(0) // 2, 1, 0 */
+  /** Walked backwards along axes. @example arange(3).flip(0) // [2, 1, 0] */
   flip<S extends TensorShape, D extends DType, const A extends number | readonly number[]>(
     this: Tensor<S, D>,
     axis: A & AxisCheck<"flip", S, A>,
   ): Tensor<S, D>;
-  /** `value` put before and after each axis. @example ones([2]).pad([[1, 2]]) // 0, 1, 1, 0, 0 */
+  /** `value` put before and after each axis. @example ones([2]).pad([[1, 2]]) // [0, 1, 1, 0, 0] */
   pad<S extends TensorShape, D extends DType>(
     this: Tensor<S, D>,
     widths: readonly (readonly [before: number, after: number])[],
     value?: number,
   ): TensorOf<{ -readonly [K in keyof S]: number }, D>;
-  /** In `count` equal parts along an axis. @example arange(6).split(3) // [0, 1], [2, 3], [4, 5] */
+  /** In `count` equal parts along an axis. @example arange(6).split(3) // [[0, 1], [2, 3], [4, 5]] */
   split<S extends TensorShape, D extends DType, const A extends number = 0>(
     this: Tensor<S, D>,
     count: number,
     axis?: A & AxisCheck<"split", S, A>,
   ): TensorOf<ReplaceAxis<S, A, [number]>, D>[];
-  /** A new axis of size 1 at `axis` of the result. @example ones([2, 3]).expandDims(-1) // (2, 3, 1) */
+  /** A new axis of size 1 at `axis` of the result. @example ones([2, 3]).expandDims(-1).shape // [2, 3, 1] */
   expandDims<S extends TensorShape, D extends DType, const A extends number>(
     this: Tensor<S, D>,
     axis: A,
   ): TensorOf<InsertAxis<S, A>, D>;
-  /** Without an axis of size 1. @example ones([2, 1]).squeeze(1) // (2,) */
+  /** Without an axis of size 1. @example ones([2, 1]).squeeze(1).shape // [2] */
   squeeze<S extends TensorShape, D extends DType, const A extends number>(
     this: Tensor<S, D>,
     axis: A & AxisCheck<"squeeze", S, A>,
   ): TensorOf<ReplaceAxis<S, A, []>, D>;
-  /** Axes from `start` to the last merged into one. @example ones([8, 28, 28]).flatten(1) // (8, 784) */
+  /** Axes from `start` to the last merged into one. @example ones([8, 28, 28]).flatten(1).shape // [8, 784] */
   flatten<D extends DType>(this: Tensor<any, D>, start?: number): Tensor<any, D>;
-  /** Zeros of this shape and dtype. */
+  /** Zeros of this shape and dtype. @example tensor([1, 2]).zerosLike() // [0, 0] */
   zerosLike<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
-  /** Ones of this shape and dtype. */
+  /** Ones of this shape and dtype. @example tensor([1, 2]).onesLike() // [1, 1] */
   onesLike<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
 }
 

@@ -16,7 +16,7 @@ export interface ProductMethods {
    * as a row on the left and as a column on the right.
    *
    * @throws ShapeError when inner or batch dimensions differ
-   * @example tensor([[1, 2], [3, 4]]).matmul([1, 1]) // 3, 7
+   * @example tensor([[1, 2], [3, 4]]).matmul([1, 1]) // [3, 7]
    */
   matmul<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,

@@ -16,7 +16,7 @@ export interface ReduceOptions<K extends boolean = boolean> {
 }
 
 export interface ReduceMethods {
-  /** Σ x; bool counts as i32. @example tensor([[1, 2], [3, 4]]).sum(0) // 4, 6 */
+  /** Σ x; bool counts as i32. @example tensor([[1, 2], [3, 4]]).sum(0) // [4, 6] */
   sum<
     S extends TensorShape,
     D extends DType,
@@ -27,7 +27,7 @@ export interface ReduceMethods {
     axis?: A & AxisCheck<"sum", S, A>,
     options?: ReduceOptions<K>,
   ): TensorOf<Reduce<S, A, K>, SumDType<D>>;
-  /** The mean; integers give f32. NaN over an empty axis. @example tensor([[1, 2], [3, 4]]).mean(1) // 1.5, 3.5 */
+  /** The mean; integers give f32. NaN over an empty axis. @example tensor([[1, 2], [3, 4]]).mean(1) // [1.5, 3.5] */
   mean<
     S extends TensorShape,
     D extends DType,
@@ -49,7 +49,7 @@ export interface ReduceMethods {
     axis?: A & AxisCheck<"prod", S, A>,
     options?: ReduceOptions<K>,
   ): TensorOf<Reduce<S, A, K>, SumDType<D>>;
-  /** The largest; NaN if any is. Equal ones share the gradient. @example tensor([[1, 2], [3, 4]]).max(0) // 3, 4 */
+  /** The largest; NaN if any is. Equal ones share the gradient. @example tensor([[1, 2], [3, 4]]).max(0) // [3, 4] */
   max<
     S extends TensorShape,
     D extends DType,
@@ -71,13 +71,13 @@ export interface ReduceMethods {
     axis?: A & AxisCheck<"min", S, A>,
     options?: ReduceOptions<K>,
   ): TensorOf<Reduce<S, A, K>, D>;
-  /** Whether one is true, of bool. @example x.less(0).any() */
+  /** Whether one is true, of bool. @example tensor([-1, 1]).less(0).any() // true */
   any<S extends TensorShape, const A extends Axes | undefined = undefined, const K extends boolean = false>(
     this: Tensor<S, any>,
     axis?: A & AxisCheck<"any", S, A>,
     options?: ReduceOptions<K>,
   ): TensorOf<Reduce<S, A, K>, "bool">;
-  /** Whether all are true, of bool. @example x.isFinite().all() */
+  /** Whether all are true, of bool. @example tensor([1, 2]).isFinite().all() // true */
   all<S extends TensorShape, const A extends Axes | undefined = undefined, const K extends boolean = false>(
     this: Tensor<S, any>,
     axis?: A & AxisCheck<"all", S, A>,
