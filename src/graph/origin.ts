@@ -5,21 +5,28 @@ export interface Origin {
   readonly trace: { stack?: string } | undefined;
   /** The path of the module whose forward was running: `hidden.0`, or "" outside. */
   readonly modulePath: string;
+  /** Where the outermost module was called: for stacks that layers inside layers fill before they reach the user. */
+  readonly caller?: Origin;
 }
 
-const modulePaths: string[] = [];
-
-/** Runs `body` with `name` appended to the module path of every node it builds. */
-export function withModulePath<R>(path: string, body: () => R): R {
-  modulePaths.push(path);
-  try {
-    return body();
-  } finally {
-    modulePaths.pop();
-  }
+interface ModuleCall {
+  readonly path: string;
+  readonly caller: Origin;
 }
 
-export const currentModulePath = (): string => modulePaths[modulePaths.length - 1] ?? "";
+const calls: ModuleCall[] = [];
+
+/** From here until `leaveModule`, every node that is built belongs to the module at `path`. */
+export function enterModule(path: string): void {
+  const caller = calls[calls.length - 1]?.caller ?? captureOrigin();
+  calls.push({ path, caller });
+}
+
+export function leaveModule(): void {
+  calls.pop();
+}
+
+export const currentModulePath = (): string => calls[calls.length - 1]?.path ?? "";
 
 const framesKept = 16;
 
@@ -44,18 +51,23 @@ export function captureOrigin(): Origin {
   const trace: { stack?: string } = {};
   Error.captureStackTrace?.(trace, captureOrigin);
   Error.stackTraceLimit = before;
-  return { trace, modulePath: currentModulePath() };
+  const { path = "", caller } = calls[calls.length - 1] ?? {};
+  return { trace, modulePath: path, ...(caller && { caller }) };
 }
 
-/** The first frame outside the library, as `file:line:column`; undefined when the stack does not leave it. */
+/** The first frame outside the library, as `file:line:column`; undefined when none is known. */
 export function userLine(origin: Origin): string | undefined {
+  return lineOf(origin) ?? (origin.caller && lineOf(origin.caller));
+}
+
+function lineOf(origin: Origin): string | undefined {
   const frames = (origin.trace?.stack ?? "").split("\n").slice(1);
   const frame = frames.find((line) => !isLibraryFrame(line));
   return frame?.match(/\(?([^()\s]+:\d+:\d+)\)?$/)?.[1]?.replace(/^file:\/\//, "");
 }
 
 /** The folder that holds every room, in source and in the built package. */
-const libraryRoot = import.meta.url.replace(/\/(src|dist)\/.*$/, "/$1/").replace(/^file:\/\//, "");
+const libraryRoot = import.meta.url.replace(/graph\/origin\.[jt]s(\?.*)?$/, "").replace(/^file:\/\//, "");
 const isTest = /\.test\.[cm]?[jt]sx?/;
 
 const isLibraryFrame = (line: string): boolean =>

@@ -84,6 +84,8 @@ export class Handle {
 /** A tensor that means whatever a state holds when it is used. */
 export class StateHandle {
   readonly state: State;
+  /** Told of each use before the value is looked up; it may refuse by throwing. */
+  onRead: (() => void) | undefined;
 
   constructor(state: State) {
     this.state = state;
@@ -93,6 +95,7 @@ export class StateHandle {
   }
   /** The value at this moment of the program. */
   now(): Handle {
+    this.onRead?.();
     return new Handle(readState(this.state));
   }
   /** A state is freed by the collector, with the last program that uses it. */

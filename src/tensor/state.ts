@@ -58,10 +58,7 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
    * outside, with the next value that is read. A plain number fills it.
    *
    * @throws ShapeError, DTypeError when the value is not of its shape and dtype
-   * @example
-   * const weight = state([1, 2]);
-   * weight.assign(weight.mul(2));
-   * weight; // [2, 4]
+   * @example weight.assign(weight.sub(gradient.mul(0.1)));
    */
   assign(value: TensorLike): void {
     located(() => {
@@ -70,6 +67,11 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
       const isNumber = typeof value === "number";
       assignState(this.graphState, isNumber ? broadcastTo(cast(node, dtype), shape) : node);
     });
+  }
+
+  /** Has `check` called before each use of the value, in traces and outside; an error it throws refuses the use. */
+  protected onRead(check: () => void): void {
+    (handleOf(this) as StateHandle).onRead = check;
   }
 
   /** The state behind it, for the graph. */
@@ -102,15 +104,18 @@ export function state<D extends DType = any, S extends TensorShape = any>(
   initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray,
   { name = `state ${unnamed++}`, dtype }: StateOptions<D> = {},
 ): StateTensor<S, D> {
+  return new StateTensor(stateInit(initial, { name, dtype }));
+}
+
+/** What a StateTensor is made of, from whatever stands for a value. */
+export function stateInit<D extends DType = any, S extends TensorShape = any>(
+  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray,
+  { name, dtype }: { readonly name: string; readonly dtype?: D },
+): StateInit<S, D> {
   return located(() => {
     const host = isTensor(initial) ? hostOf(initial) : hostArray(initial, { dtype }, `state "${name}"`);
     const { shape, data } = host;
-    return new StateTensor({
-      name,
-      shape: shape as unknown as S,
-      dtype: host.dtype as D,
-      initial: data.slice(),
-    });
+    return { name, shape: shape as unknown as S, dtype: host.dtype as D, initial: data.slice() };
   });
 }
 

@@ -1,0 +1,321 @@
+/** The base of every layer and model: a class with parameters and a `forward`. */
+import { ArgumentError } from "../base/errors.ts";
+import type { Shape } from "../base/shape.ts";
+import { currentModulePath } from "../graph/origin.ts";
+import type { StateTensor, Tensor } from "../tensor/index.ts";
+import { callModule, underPath } from "./call.ts";
+import { type Listing, listingOf, type Member, membersOf, moduleBrand } from "./members.ts";
+import { Parameter } from "./parameter.ts";
+import { type LoadOptions, type LoadReport, loadStates, type StateSource } from "./state-dict.ts";
+import { type ModuleSummary, summarize } from "./summary.ts";
+
+/** Sees the inputs before `forward` runs; what it returns, if anything, replaces them. */
+export type ForwardPreHook = (inputs: readonly any[], module: Module) => readonly any[] | undefined;
+
+/** Sees the output after `forward` ran; what it returns, if anything, replaces it. */
+export type ForwardHook = (output: any, inputs: readonly any[], module: Module) => any;
+
+/** Ends what it was returned for. */
+export interface Registration extends Disposable {
+  remove(): void;
+}
+
+/**
+ * A layer or model: public fields hold parameters, buffers and further modules (in arrays, plain records and Maps too),
+ * `forward` computes.
+ *
+ * The constructor replaces `forward` by a function that pushes the module's path, runs hooks and adapters, then calls the
+ * class's: so call `layer.forward(x)`, and write it as a method, not as a field. Mode, freezing, hooks and adapters take
+ * part in what a compiled function was traced for: changing one traces again.
+ *
+ * @example
+ * class Classifier extends Module {
+ *   readonly hidden = new Linear(784, 64);
+ *   readonly output = new Linear(64, 10);
+ *   forward(images: Tensor): Tensor {
+ *     return this.output.forward(this.hidden.forward(images).relu());
+ *   }
+ * }
+ * new Classifier().namedParameters().size; // 4
+ */
+export abstract class Module {
+  #training = true;
+  readonly #preHooks = new Map<number, ForwardPreHook>();
+  readonly #hooks = new Map<number, ForwardHook>();
+  readonly #adapters = new Map<string, Adapter>();
+  readonly #versions = new Map<string, number>();
+  #held: readonly unknown[] = [];
+  #structure = 0;
+
+  constructor() {
+    const { forward } = this;
+    if (typeof forward !== "function") {
+      throw new ArgumentError(
+        `${this.constructor.name}: a Module needs forward(…), as a method of its class`,
+      );
+    }
+    const value = (...inputs: unknown[]): unknown =>
+      callModule(this, this.#isPlain() ? forward : (...args) => this.#around(forward, args), inputs);
+    Object.defineProperty(this, "forward", { value, configurable: true, writable: true });
+  }
+
+  /** What the module computes. */
+  abstract forward(...inputs: never[]): unknown;
+
+  /** Marks modules for the search of fields. */
+  get [moduleBrand](): true {
+    return true;
+  }
+
+  // ---- what it holds ------------------------------------------------------------------------------------------------
+
+  /** The modules and states this one holds directly, with their names. */
+  members(): Member[] {
+    if (Object.prototype.propertyIsEnumerable.call(this, "forward")) {
+      throw new ArgumentError(
+        `${this.constructor.name}: forward is a field; write it as a method, forward(x) { … }, so that hooks and adapters work`,
+      );
+    }
+    return membersOf([...this.fields(), ...this.#adapters]);
+  }
+
+  /** Name and value of each field that is searched: the public ones. Override to name children otherwise. */
+  protected fields(): Iterable<readonly [string, unknown]> {
+    return Object.entries(this);
+  }
+
+  /** Modules held directly, by name. */
+  children(): Map<string, Module> {
+    return new Map(
+      this.members().flatMap(({ path, value }) => (value instanceof Module ? [[path, value] as const] : [])),
+    );
+  }
+
+  /** This module ("") and all below it, by path; a shared one once. */
+  namedModules(): Map<string, Module> {
+    return new Map([...listingOf(this).modules].map(([module, path]) => [path, module]));
+  }
+
+  /** All parameters, frozen ones too, by path; a tied one once, under its first path. */
+  namedParameters(): Map<string, Parameter> {
+    return new Map(
+      [...this.#listing().states].flatMap(([state, path]) =>
+        state instanceof Parameter ? [[path, state] as const] : [],
+      ),
+    );
+  }
+
+  /** All parameters in the order of fields, those that are not frozen only with `trainable`: what `grad` and optimizers take. */
+  parameters({ trainable = false }: { trainable?: boolean } = {}): Parameter[] {
+    const all = [...this.namedParameters().values()];
+    return trainable ? all.filter((parameter) => parameter.trainable) : all;
+  }
+
+  /** States that are no parameters (running statistics, random keys), by path. */
+  namedBuffers(): Map<string, StateTensor> {
+    return new Map(
+      [...this.#listing().states].flatMap(([state, path]) =>
+        state instanceof Parameter ? [] : [[path, state] as const],
+      ),
+    );
+  }
+
+  // ---- saving and loading ---------------------------------------------------------------------------------------------
+
+  /**
+   * Parameters and buffers by path: what is saved. The values are the live states, not copies.
+   *
+   * @example
+   * [...new Linear(3, 2).stateDict().keys()]; // ["weight", "bias"]
+   */
+  stateDict(): Map<string, StateTensor> {
+    return new Map([...this.#listing().states].map(([state, path]) => [path, state]));
+  }
+
+  /**
+   * Sets parameters and buffers to the values of the same name. Either all are set or, when something does not match, none.
+   *
+   * @param source values by path: the `stateDict()` of a like module, tensors, or host arrays from a file
+   * @param options `strict: false` leaves out names of one side only, and reports them; `cast` converts other dtypes
+   * @throws ArgumentError for a name of one side only (with the nearest), ShapeError and DTypeError for what does not fit
+   */
+  loadStateDict(source: StateSource, options: LoadOptions = {}): LoadReport {
+    return loadStates(this.constructor.name, this.#listing(), source, options);
+  }
+
+  // ---- mode, freezing -------------------------------------------------------------------------------------------------
+
+  /** Whether the module behaves as in training (Dropout drops): true from the start, as in PyTorch. */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /** Puts this module and all below it in training mode. */
+  train(mode = true): this {
+    for (const module of listingOf(this).modules.keys()) module.#training = mode;
+    return this;
+  }
+
+  /** Puts this module and all below it in evaluation mode. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Makes optimizers leave all parameters of this module and below as they are. */
+  freeze(): this {
+    for (const parameter of this.parameters()) parameter.trainable = false;
+    return this;
+  }
+
+  /** Undoes `freeze()`. */
+  unfreeze(): this {
+    for (const parameter of this.parameters()) parameter.trainable = true;
+    return this;
+  }
+
+  // ---- hooks and adapters -----------------------------------------------------------------------------------------------
+
+  /** Runs `hook` before each call of this module; hooks run in the order of registration. */
+  registerForwardPreHook(hook: ForwardPreHook): Registration {
+    return register(this.#preHooks, hook);
+  }
+
+  /** Runs `hook` after each call of this module; hooks run in the order of registration. */
+  registerForwardHook(hook: ForwardHook): Registration {
+    return register(this.#hooks, hook);
+  }
+
+  /**
+   * Lets `adapter` run in place of this module's forward, which it is given to call. It counts as a child of that name;
+   * of several, the last one added is the outermost.
+   */
+  addAdapter(name: string, adapter: Adapter): Registration {
+    if (this.#adapters.has(name) || this.members().some(({ path }) => path === name)) {
+      throw new ArgumentError(`${this.constructor.name}: "${name}" is taken; give the adapter another name`);
+    }
+    this.#adapters.set(name, adapter);
+    return registration(() => this.removeAdapter(name));
+  }
+
+  /** Takes an adapter off again. */
+  removeAdapter(name: string): void {
+    if (!this.#adapters.delete(name)) {
+      const known = [...this.#adapters.keys()].join(", ") || "none";
+      throw new ArgumentError(`${this.constructor.name}: no adapter "${name}"; there are: ${known}`);
+    }
+  }
+
+  /**
+   * A number for how the module behaves now: it changes with mode, hooks, adapters and what the fields hold, and returns
+   * when mode does. A compiled function that called the module is traced again when it meets a number it does not know.
+   */
+  get version(): number {
+    const held = heldBy(this);
+    if (held.length !== this.#held.length || held.some((value, i) => value !== this.#held[i])) {
+      this.#held = held;
+      this.#structure++;
+    }
+    const adapters = [...this.#adapters.values()].map(adapterId);
+    const key = [
+      this.#structure,
+      this.#training,
+      ...this.#preHooks.keys(),
+      "|",
+      ...this.#hooks.keys(),
+      "|",
+      ...adapters,
+    ].join();
+    let version = this.#versions.get(key);
+    if (version === undefined) this.#versions.set(key, (version = this.#versions.size));
+    return version;
+  }
+
+  // ---- showing ------------------------------------------------------------------------------------------------------------
+
+  /** A table of layers, output shapes, parameters and FLOP for inputs like these; nothing is computed. */
+  summary(...inputs: readonly (Tensor | Shape)[]): ModuleSummary {
+    return summarize(this, inputs);
+  }
+
+  /** What stands in the brackets of `toString()`: a layer's sizes. */
+  protected describe(): string {
+    return "";
+  }
+
+  /** The tree of modules, as PyTorch prints it. */
+  toString(): string {
+    const head = `${this.constructor.name}(${this.describe()}`;
+    const children = [...this.children()].map(
+      ([name, child]) => `  (${name}): ${String(child).replaceAll("\n", "\n  ")}`,
+    );
+    return children.length === 0 ? `${head})` : `${[head, ...children].join("\n")}\n)`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  #listing(): Listing {
+    const listing = listingOf(this);
+    for (const [state, path] of listing.states) state.rename(path);
+    return listing;
+  }
+
+  /** Nothing stands around the class's forward. */
+  #isPlain(): boolean {
+    return this.#preHooks.size + this.#hooks.size + this.#adapters.size === 0;
+  }
+
+  /** Hooks, then adapters from the outside in, then the class's forward, then hooks. */
+  #around(forward: (...inputs: never[]) => unknown, given: readonly unknown[]): unknown {
+    let inputs = given;
+    for (const hook of this.#preHooks.values()) inputs = hook(inputs, this) ?? inputs;
+    const path = currentModulePath();
+    let run = (...args: unknown[]): unknown => underPath(path, () => forward.apply(this, args as never[]));
+    for (const adapter of this.#adapters.values()) {
+      const inner = run;
+      run = (...args) => adapter.forward(inner, ...args);
+    }
+    let output = run(...inputs);
+    for (const hook of this.#hooks.values()) output = hook(output, inputs, this) ?? output;
+    return output;
+  }
+}
+
+/**
+ * Runs in place of a module's forward, and may call it: low-rank adaptation, soft prompts, quantisation. A Module itself,
+ * so its parameters are listed, saved and trained under the adapted module.
+ */
+export abstract class Adapter extends Module {
+  /** @param inner the adapted module's own forward (or the next adapter's) */
+  abstract override forward(inner: (...inputs: any[]) => any, ...inputs: any[]): unknown;
+}
+
+let registered = 0;
+
+function register<Hook>(hooks: Map<number, Hook>, hook: Hook): Registration {
+  const id = registered++;
+  hooks.set(id, hook);
+  return registration(() => hooks.delete(id));
+}
+
+const registration = (remove: () => void): Registration => ({ remove, [Symbol.dispose]: remove });
+
+const adapterIds = new WeakMap<Adapter, number>();
+
+function adapterId(adapter: Adapter): number {
+  let id = adapterIds.get(adapter);
+  if (id === undefined) adapterIds.set(adapter, (id = registered++));
+  return id;
+}
+
+/** Objects in fields and in arrays of fields, by identity: replacing one must be noticed. */
+function heldBy(module: Module): unknown[] {
+  const held: unknown[] = [];
+  for (const value of Object.values(module)) {
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) continue;
+    if (Array.isArray(value)) held.push(...value.filter((item) => typeof item === "object"));
+    else held.push(value);
+  }
+  return held;
+}
