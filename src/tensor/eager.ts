@@ -14,7 +14,7 @@ import { functionOf, inputsOf, uncomputedOrder, type Work, workOf } from "./stru
 import { type History, Value } from "./value.ts";
 
 /** New nodes after which the eager trace evaluates itself, so that a loop that never reads stays flat. */
-const longTrace = 2000;
+const longTrace = 700;
 /** A value's graph is forgotten when it reaches back farther than this through values computed before. */
 const longHistory = { nodes: 20_000, bytes: 256 * 2 ** 20 };
 /** Handles whose graphs are kept after they were read, for gradients; older ones forget. */
@@ -31,7 +31,7 @@ export function register(handle: Handle): void {
   const trace = currentTrace();
   if (trace.kind !== "eager") return;
   alive.push(new WeakRef(handle));
-  if (trace.nodeCount > longTrace || alive.length > 4 * longTrace) flush();
+  if (trace.nodeCount > longTrace || alive.length > 8 * longTrace) flush();
 }
 
 /** Makes sure that every one of `handles` has its value. */

@@ -18,6 +18,7 @@ import { type AnyHandle, Handle, handleKey, StateHandle } from "./handle.ts";
 import { located } from "./located.ts";
 import { type Methods, methods } from "./methods/index.ts";
 import { nodeOf } from "./nodes.ts";
+import { escaped } from "./tracing.ts";
 import type { DataOf, ElementOf, NestedOf } from "./types.ts";
 import type { Value } from "./value.ts";
 
@@ -159,6 +160,7 @@ export const fromValue = (value: Value): Tensor => new Tensor(new Handle(value))
 /** The value of a tensor, computed if need be. */
 export function computedValue(tensor: Tensor): Value {
   const handle = tensor[handleKey].now();
+  if (handle.trace !== undefined && handle.trace.kind !== "eager") throw escaped(handle.node);
   evaluate([handle]);
   return handle.value!;
 }
