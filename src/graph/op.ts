@@ -47,6 +47,8 @@ interface OpBase<A extends Attributes> {
    * `null` for an input through which nothing flows. Absent: not differentiable, no gradient flows at all.
    */
   gradient?(node: Node<A>, cotangents: readonly (Node | undefined)[]): readonly (Node | null)[];
+  /** The nodes whose cotangents `gradient` gives, where they are not the node's inputs. */
+  gradientInputs?(node: Node<A>): readonly Node[];
 }
 
 /** Each output element is a function of the inputs' elements at the same place. All inputs have the output's shape. */
@@ -99,8 +101,8 @@ export interface DotOp extends OpBase<Attributes> {
   readonly kind: "dot";
 }
 
-/** Data-dependent addresses along one axis; `direction` says whether the indexed side is read or written. */
-export interface IndexedOp extends OpBase<{ axis: number }> {
+/** Data-dependent addresses along one axis, checked against its size (`rule` is the error's sentence); `direction` says whether the indexed side is read or written. */
+export interface IndexedOp extends OpBase<{ axis: number; rule: string }> {
   readonly kind: "indexed";
   /** gather: inputs (x, indices). scatterAdd: inputs (x, indices, updates). */
   readonly direction: "gather" | "scatterAdd";

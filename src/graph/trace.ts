@@ -14,6 +14,9 @@ import { State } from "./state.ts";
 
 let nodeCount = 0;
 
+/** The id of the next node: nodes built from now on have it or a larger one. */
+export const nextNodeId = (): number => nodeCount;
+
 export class Trace {
   readonly kind: "eager" | "compiled" | "region";
   private table = new Map<string, Node>();
@@ -25,6 +28,8 @@ export class Trace {
   readonly reads = new Map<State, Node>();
   /** In the trace of a region: the parameter that stands for a state's value at the start of an iteration. */
   readOuter: ((state: State) => Node) | undefined;
+  /** In the trace of a region: what stands inside for a node from outside; a node of the region is itself. */
+  capture: ((node: Node) => Node) | undefined;
   /** Nodes built since the trace began (or was cleared): the eager trace flushes itself when this grows long. */
   nodeCount = 0;
 
@@ -69,8 +74,10 @@ export function withTrace<R>(trace: Trace, body: () => R): R {
 
 /** Builds (or finds) the node `op(inputs, attributes)` in the current trace; the one way nodes are made. */
 export function makeNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], attributes: A): Node<A> {
-  const key = `${op.name}(${inputs.map((input) => input.id).join(",")})${attributesKey(attributes)}`;
-  return currentTrace().intern(key, () => createNode(op, inputs, attributes)) as Node<A>;
+  const trace = currentTrace();
+  const own = trace.capture ? inputs.map(trace.capture) : inputs;
+  const key = `${op.name}(${own.map((input) => input.id).join(",")})${attributesKey(attributes)}`;
+  return trace.intern(key, () => createNode(op, own, attributes)) as Node<A>;
 }
 
 function createNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], attributes: A): Node {

@@ -18,6 +18,7 @@ export const addOp = binaryOp({
   name: "add",
   takes: "number",
   isCommutative: true,
+  neutral: { left: -0, right: -0 },
   evaluate: (a, b) => a + b,
   gradient: (g) => [g, g],
   expand: (b, x, y) => b.binary("add", x, y),
@@ -29,6 +30,7 @@ export const add: (a: Node, b: Node) => Node = binary(addOp);
 export const subOp = binaryOp({
   name: "sub",
   takes: "number",
+  neutral: { right: 0 },
   evaluate: (a, b) => a - b,
   gradient: (g) => [g, neg(g)],
   expand: (b, x, y) => b.binary("sub", x, y),
@@ -41,6 +43,7 @@ export const mulOp = binaryOp({
   name: "mul",
   takes: "number",
   isCommutative: true,
+  neutral: { left: 1, right: 1 },
   evaluate: (a, b, dtype) => (isFloat(dtype) ? a * b : Math.imul(a, b)),
   gradient: (g, { inputs: [a, b] }) => [mul(g, b!), mul(g, a!)],
   expand: (b, x, y) => b.binary("mul", x, y),
@@ -53,6 +56,7 @@ export const divOp = binaryOp({
   name: "div",
   takes: "number",
   cost: 4,
+  neutral: { right: 1 },
   evaluate: (a, b, dtype) => (isFloat(dtype) ? a / b : b === 0 ? 0 : Math.trunc(a / b)),
   // d(a/b)/db = −(a/b)/b: the quotient is at hand, and b² could overflow.
   gradient: (g, node) => {

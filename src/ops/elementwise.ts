@@ -18,6 +18,7 @@ interface Block {
   /** Rough multiply-adds an element; 1 when left out. */
   readonly cost?: number;
   readonly isCommutative?: boolean;
+  readonly neutral?: ElementwiseOp["neutral"];
   /** The meaning on numbers, in float64. */
   evaluate(...x: readonly [...number[], DType]): number;
   /** Cotangents of the inputs, given the cotangent g of the node. */
@@ -59,12 +60,13 @@ export function binaryOp(block: BinaryBlock): ElementwiseOp<NoAttributes> {
   };
 }
 
-function shared({ name, takes, gives, cost = 1, isCommutative, gradient }: Omit<Block, "evaluate">) {
+function shared({ name, takes, gives, cost = 1, isCommutative, neutral, gradient }: Omit<Block, "evaluate">) {
   return {
     name,
     kind: "elementwise",
     cost,
     ...(isCommutative && { isCommutative }),
+    ...(neutral && { neutral }),
     type(inputs: readonly TensorType[]): TensorType {
       const [first] = inputs as [TensorType];
       for (const input of inputs) {

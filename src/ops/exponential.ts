@@ -60,6 +60,7 @@ export const powOp = binaryOp({
   name: "pow",
   takes: "float",
   cost: 90,
+  neutral: { right: 1 },
   // JavaScript makes 1 ** NaN and (±1) ** ±Infinity NaN; C and PyTorch make them 1.
   evaluate: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
   gradient: (g, node) => {

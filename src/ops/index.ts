@@ -1,15 +1,23 @@
-/** Every primitive, as an op (`addOp`) and as the function that builds its node (`add`). Files in reading order: README. */
+/**
+ * Every primitive, as an op (`addOp`) and as the function that builds its node (`add`), and functions composed of them
+ * (`functions/`). The README has the files in reading order.
+ */
 export * from "./arithmetic.ts";
 export { broadcastOp, broadcastTo, expandAxes, reshape, reshapeOp, sum, sumOp } from "./broadcast.ts";
 export * from "./cast.ts";
-export * from "./check.ts";
+export { check, checkIndex, checkIndexOp, checkOp } from "./check.ts";
 export * from "./compare.ts";
+export * from "./concat.ts";
 export * from "./constants.ts";
+export * from "./custom-gradient.ts";
 export * from "./dot.ts";
 export * from "./exponential.ts";
+export * from "./functions/index.ts";
+export * from "./indexed.ts";
 export * from "./logical.ts";
 export * from "./magnitude.ts";
 export * from "./permute.ts";
+export * from "./random.ts";
 export * from "./reduce.ts";
 export * from "./rounding.ts";
 export * from "./select.ts";
@@ -17,3 +25,4 @@ export * from "./slice.ts";
 export * from "./sources.ts";
 export * from "./state.ts";
 export * from "./trigonometric.ts";
+export * from "./windows.ts";

@@ -41,11 +41,14 @@ export function reverse(ends: readonly Cotangent[], wrt: readonly Node[]): (Node
 /** Nodes on a path from `wrt` to `ends` along which a gradient could flow, users before inputs. */
 function nodesBetween(ends: readonly Node[], wrt: readonly Node[]): ReadonlySet<Node> {
   const wanted = new Set(wrt);
-  for (const node of topologicalOrder(ends))
-    if (node.inputs.some((input) => wanted.has(input))) wanted.add(node);
-  const reached = topologicalOrder(ends).filter((node) => wanted.has(node));
+  const order = topologicalOrder(ends);
+  for (const node of order) if (gradientInputs(node).some((input) => wanted.has(input))) wanted.add(node);
+  const reached = order.filter((node) => wanted.has(node));
   return new Set(reached.sort((a, b) => b.id - a.id));
 }
+
+const gradientInputs = (node: Node): readonly Node[] =>
+  node.op.gradientInputs?.(node as never) ?? node.inputs;
 
 function* inputCotangents(
   node: Node,
@@ -59,7 +62,7 @@ function* inputCotangents(
     return;
   }
   const values = node.op.gradient(node as never, outputs);
-  for (const [i, input] of node.inputs.entries()) {
+  for (const [i, input] of gradientInputs(node).entries()) {
     const value = values[i];
     if (value != null && between.has(input)) yield [input, value];
   }

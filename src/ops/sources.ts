@@ -74,9 +74,9 @@ export function parameter(type: { shape: Shape; dtype: DType }, name = "x"): Nod
 /** Tells one parameter from the next of the same type: attributes that are instances compare by identity. */
 class Owner {}
 
-type Buffer = { storage: object; shape: Shape; dtype: DType };
+type Stored = { storage: object; shape: Shape; dtype: DType };
 
-export const bufferOp: SourceOp<Buffer> = {
+export const bufferOp: SourceOp<Stored> = {
   name: "buffer",
   kind: "source",
   source: "buffer",

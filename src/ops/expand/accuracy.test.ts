@@ -1,5 +1,6 @@
-/** Every expansion against float64, in ulp, with and without fused multiply-add. NETWRIGHT_TEST_FULL=1 takes every f32. */
+/** Every expansion against float64, in ulp, with and without fused multiply-add. The full tier takes every f32. */
 import { describe, expect, test } from "vitest";
+import { byTier, isFullTier } from "../../../test/tier.ts";
 import type { ScalarBuilder } from "../../graph/scalar.ts";
 import { blockOf, ScalarEvaluator } from "../../testing/scalar-evaluator.ts";
 import { relativeError64, sweep, ulpError } from "../../testing/ulp.ts";
@@ -10,8 +11,6 @@ import { expandExp, expandExpm1, expandTanh } from "./exp.ts";
 import { expandLog, expandLog1p } from "./log.ts";
 import { expandPow } from "./pow.ts";
 import { expandCos, expandSin, trigLimit } from "./trig.ts";
-
-const isFull = process.env["NETWRIGHT_TEST_FULL"] !== undefined;
 
 interface Row {
   readonly name: string;
@@ -78,10 +77,10 @@ const timeout = 3_600_000;
 describe.each(rows)("$name", ({ expand, reference, ulp, instructions, trivialBelow = 0, limit = NaN }) => {
   const high = limit;
   test.each([false, true])("f32, fused %s", { timeout }, (fused) => {
-    const sampled = sweep(expand, reference, { fused, stride: isFull ? 499 : 4001, high });
-    const exhaustive = isFull && sweep(expand, reference, { fused, stride: 1, low: trivialBelow, high });
+    const sampled = sweep(expand, reference, { fused, stride: byTier(4001, 499), high });
+    const exhaustive = isFullTier && sweep(expand, reference, { fused, stride: 1, low: trivialBelow, high });
     for (const result of exhaustive ? [sampled, exhaustive] : [sampled]) {
-      if (isFull) console.log(JSON.stringify(result));
+      if (isFullTier) console.log(JSON.stringify(result));
       expect(result.maxUlp, `at ${result.at}: ${result.got}, not ${result.expected}`).toBeLessThanOrEqual(
         ulp,
       );
@@ -187,7 +186,7 @@ describe("pow", () => {
   });
 
   test.each([false, true])("f32, fused %s", { timeout }, (fused) => {
-    const count = isFull ? 20_000_000 : 400_000;
+    const count = byTier(400_000, 20_000_000);
     const length = 4000;
     const draw = numbers(7);
     const next = (): number => draw.next().value;
@@ -203,7 +202,7 @@ describe("pow", () => {
         if (error > worst.error) worst = { error, a: a[i]!, b: b[i]! };
       }
     }
-    if (isFull) console.log(JSON.stringify(worst));
+    if (isFullTier) console.log(JSON.stringify(worst));
     expect(worst.error, `pow(${worst.a}, ${worst.b})`).toBeLessThanOrEqual(2);
   });
 

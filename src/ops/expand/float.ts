@@ -64,4 +64,10 @@ export class Float<V> {
     const bit = this.b.binary("and", this.b.bitcast("u32", sign), this.b.constant("u32", 0x80000000));
     return this.b.bitcast("f32", this.b.binary("or", this.b.bitcast("u32", x), bit));
   }
+  /** `result` where pole < x < Infinity; −Infinity at the pole, NaN below; Infinity and NaN are themselves. */
+  withPoles(x: V, result: V, pole: number): V {
+    const finite = this.select(this.less(x, Infinity), result, x);
+    const below = this.select(this.less(x, pole), NaN, -Infinity);
+    return this.select(this.lessEqual(x, pole), below, finite);
+  }
 }

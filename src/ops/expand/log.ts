@@ -42,7 +42,7 @@ export function expandLog<V>(b: ScalarBuilder<V>, x: V): V {
   const exponent = exponentFrom(b, normal, 2 / 3);
   const m = b.bitcast("f32", b.binary("sub", b.bitcast("i32", normal), exponent));
   const result = logarithm(f, f.sub(m, 1), exponent, f.select(isSubnormal, -23, 0));
-  return withPoles(f, x, result, x, 0);
+  return f.withPoles(x, result, 0);
 }
 
 /** log(1 + x), accurate for small x: x/2ᵉ + 1/2ᵉ − 1 is rounded once, where 1 + x would lose the low bits of x. */
@@ -53,11 +53,5 @@ export function expandLog1p<V>(b: ScalarBuilder<V>, x: V): V {
   const scaled = b.bitcast("f32", b.binary("sub", b.bitcast("i32", x), exponent));
   const quarter = b.bitcast("f32", b.binary("sub", b.bitcast("i32", f.of(4)), exponent));
   const fraction = f.add(scaled, f.mulAdd(quarter, 0.25, -1));
-  return withPoles(f, x, logarithm(f, fraction, exponent, 0), x, -1);
-}
-
-/** `result` where pole < x < Infinity; −Infinity at the pole, NaN below; Infinity and NaN are themselves. */
-export function withPoles<V>(f: Float<V>, x: V, result: V, above: V, pole: number): V {
-  const finite = f.select(f.less(x, Infinity), result, above);
-  return f.select(f.lessEqual(x, pole), f.select(f.less(x, pole), NaN, -Infinity), finite);
+  return f.withPoles(x, logarithm(f, fraction, exponent, 0), -1);
 }

@@ -2,7 +2,6 @@
 
 import { scale64 } from "./exp64.ts";
 import type { Float } from "./float.ts";
-import { withPoles } from "./log.ts";
 
 const ln2High = 0.6931471803691238;
 const ln2Low = 1.9082149292705877e-10;
@@ -47,7 +46,7 @@ const negative = <V>(f: Float<V>, n: V): V => f.b.unary("neg", n);
 export function log64<V>(f: Float<V>, x: V): V {
   const exponent = exponentOf(f, x);
   const m = scale64(f, x, negative(f, exponent));
-  return withPoles(f, x, logarithm(f, f.sub(m, 1), exponent), x, 0);
+  return f.withPoles(x, logarithm(f, f.sub(m, 1), exponent), 0);
 }
 
 /** log(1 + x) = log u + (x − (u − 1))/u with u = 1 + x rounded. */
@@ -56,5 +55,5 @@ export function log1p64<V>(f: Float<V>, x: V): V {
   const correction = f.div(f.sub(x, f.sub(u, 1)), u);
   const exponent = exponentOf(f, u);
   const m = scale64(f, u, negative(f, exponent));
-  return withPoles(f, x, f.add(logarithm(f, f.sub(m, 1), exponent), correction), x, -1);
+  return f.withPoles(x, f.add(logarithm(f, f.sub(m, 1), exponent), correction), -1);
 }
