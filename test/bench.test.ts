@@ -62,9 +62,15 @@ test("options name what is accepted", () => {
     threads: 2,
   });
   expect(readOptions(["--help"])).toBeNull();
-  expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(`[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, startup]`);
-  expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(`[Error: no peer "keras": choose of netwright, torch, torch-fused, tfjs, jax-js, machine, node, python, or none]`);
-  expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(`[Error: --threads 0: expected a whole number of at least 1]`);
+  expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
+    `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, startup]`,
+  );
+  expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(
+    `[Error: no peer "keras": choose of netwright, torch, torch-fused, tfjs, jax-js, machine, node, python, or none]`,
+  );
+  expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(
+    `[Error: --threads 0: expected a whole number of at least 1]`,
+  );
 });
 
 test("tables are Markdown with three digits", () => {
