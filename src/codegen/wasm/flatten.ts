@@ -53,8 +53,9 @@ export interface DynamicOperand {
 
 export interface FlatBody {
   readonly items: readonly FlatItem[];
-  /** Most lanes of a register in it; 1 if there is none with several. */
+  /** Most and fewest lanes of a register in it, of those with several; 1 and Infinity if there is none. */
   readonly lanes: number;
+  readonly fewestLanes: number;
 }
 
 export function flatten(loop: Loop, scopes: Scopes, outside: ReadonlyMap<Value, Push>): FlatBody {
@@ -62,7 +63,7 @@ export function flatten(loop: Loop, scopes: Scopes, outside: ReadonlyMap<Value, 
   flattener.statements(loop.body);
   const items = withoutUnused(flattener.items);
   markUses(items);
-  return { items, lanes: flattener.lanes };
+  return { items, lanes: Math.max(1, ...flattener.lanes), fewestLanes: Math.min(...flattener.lanes) };
 }
 
 export const dynamicOf = (flat: FlatValue): readonly DynamicOperand[] =>
@@ -72,7 +73,7 @@ export const dynamicOf = (flat: FlatValue): readonly DynamicOperand[] =>
 
 class Flattener {
   readonly items: FlatItem[] = [];
-  lanes = 1;
+  readonly lanes = new Set<number>();
   private readonly loop: Loop;
   private readonly scopes: Scopes;
   private readonly outside: ReadonlyMap<Value, Push>;
@@ -110,7 +111,7 @@ class Flattener {
         const [element, value] = [this.scopes.known(statement.subscript), this.use(statement.value)];
         if (register.lanes === 1)
           throw new InternalError(`register ${register.name} has one lane and is set in a vector loop`);
-        this.lanes = Math.max(this.lanes, register.lanes);
+        this.lanes.add(register.lanes);
         this.items.push({ kind: "set", register, element, value });
         return;
       }
@@ -155,7 +156,7 @@ class Flattener {
         return makeFlat(value, operands, affine, 0, uniform);
       }
       case "register": {
-        this.lanes = Math.max(this.lanes, value.register.lanes);
+        if (value.register.lanes > 1) this.lanes.add(value.register.lanes);
         const element = this.scopes.known(value.subscript);
         return makeFlat(value, [], undefined, element, value.register.lanes === 1);
       }

@@ -157,11 +157,13 @@ export class VectorLoop {
   }
 
   private groups(groups: readonly Group[]): void {
-    const { items } = this.body;
-    const run = (group: Group, at: number): void =>
-      this.e.scoped(() => this.writer.item(items[at]!, at, group));
-    if (this.loop.lockstep) for (const at of items.keys()) for (const group of groups) run(group, at);
-    else for (const group of groups) for (const at of items.keys()) run(group, at);
+    const { items, fewestLanes } = this.body;
+    // In lockstep go as many groups as have registers of their own.
+    const together = this.loop.lockstep ? Math.min(groups.length, fewestLanes / 4) : 1;
+    for (let first = 0; first < groups.length; first += together)
+      for (const at of items.keys())
+        for (const group of groups.slice(first, first + together))
+          this.e.scoped(() => this.writer.item(items[at]!, at, group));
   }
 }
 

@@ -1,0 +1,95 @@
+/** Small pieces for tests that build kernels by hand. */
+import { arrayTypeOf, type DType, encode, type TypedArray } from "../base/dtype.ts";
+import type { Size } from "../base/size.ts";
+import { KernelBuilder } from "../ir/builder.ts";
+import type { Kernel, KernelBuffer } from "../ir/kernel.ts";
+
+export const kernelBuffer = (
+  name: string,
+  dtype: DType,
+  elements: Size,
+  access: KernelBuffer["access"] = "read",
+): KernelBuffer => ({ name, dtype, elements, access, scope: "program" });
+
+export function kernelOf(
+  name: string,
+  buffers: readonly KernelBuffer[],
+  build: (b: KernelBuilder) => void,
+): Kernel {
+  const builder = new KernelBuilder();
+  build(builder);
+  return { name, buffers, parameters: [], body: builder.statements, cost: { flop: 0, bytes: 0 } };
+}
+
+/** Values that break things: zeros of both signs, ties, subnormals, the largest, Infinity and NaN; extremes of integers. */
+export function extremesOf(dtype: DType): number[] {
+  switch (dtype) {
+    case "bool":
+      return [0, 1];
+    case "i8":
+      return [0, 1, -1, 127, -128, 100];
+    case "u8":
+      return [0, 1, 127, 128, 255];
+    case "i32":
+      return [...integers, -1, -2, -7, -31, -123456789, -(2 ** 31), -(2 ** 31) + 1];
+    case "u32":
+      return [...integers, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 2, 2 ** 32 - 1];
+    default: {
+      const positive = [...floats, ...(dtype === "f64" ? [5e-324, 1e-310, 1.7e308, 2 ** 52 + 0.5] : [])];
+      return [...positive, ...positive.map((x) => -x), NaN];
+    }
+  }
+}
+
+const integers = [0, 1, 2, 7, 31, 32, 33, 65535, 65536, 123456789, 2 ** 31 - 2, 2 ** 31 - 1];
+const floats = [
+  0,
+  1,
+  0.5,
+  1.5,
+  2.5,
+  3.7,
+  0.49999997,
+  1e-45,
+  1e-40,
+  2 ** -126,
+  3.4028234663852886e38,
+  65504,
+  65520,
+  2 ** 23 + 0.5,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  1e10,
+  Infinity,
+];
+
+/** All pairs of extremes as two arrays of storage bits. */
+export function extremePairs(dtype: DType): { a: TypedArray; b: TypedArray; count: number } {
+  const values = extremesOf(dtype);
+  const a = values.flatMap((x) => values.map(() => x));
+  const b = values.flatMap(() => values);
+  return { a: encode(dtype, a), b: encode(dtype, b), count: a.length };
+}
+
+export const zeros = (dtype: DType, count: number): TypedArray => new (arrayTypeOf(dtype))(count);
+
+/** Bits as text, all NaNs alike: for exact comparisons. */
+export const exact = (array: ArrayLike<number>): string[] =>
+  Array.from(array, (x) => (Number.isNaN(x) ? "NaN" : Object.is(x, -0) ? "-0" : String(x)));
+
+/** The bits of a 16-bit float, all NaNs alike. */
+export const exact16 = (dtype: "f16" | "bf16", array: ArrayLike<number>): number[] =>
+  Array.from(array, (bits) => ((bits & 0x7fff) > (dtype === "f16" ? 0x7c00 : 0x7f80) ? -1 : bits));
+
+/** Numbers that are the same every time. */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
