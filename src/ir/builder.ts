@@ -3,7 +3,7 @@
  * current block, equal pure values of one block become one, and constants fold.
  */
 
-import { computeDType } from "../base/dtype.ts";
+import { computeDType, roundTo } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { type Size, sizeKey } from "../base/size.ts";
 import type {
@@ -41,7 +41,8 @@ export class KernelBuilder implements ScalarBuilder<Value> {
 
   // ---- values -------------------------------------------------------------------------------------------------
 
-  constant(dtype: ScalarDType, value: number): Value {
+  constant(dtype: ScalarDType, given: number): Value {
+    const value = roundTo(dtype, given);
     return this.define(`c:${dtype}:${Object.is(value, -0) ? "-0" : value}`, {
       kind: "constant",
       dtype,

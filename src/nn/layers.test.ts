@@ -82,6 +82,9 @@ describe("Linear", () => {
       `[ArgumentError: Linear: inFeatures must be a positive integer, got 0]`,
     );
     expect(() => new Linear(3, 1.5)).toThrow("outFeatures must be a positive integer, got 1.5");
+    expect(() => new Linear(3, 1, { Bias: false } as object)).toThrow(
+      'no option "Bias"; did you mean "bias"?',
+    );
   });
 });
 

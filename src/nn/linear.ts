@@ -2,6 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import type { Features, IsKnown, Last, SameSize, Sentence, TensorShape } from "../base/shape-types.ts";
 import type { Tensor } from "../tensor/index.ts";
@@ -59,12 +60,10 @@ export class Linear<const In extends number = number, const Out extends number =
   readonly weight: Parameter<[Out, In]>;
   readonly bias: Parameter<[Out]> | undefined;
 
-  constructor(
-    inFeatures: In,
-    outFeatures: Out,
-    { bias = true, weightInit = glorotUniform(), biasInit = zeros(), key = nextKey() }: LinearOptions = {},
-  ) {
+  constructor(inFeatures: In, outFeatures: Out, options: LinearOptions = {}) {
     super();
+    checkOptions("Linear", options, ["bias", "weightInit", "biasInit", "key"]);
+    const { bias = true, weightInit = glorotUniform(), biasInit = zeros(), key = nextKey() } = options;
     requireSize("inFeatures", inFeatures);
     requireSize("outFeatures", outFeatures);
     this.inFeatures = inFeatures;

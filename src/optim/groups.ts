@@ -1,0 +1,49 @@
+/** Parameters in groups, each with options of its own. */
+import { ArgumentError } from "../base/errors.ts";
+import type { Parameter } from "../nn/index.ts";
+
+/** Parameters with options of their own; what is left out is the optimizer's. */
+export type ParameterGroup<Options> = Partial<Options> & { readonly parameters: Iterable<Parameter> };
+
+/** What optimizers are made for: parameters, or groups of them. */
+export type Parameters<Options> = Iterable<Parameter> | readonly ParameterGroup<Options>[];
+
+/** The groups with their parameters listed and their options apart. */
+export function groupsOf<Options>(
+  what: string,
+  given: Parameters<Options>,
+): { options: Partial<Options>; parameters: Parameter[] }[] {
+  const items = [...given] as (Parameter | ParameterGroup<Options>)[];
+  const groups = items.some(isGroup)
+    ? items.map((item) => ownGroup(what, item))
+    : [{ options: {}, parameters: items as Parameter[] }];
+  const all = groups.flatMap((group) => group.parameters);
+  if (all.length === 0) {
+    throw new ArgumentError(`${what}: no parameters; pass model.parameters(), of a model that has some`);
+  }
+  const twice = all.find((parameter, index) => all.indexOf(parameter) !== index);
+  if (twice)
+    throw new ArgumentError(`${what}: parameter "${twice.name}" is given twice; list it in one group`);
+  return groups;
+}
+
+const isGroup = <Options>(item: Parameter | ParameterGroup<Options>): item is ParameterGroup<Options> =>
+  "parameters" in item;
+
+function ownGroup<Options>(
+  what: string,
+  item: Parameter | ParameterGroup<Options>,
+): { options: Partial<Options>; parameters: Parameter[] } {
+  if (!isGroup(item)) {
+    throw new ArgumentError(`${what}: parameters and groups are mixed; put every parameter in a group`);
+  }
+  const { parameters, ...options } = item;
+  return { options: options as unknown as Partial<Options>, parameters: [...parameters] };
+}
+
+/** A name for each parameter: its own where that is unique, else its place in the list. */
+export function parameterNames(parameters: readonly Parameter[]): string[] {
+  const names = parameters.map((parameter) => parameter.name);
+  const isUnique = new Set(names).size === names.length;
+  return isUnique ? names : names.map((_, index) => String(index));
+}

@@ -1,0 +1,25 @@
+/** Optimizers, learning rates as functions of the step, limits on gradients. */
+export { Adam, adam } from "./adam.ts";
+export { AdamW, adamw } from "./adamw.ts";
+export { clipByGlobalNorm, clipByValue, globalNorm } from "./clip.ts";
+export type { ParameterGroup, Parameters } from "./groups.ts";
+export type { AdamOptions } from "./moments.ts";
+export {
+  type Algorithm,
+  type LearningRate,
+  Optimizer,
+  type OptimizerFactory,
+  type OptimizerOptions,
+  type Slots,
+} from "./optimizer.ts";
+export {
+  constant,
+  cosine,
+  exponential,
+  linear,
+  polynomial,
+  type Schedule,
+  stepDecay,
+  warmup,
+} from "./schedules.ts";
+export { SGD, type SGDOptions, sgd } from "./sgd.ts";

@@ -1,0 +1,57 @@
+/** What Adam and its variants share: two moving averages of gradients, corrected for their start at zero. */
+import type { Tensor } from "../tensor/index.ts";
+import type { OptimizerOptions } from "./optimizer.ts";
+import { requireRange } from "./options.ts";
+
+export interface AdamOptions extends OptimizerOptions {
+  /** β1 and β2, default 0.9 and 0.999: how much of the first and second moment a step keeps. */
+  readonly betas: readonly [number, number];
+  /** ε, default 1e-8 (Keras has 1e-7): the ε of Kingma and Ba's Algorithm 1, added to √v̂, not to √v. */
+  readonly epsilon: number;
+  /** λ: 0 for Adam, 1e-2 for AdamW. */
+  readonly weightDecay: number;
+}
+
+export function checkAdam(what: string, { betas, epsilon, weightDecay }: AdamOptions): void {
+  requireRange(what, "betas[0]", betas[0], 0, 1);
+  requireRange(what, "betas[1]", betas[1], 0, 1);
+  requireRange(what, "epsilon", epsilon, 0);
+  requireRange(what, "weightDecay", weightDecay, 0);
+}
+
+/** What all elements share: lr / (1 − β1ᵗ), and 1 / √(1 − β2ᵗ). */
+export interface Corrections {
+  readonly learningRate: Tensor;
+  readonly stepSize: Tensor;
+  readonly scale: Tensor;
+}
+
+export function corrections(
+  { betas: [beta1, beta2] }: AdamOptions,
+  learningRate: Tensor,
+  step: Tensor,
+): Corrections {
+  return {
+    learningRate,
+    stepSize: learningRate.div(oneMinusPower(beta1, step)),
+    scale: oneMinusPower(beta2, step).rsqrt(),
+  };
+}
+
+/** 1 − βᵗ as −expm1(t·ln β): the plain difference in f32 would lose most digits while βᵗ is near 1. */
+const oneMinusPower = (beta: number, step: Tensor): Tensor => step.mul(Math.log(beta)).expm1().neg();
+
+/**
+ * m = β1·m + (1 − β1)·g, v = β2·v + (1 − β2)·g², and the step lr·m̂ / (√v̂ + ε) that follows from them.
+ */
+export function adamStep(
+  gradient: Tensor,
+  slots: { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
+  { stepSize, scale }: Corrections,
+  { betas: [beta1, beta2], epsilon }: AdamOptions,
+): { firstMoment: Tensor; secondMoment: Tensor; step: Tensor } {
+  const firstMoment = slots.firstMoment.mul(beta1).add(gradient.mul(1 - beta1));
+  const secondMoment = slots.secondMoment.mul(beta2).add(gradient.mul(gradient).mul(1 - beta2));
+  const step = firstMoment.mul(stepSize).div(secondMoment.sqrt().mul(scale).add(epsilon));
+  return { firstMoment, secondMoment, step };
+}

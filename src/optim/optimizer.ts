@@ -1,0 +1,216 @@
+/**
+ * What every optimizer is: named states (a step counter, learning rates, moments) and a `step` that assigns new values to
+ * parameters and moments within the trace. An update is elementwise graph from the same inputs, so that a compiled step
+ * writes a parameter and its moments in one kernel; what all elements share is computed once from the counter.
+ */
+import { computeDType, type DType } from "../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
+import {
+  type LoadOptions,
+  type LoadReport,
+  loadStates,
+  type Parameter,
+  type StateSource,
+} from "../nn/index.ts";
+import { StateTensor, type Tensor } from "../tensor/index.ts";
+import { groupsOf, type Parameters, parameterNames } from "./groups.ts";
+import { requireRange, withDefaults } from "./options.ts";
+import type { Schedule } from "./schedules.ts";
+
+/** A number, or a function of the steps done so far: see `schedules.ts`. */
+export type LearningRate = number | Schedule;
+
+export interface OptimizerOptions {
+  readonly learningRate: LearningRate;
+}
+
+/** Makes an optimizer for a model's parameters: what `fit` takes. */
+export type OptimizerFactory = (parameters: Iterable<Parameter>) => Optimizer;
+
+/** The states of one parameter by slot, as values. */
+export type Slots<Slot extends string> = { readonly [K in Slot]: Tensor };
+
+/** The formula of an optimizer, spelled out: pure functions over tensors. */
+export interface Algorithm<Options extends OptimizerOptions, Slot extends string, Shared> {
+  /** In errors. */
+  readonly name: string;
+  readonly defaults: Options;
+  /** Refuses options that make no sense. */
+  check(options: Options): void;
+  /** The states it keeps for each parameter, of its shape and zero at first. */
+  slots(options: Options): readonly Slot[];
+  /** What all elements share in a step, from scalars of shape (): the learning rate, and the step counted from 1, in f32. */
+  prepare(options: Options, learningRate: Tensor, step: Tensor): Shared;
+  /** The new values of a parameter and its slots. Slots that `slots` did not name are missing. */
+  update(
+    parameter: Tensor,
+    gradient: Tensor,
+    slots: Slots<Slot>,
+    shared: Shared,
+    options: Options,
+  ): { readonly parameter: Tensor } & Partial<Slots<Slot>>;
+}
+
+interface Group<Options> {
+  readonly options: Options;
+  readonly parameters: readonly Parameter[];
+  /** Present where the learning rate is a number: a state, so that setting it traces nothing anew. */
+  readonly rate: StateTensor | undefined;
+}
+
+/** An algorithm at work on parameters. Make one with `new Adam(…)`, `new SGD(…)`, or from an algorithm of your own. */
+export class Optimizer<Options extends OptimizerOptions = any> {
+  /** All parameters, in the order of `step`'s gradients. */
+  readonly parameters: readonly Parameter[];
+  /** How many steps are done: i32 of shape (). */
+  readonly stepCount: StateTensor;
+  readonly #algorithm: Algorithm<Options, string, unknown>;
+  readonly #groups: readonly Group<Options>[];
+  readonly #slots = new Map<Parameter, ReadonlyMap<string, StateTensor>>();
+
+  constructor(
+    algorithm: Algorithm<Options, any, any>,
+    parameters: Parameters<Options>,
+    given: Partial<Options> = {},
+  ) {
+    const { name, defaults } = algorithm;
+    const base = withDefaults(name, given, defaults);
+    this.#algorithm = algorithm;
+    this.#groups = groupsOf(name, parameters).map((group, index) => {
+      const options = withDefaults(name, group.options, base);
+      algorithm.check(options);
+      return { options, parameters: group.parameters, rate: rateState(name, options.learningRate, index) };
+    });
+    this.parameters = this.#groups.flatMap((group) => group.parameters);
+    this.stepCount = new StateTensor({ name: "step", shape: [], dtype: "i32" });
+    for (const { options, parameters: members } of this.#groups) {
+      for (const parameter of members)
+        this.#slots.set(parameter, slotStates(parameter, algorithm.slots(options)));
+    }
+  }
+
+  /**
+   * Assigns one update, from gradients in the order of `parameters`. Frozen parameters and their slots stay as they are.
+   *
+   * @throws ArgumentError for another number of gradients, ShapeError for one of another shape than its parameter
+   * @example
+   * const weight = new Parameter([1, 2]);
+   * const optimizer = new SGD([weight], { learningRate: 0.5 });
+   * const loss = weight.mul(weight).sum();
+   * optimizer.step(grad(loss, optimizer.parameters));
+   * await weight.toArray(); // [0, 0]
+   */
+  step(gradients: readonly Tensor[]): void {
+    requireGradients(this.#algorithm.name, this.parameters, gradients);
+    const done = this.stepCount.value;
+    let at = 0;
+    for (const group of this.#groups) {
+      const { options } = group;
+      const shared = this.#algorithm.prepare(options, this.#rateOf(group, done), done.add(1).cast("f32"));
+      for (const parameter of group.parameters) {
+        const gradient = gradients[at++]!;
+        if (parameter.trainable) this.#update(parameter, gradient, shared, options);
+      }
+    }
+    this.stepCount.assign(done.add(1));
+  }
+
+  /** The learning rate of the next step, of one group: f32 of shape (). */
+  learningRate(group = 0): Tensor {
+    return this.#rateOf(this.#group(group), this.stepCount.value);
+  }
+
+  /** Sets a learning rate that was given as a number, of one group or of all. @throws ArgumentError where it is a schedule */
+  setLearningRate(value: number, group?: number): void {
+    const { name } = this.#algorithm;
+    requireRange(name, "learningRate", value, 0);
+    const groups = group === undefined ? this.#groups : [this.#group(group)];
+    if (groups.some(({ rate }) => rate === undefined)) {
+      throw new ArgumentError(
+        `${name}: the learning rate is a schedule; make the optimizer with a number to set it`,
+      );
+    }
+    for (const { rate } of groups) rate!.assign(value);
+  }
+
+  /**
+   * All states by name: `step`, `learningRate.0` for each group with a number, and `slot.parameter`. Parameters go by
+   * their names in the model; where two have the same, all go by their place.
+   */
+  stateDict(): Map<string, StateTensor> {
+    const names = parameterNames(this.parameters);
+    const states = new Map<string, StateTensor>([["step", this.stepCount]]);
+    this.#groups.forEach(({ rate }, index) => {
+      if (rate !== undefined) states.set(`learningRate.${index}`, rate);
+    });
+    this.parameters.forEach((parameter, index) => {
+      for (const [slot, state] of this.#slots.get(parameter)!) states.set(`${slot}.${names[index]}`, state);
+    });
+    return states;
+  }
+
+  /** Sets all states to the values of the same name: as `loadStateDict` of a module. */
+  loadStateDict(source: StateSource, options: LoadOptions = {}): LoadReport {
+    const states = new Map([...this.stateDict()].map(([name, state]) => [state, name]));
+    return loadStates(this.#algorithm.name, { states, aliases: new Map() }, source, options);
+  }
+
+  #update(parameter: Parameter, gradient: Tensor, shared: unknown, options: Options): void {
+    const states = this.#slots.get(parameter)!;
+    const dtype = arithmeticOf(parameter.dtype);
+    const slots = Object.fromEntries([...states].map(([slot, state]) => [slot, state.value]));
+    const value = parameter.value.cast(dtype);
+    const updated = this.#algorithm.update(value, gradient.cast(dtype), slots, shared, options);
+    parameter.assign(updated.parameter.cast(parameter.dtype));
+    for (const [slot, state] of states) state.assign((updated as Slots<string>)[slot]!);
+  }
+
+  #rateOf({ options, rate }: Group<Options>, done: Tensor): Tensor {
+    return rate === undefined ? (options.learningRate as Schedule)(done.cast("f32")) : rate.value;
+  }
+
+  #group(index: number): Group<Options> {
+    const group = this.#groups[index];
+    if (group !== undefined) return group;
+    throw new ArgumentError(
+      `${this.#algorithm.name}: there is no group ${index}, only 0 … ${this.#groups.length - 1}`,
+    );
+  }
+}
+
+/** Parameters in 16-bit floats are updated in f32 and have moments in f32. */
+const arithmeticOf = (dtype: DType): DType => computeDType(dtype);
+
+function slotStates(parameter: Parameter, slots: readonly string[]): Map<string, StateTensor> {
+  const type = { shape: parameter.shape, dtype: arithmeticOf(parameter.dtype) };
+  return new Map(slots.map((slot) => [slot, new StateTensor({ name: slot, ...type })]));
+}
+
+function rateState(what: string, learningRate: LearningRate, group: number): StateTensor | undefined {
+  if (typeof learningRate === "function") return undefined;
+  requireRange(what, "learningRate", learningRate, 0);
+  const name = `learningRate.${group}`;
+  return new StateTensor({ name, shape: [], dtype: "f32", initial: Float32Array.of(learningRate) });
+}
+
+function requireGradients(
+  what: string,
+  parameters: readonly Parameter[],
+  gradients: readonly Tensor[],
+): void {
+  if (gradients.length !== parameters.length) {
+    throw new ArgumentError(
+      `${what}: ${gradients.length} gradients for ${parameters.length} parameters; ` +
+        "pass grad(loss, optimizer.parameters)",
+    );
+  }
+  parameters.forEach((parameter, index) => {
+    const { shape } = gradients[index]!;
+    if (sameShape(parameter.shape, shape)) return;
+    throw new ShapeError(
+      `${what}: gradient ${index} has shape ${shapeText(shape)}, parameter "${parameter.name}" ${shapeText(parameter.shape)}; ` +
+        "pass gradients in the order of optimizer.parameters",
+    );
+  });
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { scalar } from "../tensor/index.ts";
+import {
+  constant,
+  cosine,
+  exponential,
+  linear,
+  polynomial,
+  type Schedule,
+  stepDecay,
+  warmup,
+} from "./index.ts";
+
+const rates = async (schedule: Schedule, steps: readonly number[]): Promise<number[]> =>
+  Promise.all(steps.map(async (step) => Number(await schedule(scalar(step)).item())));
+
+const rows: [string, Schedule, readonly number[], readonly number[]][] = [
+  ["constant", constant(0.1), [0, 1, 1e6], [0.1, 0.1, 0.1]],
+  ["linear", linear({ from: 1, to: 0, steps: 4 }), [0, 1, 3, 4, 100], [1, 0.75, 0.25, 0, 0]],
+  ["cosine", cosine({ from: 1, to: 0.5, steps: 4 }), [0, 1, 2, 4, 9], [1, 0.9267767, 0.75, 0.5, 0.5]],
+  ["exponential", exponential({ from: 2, factor: 0.5, steps: 2 }), [0, 1, 2, 6], [2, Math.SQRT2, 1, 0.25]],
+  ["stepDecay", stepDecay({ from: 1, factor: 0.1, every: 3 }), [0, 2, 3, 5, 6], [1, 1, 0.1, 0.1, 0.01]],
+  ["polynomial", polynomial({ from: 1, to: 0, steps: 4, power: 2 }), [0, 2, 4, 5], [1, 0.25, 0, 0]],
+  ["warmup to a number", warmup(3, 0.4), [0, 1, 2, 3, 9], [0.1, 0.2, 0.3, 0.4, 0.4]],
+  [
+    "warmup to a schedule, from its beginning",
+    warmup(1, linear({ from: 1, to: 0, steps: 2 })),
+    [0, 1, 2, 3],
+    [0.5, 1, 0.5, 0],
+  ],
+];
+
+describe("schedules", () => {
+  it.each(rows)("%s", async (_, schedule, steps, expected) => {
+    const found = await rates(schedule, steps);
+    found.forEach((rate, i) => {
+      expect(rate).toBeCloseTo(expected[i]!, 6);
+    });
+  });
+
+  it("need steps above 0", () => {
+    expect(() => linear({ from: 1, to: 0, steps: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: linear: steps must be above 0, got 0]`,
+    );
+    expect(() => exponential({ from: 1, factor: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: exponential: factor must be above 0, got 0]`,
+    );
+  });
+});
