@@ -1,5 +1,6 @@
 /** Every kernel class against the interpreter, run on the loop IR's definition. */
 import { describe, expect, it } from "vitest";
+import { gradients } from "../autodiff/index.ts";
 import { Dimension, dimension, evaluateSize, type Size } from "../base/size.ts";
 import { interpret } from "../codegen/interpreter/index.ts";
 import type { Node } from "../graph/node.ts";
@@ -10,23 +11,28 @@ import {
   array,
   broadcastTo,
   cast,
+  concat,
   div,
   dot,
   flip,
   full,
+  gather,
   iota,
   lessEqual,
   mul,
   pad,
   parameter,
   permute,
+  repeatWhile,
   reshape,
   scalar,
+  scan,
   select,
   slice,
   sub,
   sum,
   transpose,
+  windows,
 } from "../ops/index.ts";
 import { evaluateProgram } from "../testing/program-evaluator.ts";
 import { compileProgram } from "./compile.ts";
@@ -121,6 +127,114 @@ describe("kernels", () => {
     ]));
   it("results that are inputs, twice", () => check([[4, 3]], (x) => [x!, x!, transpose(x!)]));
   it("empty axes", () => check([[0, 3]], (x) => [sum(x!, 0), add(x!, x!), sum(x!)]));
+});
+
+describe("placement and indices", () => {
+  const indices = array({ dtype: "i32", shape: [2, 2], data: new Int32Array([2, 0, 2, 1]) });
+  it("gather, and its gradient adds", () =>
+    check(
+      [
+        [3, 5],
+        [5, 3],
+      ],
+      (x, y) => [
+        gather(x!, indices, 0),
+        gather(y!, indices, 1),
+        ...gradientOf(gather(x!, indices, 0), x!),
+        ...gradientOf(gather(y!, indices, 1), y!),
+      ],
+    ));
+  it("concat and its gradient", () =>
+    check(
+      [
+        [3, 5],
+        [3, 2],
+      ],
+      (x, y) => {
+        const joined = concat([x!, y!], 1);
+        return [joined, ...gradientOf(joined, x!, y!)];
+      },
+    ));
+  it("windows and their gradient", () =>
+    check([[2, 9]], (x) => {
+      const seen = windows(x!, { axes: [1], sizes: [3], strides: [2], dilations: [1] } as never);
+      return [seen, ...gradientOf(seen, x!)];
+    }));
+});
+
+/** Gradients of the sum of squares. */
+const gradientOf = (y: Node, ...x: Node[]): Node[] => gradients(sum(mul(y, y)), x);
+
+describe("loops", () => {
+  const cell = (w: Node) => (carry: readonly Node[], slices: readonly Node[]) => {
+    const next = add(dot(carry[0]!, w), slices[0]!);
+    const squashed = div(next, add(mul(next, next), full(next.shape, 1, "f32")));
+    return { carry: [squashed], stacked: [squashed] };
+  };
+  const recurrent =
+    (reverse: boolean): Build =>
+    (x, h, w) => {
+      const { carry, stacked } = scan([h!], [x!], cell(w!), { reverse });
+      return [carry[0]!, stacked[0]!, ...gradientOf(add(sum(stacked[0]!), sum(carry[0]!)), x!, h!, w!)];
+    };
+  it("scan and its gradient", () =>
+    check(
+      [
+        [6, 2, 4],
+        [2, 4],
+        [4, 4],
+      ],
+      recurrent(false),
+    ));
+  it("scan backwards", () =>
+    check(
+      [
+        [6, 2, 4],
+        [2, 4],
+        [4, 4],
+      ],
+      recurrent(true),
+    ));
+  it("over slices of a permuted input", () =>
+    check(
+      [
+        [2, 6, 4],
+        [2, 4],
+        [4, 4],
+      ],
+      (x, h, w) => [scan([h!], [permute(x!, [1, 0, 2])], cell(w!)).stacked[0]!],
+    ));
+  it("of a length known late", () => {
+    const time = dimension("time", { min: 1, max: 9 });
+    check(
+      [
+        [time, 2, 4],
+        [2, 4],
+        [4, 4],
+      ],
+      recurrent(false),
+      [1, 4, 9],
+    );
+  });
+  it("repeatWhile", () =>
+    check([[3]], (x) => {
+      const small = (carry: readonly Node[]): Node =>
+        lessEqual(sum(mul(carry[0]!, carry[0]!)), scalar(100, "f32"));
+      return repeatWhile([x!], small, (carry) => [mul(carry[0]!, full([3], 1.5, "f32"))], {
+        max: 50,
+      }) as Node[];
+    }));
+  it("nested", () =>
+    check([[3, 4]], (x) => {
+      const inner = (row: Node): Node =>
+        scan([scalar(0, "f32")], [row], ([total], [value]) => ({
+          carry: [add(mul(total!, scalar(0.5, "f32")), value!)],
+        })).carry[0]!;
+      return scan([scalar(0, "f32")], [x!], ([total], [row]) => {
+        const next = add(total!, inner(row!));
+        return { carry: [next], stacked: [next] };
+      }).stacked as Node[];
+    }));
 });
 
 describe("dimensions", () => {

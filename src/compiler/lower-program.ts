@@ -201,11 +201,8 @@ export class BlockLowering {
     this.locateOutputs(outputs, wanted, direct);
     for (const cluster of clusters) {
       const steps = direct.has(cluster) ? this.commit : this.compute;
-      const inCluster = new Map(
-        [...cluster.members.keys()]
-          .filter((root) => outputs.has(root))
-          .map((root) => [root, this.locate(root)]),
-      );
+      const own = [...cluster.members.keys()].filter((root) => outputs.has(root) && ownsMemory(root));
+      const inCluster = new Map(own.map((root) => [root, this.locate(root)]));
       this.lowerCluster(cluster, inCluster, steps);
     }
     this.deliver(wanted);
@@ -321,12 +318,18 @@ export class BlockLowering {
     }
     for (const { node, destination, state } of wanted) {
       const { root } = this.accesses.of(node);
-      if (state === undefined && !this.locations.has(root) && outputs.has(root) && this.isWhole(node)) {
+      if (
+        state === undefined &&
+        !this.locations.has(root) &&
+        outputs.has(root) &&
+        ownsMemory(root) &&
+        this.isWhole(node)
+      ) {
         this.locations.set(root, destination);
       }
     }
     for (const root of outputs) {
-      if (this.locations.has(root) || root.op.kind === "output" || root.op.kind === "region") continue;
+      if (this.locations.has(root) || !ownsMemory(root)) continue;
       const name = `${this.accesses.copies.has(root) ? "copy" : root.op.name}${root.id}`;
       this.locations.set(root, { buffer: this.program.bufferOf(root, name), base: zeroAffine });
     }
@@ -466,6 +469,9 @@ export class BlockLowering {
     return new KernelContext(this.host());
   }
 }
+
+/** A region's outputs get their memory when it is lowered. */
+const ownsMemory = ({ op }: Node): boolean => op.kind !== "output" && op.kind !== "region";
 
 const callOf = ({ kernel, buffers }: { kernel: Kernel; buffers: readonly ProgramBuffer[] }): ProgramStep => ({
   kind: "call",

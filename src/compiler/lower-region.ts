@@ -6,32 +6,17 @@
  */
 import { InternalError } from "../base/errors.ts";
 import { elementCount, maxElementCount, shapeKey } from "../base/shape.ts";
-import { type Size, subtractSizes } from "../base/size.ts";
-import type { Node, Region, TensorType } from "../graph/node.ts";
+import { subtractSizes } from "../base/size.ts";
+import type { Node, TensorType } from "../graph/node.ts";
 import { contiguousView } from "../graph/view.ts";
 import { addAffine, constantAffine, indexAffine, scaleAffine, zeroAffine } from "../ir/affine.ts";
 import type { Affine, Index } from "../ir/kernel.ts";
 import type { ProgramStep } from "../ir/program.ts";
+import type { RepeatAttributes } from "../ops/repeat-while.ts";
+import type { ScanAttributes } from "../ops/scan.ts";
 import type { Accesses } from "./access.ts";
 import type { Location } from "./kernel-context.ts";
 import type { BlockLowering, Wanted } from "./lower-program.ts";
-
-/** What the lowering reads off a `scan` node: inputs are carries, stacked slices, captured values, in this order. */
-interface ScanAttributes {
-  readonly body: Region;
-  readonly carryCount: number;
-  readonly sliceCount: number;
-  readonly length: Size;
-  readonly reverse: boolean;
-}
-
-/** `repeatWhile`: inputs are carries, then values captured by the condition and the body alike. */
-interface RepeatAttributes {
-  readonly condition: Region;
-  readonly body: Region;
-  readonly carryCount: number;
-  readonly max: number;
-}
 
 export function lowerRegion(
   block: BlockLowering,
