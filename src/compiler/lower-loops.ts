@@ -7,7 +7,7 @@
  *
  * A cluster runs in stages: stage 0 computes what needs no reduced value, its reductions are finished at its end, stage 1
  * may use them, and so on. A full value needed in a later stage is computed again when cheap, else kept in scratch.
- * Long sums are cut into blocks (32 steps of the lanes, 32 blocks, …), each from zero, so that rounding grows with the
+ * Long sums are cut into blocks (16 steps of the lanes, 16 blocks, …), each from zero, so that rounding grows with the
  * logarithm of the length: the order depends on the shape alone.
  */
 import { bytesOf, computeDType, type DType } from "../base/dtype.ts";
@@ -32,7 +32,7 @@ import { nest, outerLoops } from "./nest.ts";
 /** Lanes of every sum: one AVX-512 register, two of AVX2, four of WebAssembly. */
 const lanes = 16;
 /** Steps of one block of a long sum. */
-const blockSteps = 32;
+const blockSteps = 16;
 /** A value dearer than this many multiply-adds is kept for later stages rather than computed again. */
 const recomputeLimit = 6;
 
@@ -447,7 +447,7 @@ class LongSum {
 
   /**
    * Calls `piece(start, length, level)` over 0 … extent so that no register takes more than `blockSteps` additions in a
-   * row: blocks of `unit` go to level 0, each is then added to level 1, 32 of these to level 2, and so on.
+   * row: blocks of `unit` go to level 0, each is then added to level 1, 16 of these to the next, and so on.
    * Level numbers count down to 0, the innermost.
    */
   inBlocks(

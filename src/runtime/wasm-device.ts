@@ -14,6 +14,7 @@ import type { State } from "../graph/state.ts";
 import type { CheckFailure } from "../ir/evaluate.ts";
 import type { Program, ProgramResult } from "../ir/program.ts";
 import { type TargetDescription, wasmTarget } from "../ir/target.ts";
+import { printPass } from "./debug.ts";
 import type { Device, Executable, ProgramDescription, Storage } from "./device.ts";
 import { stepError } from "./step-error.ts";
 import { instantiate, type RunArguments, type WasmExecutable } from "./wasm/executable.ts";
@@ -51,7 +52,7 @@ class WasmDevice implements Device {
   }
 
   compile(fn: GraphFunction): Executable {
-    const program = compileProgram(fn, { target: this.target });
+    const program = compileProgram(fn, { target: this.target, onPass: printPass });
     return new WasmFunction(this, fn, program);
   }
 
