@@ -7,13 +7,17 @@
  *           16  i32   which step of the program it was (earlier steps win)
  *           20  i32   lock of the status
  *           24  i32   number of threads in this run
- *           28  i32   1 if thread 0 may sleep (a browser's main thread may not)
- *           64  i32   barrier: threads that have arrived
- *           68  i32   barrier: threads that sleep
- *          128  i32   barrier: generation, which the last one to arrive raises
- *          132  i32   not 0 when a thread has died: nobody waits any more
- *          192  i32   value of each dimension of the program, then the addresses of the arena, the inputs, the states,
+ *           28  i32   address of the barrier block
+ *           32  i32   value of each dimension of the program, then the addresses of the arena, the inputs, the states,
  *                     the results and the arrays, in the program's order
+ *
+ * The barrier block belongs to the threads, not to a run, since a thread may leave a barrier late:
+ *
+ *     byte   0  i32   threads that have arrived
+ *            4  i32   threads that sleep
+ *            8  i32   1 if thread 0 may sleep (a browser's main thread may not)
+ *           64  i32   generation, which the last one to arrive raises
+ *           68  i32   not 0 when a thread has died: nobody waits any more
  */
 import { InternalError } from "../../base/errors.ts";
 import type { Dimension } from "../../base/size.ts";
@@ -25,12 +29,17 @@ export const valueOffset = 8;
 export const stepOffset = 16;
 export const lockOffset = 20;
 export const threadsOffset = 24;
-export const mayBlockOffset = 28;
-export const arrivedOffset = 64;
-export const sleepersOffset = 68;
-export const generationOffset = 128;
-export const diedOffset = 132;
-const firstDimension = 192;
+export const barrierOffset = 28;
+const firstDimension = 32;
+
+export const barrierBlock = {
+  arrived: 0,
+  sleepers: 4,
+  mayBlock: 8,
+  generation: 64,
+  died: 68,
+  bytes: 128,
+} as const;
 
 export class ArgumentLayout {
   readonly bytes: number;

@@ -87,6 +87,8 @@ class ProgramEmitter {
     code.memory("i32.load", statusOffset);
     code.op("i32.eqz");
     code.if(() => call(commit));
+    // Once a thread has left, the next run may write to the argument block: all must have read the status.
+    if (this.isParallel) call(this.barrierFunction);
     const run = module.declare();
     this.define(run, "run");
     for (const [name, index] of Object.entries({ compute, commit, run })) module.export(name, index);

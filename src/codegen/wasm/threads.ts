@@ -1,13 +1,10 @@
 /** Functions that threads meet in: the barrier, and the report of a failed check. */
 import { Code, Locals } from "./code.ts";
 import {
-  arrivedOffset,
-  diedOffset,
-  generationOffset,
+  barrierBlock,
+  barrierOffset,
   lockOffset,
-  mayBlockOffset,
   positionOffset,
-  sleepersOffset,
   statusOffset,
   stepOffset,
   threadsOffset,
@@ -29,29 +26,27 @@ export function emitBarrier(module: ModuleBuilder): number {
   const [args, thread] = [0, 1];
   const generation = locals.take("i32");
   const left = locals.take("i32");
-  const address = (offset: number): void => {
-    code.get(args);
-    code.i32(offset);
-    code.op("i32.add");
-  };
+  const block = locals.take("i32");
   const addTo = (offset: number, amount: number): void => {
-    code.get(args);
+    code.get(block);
     code.i32(amount);
     code.memory("i32.atomic.rmw.add", offset);
   };
   const raised = (): void => {
-    code.get(args);
-    code.memory("i32.atomic.load", generationOffset);
+    code.get(block);
+    code.memory("i32.atomic.load", barrierBlock.generation);
     code.get(generation);
     code.op("i32.ne");
-    code.get(args);
-    code.memory("i32.atomic.load", diedOffset);
+    code.get(block);
+    code.memory("i32.atomic.load", barrierBlock.died);
     code.op("i32.or");
   };
   code.get(args);
-  code.memory("i32.atomic.load", generationOffset);
+  code.memory("i32.load", barrierOffset);
+  code.tee(block);
+  code.memory("i32.atomic.load", barrierBlock.generation);
   code.set(generation);
-  addTo(arrivedOffset, 1);
+  addTo(barrierBlock.arrived, 1);
   code.i32(1);
   code.op("i32.add");
   code.get(args);
@@ -59,17 +54,17 @@ export function emitBarrier(module: ModuleBuilder): number {
   code.op("i32.eq");
   code.if(
     () => {
-      code.get(args);
+      code.get(block);
       code.i32(0);
-      code.memory("i32.atomic.store", arrivedOffset);
-      addTo(generationOffset, 1);
+      code.memory("i32.atomic.store", barrierBlock.arrived);
+      addTo(barrierBlock.generation, 1);
       code.op("drop");
-      code.get(args);
-      code.memory("i32.atomic.load", sleepersOffset);
+      code.get(block);
+      code.memory("i32.atomic.load", barrierBlock.sleepers);
       code.if(() => {
-        address(generationOffset);
+        code.get(block);
         code.i32(-1);
-        code.memory("memory.atomic.notify", 0);
+        code.memory("memory.atomic.notify", barrierBlock.generation);
         code.op("drop");
       });
     },
@@ -88,19 +83,19 @@ export function emitBarrier(module: ModuleBuilder): number {
           // Thread 0 of a browser's page goes on looking.
           code.get(thread);
           code.op("i32.eqz");
-          code.get(args);
-          code.memory("i32.load", mayBlockOffset);
+          code.get(block);
+          code.memory("i32.load", barrierBlock.mayBlock);
           code.op("i32.eqz");
           code.op("i32.and");
           code.branchIf(0);
-          addTo(sleepersOffset, 1);
+          addTo(barrierBlock.sleepers, 1);
           code.op("drop");
-          address(generationOffset);
+          code.get(block);
           code.get(generation);
           code.i64(-1);
-          code.memory("memory.atomic.wait32", 0);
+          code.memory("memory.atomic.wait32", barrierBlock.generation);
           code.op("drop");
-          addTo(sleepersOffset, -1);
+          addTo(barrierBlock.sleepers, -1);
           code.op("drop");
           raised();
           code.op("i32.eqz");

@@ -2,7 +2,8 @@
 import { InternalError } from "../../base/errors.ts";
 import {
   type ArgumentLayout,
-  mayBlockOffset,
+  barrierBlock,
+  barrierOffset,
   positionOffset,
   statusOffset,
   threadsOffset,
@@ -12,6 +13,7 @@ import { emitProgram, type ProgramOptions } from "../../codegen/wasm/program.ts"
 import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
 import { maxPages, type WasmMemory } from "./memory.ts";
+import type { SharedModule, WasmThreads } from "./threads.ts";
 
 /** Byte addresses in the program's order, and the values of its dimensions. */
 export interface RunArguments {
@@ -22,7 +24,10 @@ export interface RunArguments {
   readonly dimensions: ArrayLike<number>;
 }
 
-export interface InstantiateOptions extends Pick<ProgramOptions, "fused" | "parallelMicroseconds"> {}
+export interface InstantiateOptions extends Pick<ProgramOptions, "fused" | "parallelMicroseconds"> {
+  /** Workers for programs planned for several threads; without them one thread runs everything. */
+  readonly threads?: WasmThreads;
+}
 
 export function instantiate(
   program: Program,
@@ -41,8 +46,12 @@ export class WasmExecutable {
   readonly compileMs: number;
   private readonly memory: WasmMemory;
   private readonly layout: ArgumentLayout;
+  /** Where a thread that runs alone meets itself; the argument block follows. */
+  private readonly ownBarrier: number;
   private readonly block: number;
   private readonly entry: (block: number, thread: number) => void;
+  private readonly threads: WasmThreads | undefined;
+  private readonly shared: SharedModule | undefined;
   private disposed = false;
 
   constructor(program: Program, memory: WasmMemory, options: InstantiateOptions) {
@@ -62,9 +71,18 @@ export class WasmExecutable {
     this.isParallel = emitted.isParallel;
     this.layout = emitted.layout;
     this.entry = instance.exports["run"] as (block: number, thread: number) => void;
-    this.block = memory.allocate(this.layout.bytes);
+    this.ownBarrier = memory.allocate(this.layout.bytes + barrierBlock.bytes);
+    this.block = this.ownBarrier + barrierBlock.bytes;
+    this.threads = emitted.isParallel ? options.threads : undefined;
+    this.threads?.start();
+    this.shared = this.threads?.share(emitted.bytes);
     memory.reserveArena(program.arenaBytes);
-    new Uint8Array(memory.memory.buffer, this.block, this.layout.bytes).fill(0);
+    const bytes = new Uint8Array(
+      memory.memory.buffer,
+      this.ownBarrier,
+      this.layout.bytes + barrierBlock.bytes,
+    );
+    bytes.fill(0);
   }
 
   /** Computes and commits; or, when a check failed, computes only and returns that check. */
@@ -73,15 +91,21 @@ export class WasmExecutable {
     const { layout, memory, block } = this;
     const words = memory.words();
     words[(block + statusOffset) >> 2] = 0;
-    words[(block + threadsOffset) >> 2] = 1;
-    words[(block + mayBlockOffset) >> 2] = 1;
     words[(block + layout.arena) >> 2] = memory.arenaAddress;
     fill(words, (block + layout.dimensions) >> 2, args.dimensions);
     fill(words, (block + layout.inputs) >> 2, args.inputs);
     fill(words, (block + layout.states) >> 2, args.states);
     fill(words, (block + layout.results) >> 2, args.results);
     fill(words, (block + layout.arrays) >> 2, args.arrays);
-    this.entry(block, 0);
+    const { threads } = this;
+    const count = threads ? threads.admit() : 1;
+    words[(block + threadsOffset) >> 2] = count;
+    words[(block + barrierOffset) >> 2] = threads?.barrierAddress ?? this.ownBarrier;
+    if (threads && count > 1) {
+      threads.wake(this.shared!, block);
+      this.runAsThread0(threads);
+      if (threads.hasDied) threads.fail();
+    } else this.entry(block, 0);
     return words[(block + statusOffset) >> 2] === 0 ? undefined : this.failure();
   }
 
@@ -94,10 +118,21 @@ export class WasmExecutable {
     };
   }
 
+  /** A trap here must not leave workers waiting. */
+  private runAsThread0(threads: WasmThreads): void {
+    try {
+      this.entry(this.block, 0);
+    } catch (error) {
+      threads.stop();
+      throw error;
+    }
+  }
+
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.memory.free(this.block);
+    this.memory.free(this.ownBarrier);
+    if (this.shared) this.threads?.unshare(this.shared);
   }
 }
 
