@@ -1,5 +1,5 @@
 /** Which device `cpu` is: chosen once in a process, at first use. */
-import { env } from "#platform";
+import { availableParallelism, env } from "#platform";
 import { ArgumentError, nearestName } from "../base/errors.ts";
 import type { Device } from "./device.ts";
 import { InterpreterDevice } from "./interpreter-device.ts";
@@ -8,15 +8,16 @@ import { createWasmDevice } from "./wasm-device.ts";
 
 /** Makers of the targets `cpu` can be, by the names that `NETWRIGHT_TARGET` and `setTarget` take. */
 const makers = {
-  wasm: (): Device => createWasmDevice(),
+  wasm: (threads: number): Device => createWasmDevice({ threads }),
   interpreter: (): Device => new InterpreterDevice(),
-} satisfies Record<string, () => Device>;
+} satisfies Record<string, (threads: number) => Device>;
 
 export type TargetName = keyof typeof makers;
 
 const defaultTarget: TargetName = "wasm";
 
 let requested: TargetName | undefined;
+let requestedThreads: number | undefined;
 let chosen: Device | undefined;
 
 /**
@@ -35,6 +36,23 @@ export function setTarget(name: TargetName): void {
   requested = target;
 }
 
+/**
+ * Chooses how many threads `cpu` uses, before anything has run; `NETWRIGHT_THREADS` does the same from outside and yields
+ * to this. The default is all processors that this process may use. The number never changes a result, only the time.
+ *
+ * @throws ArgumentError for what is no positive integer, or when another number is already in use
+ * @example setThreads(2)
+ */
+export function setThreads(count: number): void {
+  const threads = threadCount(count, "setThreads");
+  if (chosen !== undefined && chosen.threads !== threads) {
+    throw new ArgumentError(
+      `setThreads: ${chosen.threads} are in use; call setThreads(${threads}) before the first value is computed`,
+    );
+  }
+  requestedThreads = threads;
+}
+
 /** The processor's device. It has proven itself on this machine: see `self-test.ts`. */
 export function cpuDevice(): Device {
   return (chosen ??= choose());
@@ -42,9 +60,19 @@ export function cpuDevice(): Device {
 
 function choose(): Device {
   const name = requested ?? targetFromEnvironment() ?? defaultTarget;
-  const device = makers[name]();
+  const device = makers[name](requestedThreads ?? threadsFromEnvironment() ?? availableParallelism());
   if (name !== "interpreter") selfTest(device);
   return device;
+}
+
+function threadsFromEnvironment(): number | undefined {
+  const text = env("NETWRIGHT_THREADS");
+  return text === undefined || text === "" ? undefined : threadCount(Number(text), "NETWRIGHT_THREADS");
+}
+
+function threadCount(count: number, what: string): number {
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new ArgumentError(`${what}: ${count} is no number of threads; give a positive integer`);
 }
 
 function targetFromEnvironment(): TargetName | undefined {

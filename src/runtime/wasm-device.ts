@@ -2,6 +2,7 @@
  * The WebAssembly device: one growing memory holds states, arguments, results and arenas; a compiled function is one
  * module. Runs happen in the call.
  */
+import { canShareMemory } from "#platform";
 import { bytesOf, type TypedArray } from "../base/dtype.ts";
 import { InternalError, ShapeError, type StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
@@ -19,11 +20,13 @@ import type { Device, Executable, ProgramDescription, Storage } from "./device.t
 import { stepError } from "./step-error.ts";
 import { instantiate, type RunArguments, type WasmExecutable } from "./wasm/executable.ts";
 import { WasmMemory } from "./wasm/memory.ts";
+import { WasmThreads } from "./wasm/threads.ts";
 
 /** Results up to this size are copied out at the end of a run: the JavaScript collector then sees and frees them. */
 const copiedOutBytes = 64 * 1024;
 
 export interface WasmDeviceOptions {
+  /** At most; one where memory cannot be shared (a browser page without cross-origin isolation). */
   readonly threads?: number;
 }
 
@@ -37,6 +40,8 @@ class WasmDevice implements Device {
   readonly arithmetic: string;
   readonly threads: number;
   readonly memoryPool: WasmMemory;
+  /** They start when the first program is worth more than one thread. */
+  readonly workers: WasmThreads | undefined;
   private readonly target: TargetDescription;
   private readonly arrays = new WeakMap<object, number>();
   private readonly freed: FinalizationRegistry<number>;
@@ -44,10 +49,12 @@ class WasmDevice implements Device {
   private unseen: { readonly error: StepError; isSeen: boolean } | undefined;
 
   constructor({ threads = 1 }: WasmDeviceOptions) {
-    this.threads = threads;
-    this.target = { ...wasmTarget, threads };
+    const shared = threads > 1 && canShareMemory();
+    this.memoryPool = new WasmMemory({ shared });
+    this.workers = shared ? new WasmThreads(this.memoryPool, threads) : undefined;
+    this.threads = this.workers?.count ?? 1;
+    this.target = { ...wasmTarget, threads: this.threads };
     this.arithmetic = this.target.arithmetic;
-    this.memoryPool = new WasmMemory({ shared: threads > 1 });
     this.freed = new FinalizationRegistry((address) => this.memoryPool.free(address));
   }
 
@@ -244,7 +251,7 @@ class WasmFunction implements Executable {
     this.fn = fn;
     this.program = program;
     this.dimensions = program.dimensions;
-    this.executable = instantiate(program, device.memoryPool);
+    this.executable = instantiate(program, device.memoryPool, { threads: device.workers });
     this.arguments = {
       inputs: new Int32Array(program.inputs.length),
       results: new Int32Array(program.results.length),
