@@ -55,6 +55,8 @@ export function flipView(view: View, axes: readonly number[]): View {
  * and neighbours merge where they are contiguous to each other. Otherwise undefined.
  */
 export function reshapeView(view: View, shape: Shape): View | undefined {
+  // No element, no constraint.
+  if (shape.some((size) => size === 0)) return { shape, strides: stridesOf(shape), offset: view.offset };
   const groups = groupAxes(mergeAxes(view), shape);
   if (groups === undefined) return undefined;
   return { shape, strides: groups, offset: view.offset };

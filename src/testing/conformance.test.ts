@@ -1,0 +1,51 @@
+/** Every op, on every target: a new target is one more line below. */
+import { describe, expect, test } from "vitest";
+import { topologicalOrder } from "../graph/node.ts";
+import type { Op } from "../graph/op.ts";
+import { Trace, withTrace } from "../graph/trace.ts";
+import * as ops from "../ops/index.ts";
+import { createWasmDevice } from "../runtime/wasm-device.ts";
+import {
+  checkDefinition,
+  checkDerivatives,
+  checkExtremes,
+  checkForward,
+  checkGradientOnTarget,
+  checkViews,
+} from "./cases.ts";
+import { deviceTarget, type EvaluationTarget } from "./evaluation-target.ts";
+import { opCases } from "./op-cases/index.ts";
+
+const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice())];
+
+describe("the definition", () => {
+  test.each(opCases)("$name", (row) => {
+    checkDefinition(row);
+    checkDerivatives(row);
+  });
+
+  test("every op has a row", () => {
+    const named = Object.entries(ops).flatMap(([name, value]) =>
+      name.endsWith("Op") ? [(value as Op).name] : [],
+    );
+    const used = withTrace(new Trace("compiled"), () =>
+      opCases.flatMap((row) => {
+        const inputs = row.arguments.map(({ shape, dtype }) =>
+          ops.parameter({ shape: shape ?? [2, 3], dtype: dtype ?? row.dtypes?.[0] ?? "f32" }),
+        );
+        return topologicalOrder([row.build(inputs)]).map(({ op }) => op.name);
+      }),
+    );
+    // States and stored values are tested where they live: with traces and devices.
+    expect(named.filter((name) => !used.includes(name))).toEqual(["buffer", "state"]);
+  });
+});
+
+describe.each(targets)("$name", (target) => {
+  test.each(opCases)("$name", (row) => {
+    checkForward(row, target);
+    checkViews(row, target);
+    checkGradientOnTarget(row, target);
+    checkExtremes(row, target);
+  });
+});

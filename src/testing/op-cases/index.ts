@@ -1,0 +1,6 @@
+/** One row for every op: what a target must get right. */
+import type { Case } from "../cases.ts";
+import { elementwiseCases } from "./elementwise.ts";
+import { structuralCases } from "./structural.ts";
+
+export const opCases: readonly Case[] = [...elementwiseCases, ...structuralCases];
