@@ -106,6 +106,12 @@ export async function gunzip(bytes: Uint8Array, { maxBytes }: { maxBytes: number
 /** Packages are a matter of folders, which a page does not see. */
 export const resolvePackageFile = (_packageName: string, _file: string): string | undefined => undefined;
 
+export const nativeHost = (): { readonly reason: string } => ({
+  reason: "a browser page cannot run machine code",
+});
+
+export const appendProfilerMap = (_text: string): void => {};
+
 export const availableParallelism = (): number => Math.max(1, navigator.hardwareConcurrency || 1);
 export const monotonicMs = (): number => performance.now();
 export const sinceStartMs = (): number => performance.now();

@@ -15,6 +15,7 @@ export {
   readFile,
   writeFileAtomic,
 } from "./node/files.ts";
+export { appendProfilerMap, nativeHost } from "./node/native.ts";
 export {
   availableParallelism,
   env,

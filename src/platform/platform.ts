@@ -61,6 +61,21 @@ export interface WorkerThread {
   unref(): void;
 }
 
+/**
+ * Calls of machine code. Addresses are plain numbers, good in every thread of the process. A wrong one ends the process:
+ * nothing here can check.
+ */
+export interface NativeHost {
+  /** A function of the C library, from its definition in C. */
+  libraryFunction(definition: string): (...values: readonly (number | string)[]) => number;
+  /** The function at an address that takes addresses or integers and gives an integer. */
+  functionAt(address: number, argumentCount: number): (...values: readonly number[]) => number;
+  /** The bytes at an address, in place: at most 4 GiB. They must stay mapped as long as the view lives. */
+  view(address: number, bytes: number): ArrayBuffer;
+  /** Of the last call of a library function. */
+  errorNumber(): number;
+}
+
 export interface Platform {
   readonly platformName: "node" | "browser";
 
@@ -88,6 +103,11 @@ export interface Platform {
   resolvePackageFile(packageName: string, file: string): string | undefined;
 
   sha256(): Sha256;
+
+  /** What calls machine code, or why this platform cannot. */
+  nativeHost(): NativeHost | { readonly reason: string };
+  /** Adds lines to the file in which perf looks for the names of this process's generated code. Nothing in a browser. */
+  appendProfilerMap(text: string): void;
 
   /** Threads worth starting: processor affinity and a container's quota are respected; at least 1. */
   availableParallelism(): number;
