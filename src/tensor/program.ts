@@ -1,8 +1,8 @@
 /** A compiled graph function with everything a run needs around it. */
 import type { GraphFunction } from "../graph/function.ts";
+import { graphText } from "../graph/print.ts";
 import type { State } from "../graph/state.ts";
 import type { Executable, ProgramDescription } from "../runtime/device.ts";
-import { graphText } from "./graph-text.ts";
 import type { Template } from "./signature.ts";
 import type { Dependencies } from "./trace-dependencies.ts";
 import type { History, Value } from "./value.ts";

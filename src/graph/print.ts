@@ -1,8 +1,8 @@
 /** A graph function as text: one node a line, inputs by number. */
 import { shapeText } from "../base/shape.ts";
-import { type GraphFunction, rootsOf } from "../graph/function.ts";
-import { type Node, type Region, topologicalOrder } from "../graph/node.ts";
-import { State } from "../graph/state.ts";
+import { type GraphFunction, rootsOf } from "./function.ts";
+import { type Node, type Region, topologicalOrder } from "./node.ts";
+import { State } from "./state.ts";
 
 /**
  * step
@@ -11,17 +11,31 @@ import { State } from "../graph/state.ts";
  *   return %1
  */
 export function graphText(fn: GraphFunction): string {
-  const numbers = new Map<Node, string>();
+  const numbers = new Numbers();
   const lines = bodyLines([...fn.parameters, ...rootsOf(fn)], numbers, "  ");
   const results = fn.results.map((node) => numbers.get(node)).join(", ");
   const assigned = fn.assignments.map(([state, node]) => `  ${state.name} ← ${numbers.get(node)}`);
   return [fn.name, ...lines, ...assigned, `  return ${results}`].join("\n");
 }
 
-function bodyLines(roots: readonly Node[], numbers: Map<Node, string>, indent: string): string[] {
+/** Numbers in order of printing. A region that two nodes share is printed, and numbered, twice. */
+class Numbers {
+  private readonly known = new Map<Node, string>();
+  private count = 0;
+
+  add(node: Node): string {
+    const number = `%${this.count++}`;
+    this.known.set(node, number);
+    return number;
+  }
+  get(node: Node): string {
+    return this.known.get(node)!;
+  }
+}
+
+function bodyLines(roots: readonly Node[], numbers: Numbers, indent: string): string[] {
   return topologicalOrder(roots).flatMap((node) => {
-    const number = `%${numbers.size}`;
-    numbers.set(node, number);
+    const number = numbers.add(node);
     const inputs = node.inputs.map((input) => numbers.get(input));
     const types = (node.outputs ?? [node])
       .map(({ dtype, shape }) => `${dtype} ${shapeText(shape)}`)
@@ -32,10 +46,9 @@ function bodyLines(roots: readonly Node[], numbers: Map<Node, string>, indent: s
   });
 }
 
-const isRegion = (value: unknown): value is Region =>
-  typeof value === "object" && value !== null && "parameters" in value && "results" in value;
+const isRegion = (value: unknown): value is Region => value instanceof Object && "parameters" in value;
 
-function regionLines(node: Node, numbers: Map<Node, string>, indent: string): string[] {
+function regionLines(node: Node, numbers: Numbers, indent: string): string[] {
   return Object.entries(node.attributes).flatMap(([name, value]) => {
     if (!isRegion(value)) return [];
     const lines = bodyLines([...value.parameters, ...value.results], numbers, `${indent}  `);
