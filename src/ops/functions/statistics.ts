@@ -61,14 +61,29 @@ export function variance(x: Node, axes?: Axes, { correction = 0 }: { correction?
   });
 }
 
+/** √variance over `axes`; the gradient is 0 where the variance is 0. @param correction as for `variance` */
+export function standardDeviation(
+  x: Node,
+  axes?: Axes,
+  { correction = 0 }: { correction?: number } = {},
+): Node {
+  const over = normalizeAxes(axes, x.shape.length, "standardDeviation");
+  const value = sqrt(variance(x, over, { correction }));
+  return customGradient(value, [x], (g, y) => {
+    const count = sub(countOver(x, over), scalar(correction, x.dtype));
+    const rate = div(g, mul(nonZero(y), broadcastTo(count, y.shape)));
+    return [mul(expandAxes(rate, over, x.shape), centred(x, over))];
+  });
+}
+
+/** x, and 1 where it is 0: a divisor for what is 0 there anyway. */
+const nonZero = (x: Node): Node => select(equal(x, like(x, 0)), like(x, 1), x);
+
 /** √Σ x² over `axes` (all when left out), which vanish; the gradient at 0 is 0. */
 export function norm(x: Node, axes?: Axes): Node {
   const over = normalizeAxes(axes, x.shape.length, "norm");
   const value = sqrt(sum(mul(x, x), over));
-  return customGradient(value, [x], (g, y) => {
-    const length = select(equal(y, like(y, 0)), like(y, 1), y);
-    return [mul(x, expandAxes(div(g, length), over, x.shape))];
-  });
+  return customGradient(value, [x], (g, y) => [mul(x, expandAxes(div(g, nonZero(y)), over, x.shape))]);
 }
 
 /**

@@ -93,6 +93,7 @@ const reductions: readonly Case[] = [
   ...reduction("prod", ops.prod, { tolerance: { steps: 64 } }),
   ...reduction("mean", ops.mean, { tolerance: toLargest }),
   ...reduction("variance", ops.variance, { tolerance: toLargest }),
+  ...reduction("standardDeviation", (x, axes) => ops.standardDeviation(x, axes), { tolerance: toLargest }),
   ...reduction("norm", ops.norm, { tolerance: toLargest }),
   ...reduction("logSumExp", ops.logSumExp, { tolerance: toLargest }),
   flags("any", ops.any),
