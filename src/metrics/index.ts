@@ -1,4 +1,5 @@
 /** Metrics: functions of (predictions, labels), over tensors inside a step or over class indices on the host. */
+export { accuracy, type BatchMetric, topKAccuracy } from "./accuracy.ts";
 export {
   ClassificationReport,
   classificationReport,

@@ -1,4 +1,5 @@
 /** Modules, parameters and layers. */
+export { GELU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activations.ts";
 export { Flatten } from "./flatten.ts";
 export type { Initializer, InitializerRequest } from "./initializers.ts";
 export * as initializers from "./initializers.ts";

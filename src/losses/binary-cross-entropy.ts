@@ -1,0 +1,28 @@
+/** Cross-entropy of independent yes-or-no answers, from logits. */
+import { onNode } from "../nn/on-node.ts";
+import { softplus } from "../ops/index.ts";
+import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
+import { checked } from "./checks.ts";
+import { type LossOptions, reduce, requireEqualShapes } from "./reduction.ts";
+
+/**
+ * −y·log σ(x) − (1 − y)·log(1 − σ(x)), computed as softplus(x) − x·y, which is right for logits of any size. Its gradient
+ * is σ(x) − y.
+ *
+ * @param logits x, any shape, before the sigmoid
+ * @param labels y, the same shape: 0 or 1, or probabilities between
+ * @throws ShapeError when the shapes differ. A label outside [0, 1], or NaN, fails the step, which changes nothing.
+ * @example
+ * await binaryCrossEntropy(tensor([0, 100]), tensor([1, 1]), { reduction: "sum" }).item(); // 0.6931471824645996
+ */
+export function binaryCrossEntropy(
+  logits: Tensor,
+  labels: TensorLike,
+  { reduction }: LossOptions = {},
+): Tensor {
+  const y = asTensor(labels).cast(logits.dtype);
+  requireEqualShapes("binaryCrossEntropy", logits, y);
+  const isProbability = y.greaterEqual(0).and(y.lessEqual(1));
+  const label = checked(y, isProbability, "binaryCrossEntropy: labels must be from 0 to 1");
+  return reduce("binaryCrossEntropy", onNode(logits, softplus).sub(logits.mul(label)), reduction);
+}
