@@ -1,20 +1,24 @@
 /** All methods of a tensor: their types, and the functions on nodes that do the work. */
 import type { Node } from "../../graph/node.ts";
+import { type ActivationMethods, activations } from "./activations.ts";
 import { type ArithmeticMethods, arithmetic } from "./arithmetic.ts";
 import { type ComparisonMethods, comparison } from "./comparison.ts";
 import { type MovementMethods, movement } from "./movement.ts";
 import { type PartMethods, parts } from "./parts.ts";
 import { type ProductMethods, products } from "./products.ts";
 import { type ReduceMethods, reductions } from "./reduce.ts";
+import { type StatisticsMethods, statistics } from "./statistics.ts";
 import { type UnaryMethods, unary } from "./unary.ts";
 
 export interface Methods
-  extends ArithmeticMethods,
+  extends ActivationMethods,
+    ArithmeticMethods,
     ComparisonMethods,
     MovementMethods,
     PartMethods,
     ProductMethods,
     ReduceMethods,
+    StatisticsMethods,
     UnaryMethods {}
 
 /** A method as a function of the tensor's node and the arguments. */
@@ -22,11 +26,13 @@ export type NodeMethod = (x: Node, ...args: never[]) => Node | Node[];
 
 /** Every method of the interfaces has its function, and every function its method: the type checker compares. */
 export const methods: { readonly [name in keyof Methods]: NodeMethod } = {
+  ...activations,
   ...arithmetic,
   ...comparison,
   ...movement,
   ...parts,
   ...products,
   ...reductions,
+  ...statistics,
   ...unary,
 };

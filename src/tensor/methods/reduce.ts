@@ -88,7 +88,7 @@ export interface ReduceMethods {
 type Reduction = (x: Node, axes: readonly number[]) => Node;
 
 /** A reduction with checked axes; kept dimensions are put back by a reshape. */
-const reduction =
+export const reduction =
   (what: string, reduce: Reduction) =>
   (x: Node, axis?: Axes, { keepDims = false }: ReduceOptions = {}): Node => {
     const axes = normalizeAxes(axis, x.shape.length, what);
