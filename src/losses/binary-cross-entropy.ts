@@ -1,7 +1,9 @@
 /** Cross-entropy of independent yes-or-no answers, from logits. */
+import { checkOptions } from "../base/options.ts";
 import { onNode } from "../nn/on-node.ts";
 import { softplus } from "../ops/index.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
+import { located } from "../tensor/located.ts";
 import { checked } from "./checks.ts";
 import { type LossOptions, reduce, requireEqualShapes } from "./reduction.ts";
 
@@ -15,14 +17,13 @@ import { type LossOptions, reduce, requireEqualShapes } from "./reduction.ts";
  * @example
  * await binaryCrossEntropy(tensor([0, 100]), tensor([1, 1]), { reduction: "sum" }).item(); // 0.6931471824645996
  */
-export function binaryCrossEntropy(
-  logits: Tensor,
-  labels: TensorLike,
-  { reduction }: LossOptions = {},
-): Tensor {
-  const y = asTensor(labels).cast(logits.dtype);
-  requireEqualShapes("binaryCrossEntropy", logits, y);
-  const isProbability = y.greaterEqual(0).and(y.lessEqual(1));
-  const label = checked(y, isProbability, "binaryCrossEntropy: labels must be from 0 to 1");
-  return reduce("binaryCrossEntropy", onNode(logits, softplus).sub(logits.mul(label)), reduction);
+export function binaryCrossEntropy(logits: Tensor, labels: TensorLike, options: LossOptions = {}): Tensor {
+  return located(() => {
+    checkOptions("binaryCrossEntropy", options, ["reduction"]);
+    const y = asTensor(labels).cast(logits.dtype);
+    requireEqualShapes("binaryCrossEntropy", logits, y);
+    const isProbability = y.greaterEqual(0).and(y.lessEqual(1));
+    const label = checked(y, isProbability, "binaryCrossEntropy: labels must be from 0 to 1");
+    return reduce("binaryCrossEntropy", onNode(logits, softplus).sub(logits.mul(label)), options.reduction);
+  });
 }

@@ -5,6 +5,7 @@ import { sameShape, shapeText } from "../base/shape.ts";
 import { onNode } from "../nn/on-node.ts";
 import { logSoftmax } from "../ops/index.ts";
 import { asTensor, onesLike, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import { located } from "../tensor/located.ts";
 import { checked } from "./checks.ts";
 import { classCount, classIndices, placesOf, wideLabels } from "./classes.ts";
 import { type LossOptions, reduce } from "./reduction.ts";
@@ -33,6 +34,10 @@ export interface CrossEntropyOptions extends LossOptions {
  * await crossEntropy(tensor([[1000, 0]]), tensor([1])).item(); // 1000
  */
 export function crossEntropy(logits: Tensor, labels: TensorLike, options: CrossEntropyOptions = {}): Tensor {
+  return located(() => dispatch(logits, labels, options));
+}
+
+function dispatch(logits: Tensor, labels: TensorLike, options: CrossEntropyOptions): Tensor {
   checkOptions("crossEntropy", options, ["reduction", "labelSmoothing", "ignoreIndex", "classWeights"]);
   const { labelSmoothing = 0 } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
@@ -55,14 +60,14 @@ function ofIndices(logits: Tensor, labels: Tensor, options: CrossEntropyOptions)
   const label = classIndices("crossEntropy", isCounted ? where(isCounted, labels, 0) : labels, classes); // (…)
   const isLabel = placesOf(label, classes); // (…, classes)
   const weights = classWeights === undefined ? undefined : weightsOf(classWeights, classes); // (classes)
-  const logProbabilities = onNode(logits, (x) => logSoftmax(x, -1)); // (…, classes)
-  const terms = weights ? logProbabilities.mul(weights) : logProbabilities;
+  const surprise = onNode(logits, (x) => logSoftmax(x, -1)).neg(); // (…, classes)
+  const terms = weights ? surprise.mul(weights) : surprise;
   const share = labelSmoothing / classes;
   const picked =
     labelSmoothing === 0
       ? where(isLabel, terms, 0)
       : terms.mul(where(isLabel, 1 - labelSmoothing + share, share).cast(terms.dtype));
-  const all: Tensor = picked.sum(-1).neg(); // (…)
+  const all: Tensor = picked.sum(-1); // (…)
   const losses: Tensor = isCounted ? where(isCounted, all, 0) : all;
   if (reduction !== "mean" || (weights === undefined && isCounted === undefined)) {
     return reduce("crossEntropy", losses, reduction);
@@ -95,10 +100,10 @@ function ofProbabilities(logits: Tensor, labels: Tensor, options: CrossEntropyOp
     labelSmoothing === 0
       ? y
       : y.mul(1 - labelSmoothing).add(labelSmoothing / classCount("crossEntropy", logits));
-  const logProbabilities = onNode(logits, (x) => logSoftmax(x, -1)); // (…, classes)
+  const surprise = onNode(logits, (x) => logSoftmax(x, -1)).neg(); // (…, classes)
   // A class that is impossible (logit −Infinity) and has label 0 counts 0, not 0 · Infinity.
-  const terms = where(target.equal(0), 0, target.mul(logProbabilities));
-  return reduce("crossEntropy", terms.sum(-1).neg(), reduction);
+  const terms = where(target.equal(0), 0, target.mul(surprise));
+  return reduce("crossEntropy", terms.sum(-1), reduction);
 }
 
 function weightsOf(classWeights: TensorLike, classes: number): Tensor {

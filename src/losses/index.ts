@@ -2,4 +2,4 @@
 export { binaryCrossEntropy } from "./binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.ts";
 export type { LossOptions, Reduction } from "./reduction.ts";
-export { mae, mse } from "./regression.ts";
+export { type HuberOptions, huber, mae, mse } from "./regression.ts";
