@@ -1,7 +1,5 @@
 /** Cross-entropy of independent yes-or-no answers, from logits. */
 import { checkOptions } from "../base/options.ts";
-import { onNode } from "../nn/on-node.ts";
-import { softplus } from "../ops/index.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import { checked } from "./checks.ts";
@@ -24,6 +22,6 @@ export function binaryCrossEntropy(logits: Tensor, labels: TensorLike, options: 
     requireEqualShapes("binaryCrossEntropy", logits, y);
     const isProbability = y.greaterEqual(0).and(y.lessEqual(1));
     const label = checked(y, isProbability, "binaryCrossEntropy: labels must be from 0 to 1");
-    return reduce("binaryCrossEntropy", onNode(logits, softplus).sub(logits.mul(label)), options.reduction);
+    return reduce("binaryCrossEntropy", logits.softplus().sub(logits.mul(label)), options.reduction);
   });
 }

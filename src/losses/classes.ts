@@ -1,9 +1,10 @@
 /** Labels of classes: indices in any dtype, checked. */
 import { isFloat } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
-import { onNode } from "../nn/on-node.ts";
 import { broadcastTo, equal, iota, reshape } from "../ops/index.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
 import { checked } from "./checks.ts";
 
 /** Labels as floats or i32: in 8 bits a number of classes or an ignored index might wrap. */
@@ -29,8 +30,9 @@ export function classIndices(what: string, labels: Tensor, classes: number): Ten
 }
 
 /** A new last axis of the classes, true at the label's place: (…) → (…, classes). */
-export const placesOf = (labels: Tensor, classes: number): Tensor =>
-  onNode(labels, (label) => {
-    const shape = [...label.shape, classes];
-    return equal(broadcastTo(reshape(label, [...label.shape, 1]), shape), iota(shape, label.shape.length));
-  });
+export function placesOf(labels: Tensor, classes: number): Tensor {
+  const label = nodeOf(labels);
+  const shape = [...label.shape, classes];
+  const column = broadcastTo(reshape(label, [...label.shape, 1]), shape);
+  return fromNode(equal(column, iota(shape, label.shape.length)));
+}

@@ -2,8 +2,6 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { onNode } from "../nn/on-node.ts";
-import { logSoftmax } from "../ops/index.ts";
 import { asTensor, onesLike, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import { checked } from "./checks.ts";
@@ -60,7 +58,7 @@ function ofIndices(logits: Tensor, labels: Tensor, options: CrossEntropyOptions)
   const label = classIndices("crossEntropy", isCounted ? where(isCounted, labels, 0) : labels, classes); // (…)
   const isLabel = placesOf(label, classes); // (…, classes)
   const weights = classWeights === undefined ? undefined : weightsOf(classWeights, classes); // (classes)
-  const surprise = onNode(logits, (x) => logSoftmax(x, -1)).neg(); // (…, classes)
+  const surprise = logits.logSoftmax(-1).neg(); // (…, classes)
   const terms = weights ? surprise.mul(weights) : surprise;
   const share = labelSmoothing / classes;
   const picked =
@@ -100,7 +98,7 @@ function ofProbabilities(logits: Tensor, labels: Tensor, options: CrossEntropyOp
     labelSmoothing === 0
       ? y
       : y.mul(1 - labelSmoothing).add(labelSmoothing / classCount("crossEntropy", logits));
-  const surprise = onNode(logits, (x) => logSoftmax(x, -1)).neg(); // (…, classes)
+  const surprise = logits.logSoftmax(-1).neg(); // (…, classes)
   // A class that is impossible (logit −Infinity) and has label 0 counts 0, not 0 · Infinity.
   const terms = where(target.equal(0), 0, target.mul(surprise));
   return reduce("crossEntropy", terms.sum(-1), reduction);

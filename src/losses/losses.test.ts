@@ -64,7 +64,9 @@ describe("options", () => {
     );
     expect(
       await messageOf(() => mse(logits, [[0, 1]], { reduction: "max" } as object)),
-    ).toMatchInlineSnapshot(`"ArgumentError: mse: reduction "max" is unknown; use "mean", "sum" or "none" (at losses.test.ts)"`);
+    ).toMatchInlineSnapshot(
+      `"ArgumentError: mse: reduction "max" is unknown; use "mean", "sum" or "none" (at losses.test.ts)"`,
+    );
     expect(await messageOf(() => huber(logits, [[0, 1]], { delta: 0 }))).toMatchInlineSnapshot(
       `"ArgumentError: huber: delta must be above 0, got 0 (at losses.test.ts)"`,
     );

@@ -71,6 +71,8 @@ describe("topKAccuracy", () => {
   });
 
   it("needs an integer", () => {
-    expect(() => topKAccuracy(0)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: topKAccuracy: k must be an integer from 1, got 0]`);
+    expect(() => topKAccuracy(0)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: topKAccuracy: k must be an integer from 1, got 0]`,
+    );
   });
 });

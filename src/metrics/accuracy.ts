@@ -2,8 +2,6 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { classCount, classIndices, placesOf, wideLabels } from "../losses/classes.ts";
-import { onNode } from "../nn/on-node.ts";
-import { argmax } from "../ops/index.ts";
 import { arange, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 
 /** A mean over the samples of a batch, f32 of shape (); its name is the function's. */
@@ -22,10 +20,7 @@ export type BatchMetric = (predictions: Tensor, labels: TensorLike) => Tensor;
  */
 export const accuracy = /* @__PURE__ */ named("accuracy", (predictions, labels) => {
   const label = labelsOf("accuracy", predictions, labels);
-  return onNode(predictions, (x) => argmax(x, -1))
-    .equal(label)
-    .cast("f32")
-    .mean();
+  return predictions.argmax(-1).equal(label).cast("f32").mean();
 });
 
 /**
@@ -57,7 +52,7 @@ function labelsOf(what: string, predictions: Tensor, labels: TensorLike): Tensor
   const samples = predictions.shape.slice(0, -1);
   const isRanked = predictions.shape.length > 0;
   if (isRanked && sameShape(y.shape, samples)) return classIndices(what, y, classCount(what, predictions));
-  if (isRanked && sameShape(y.shape, predictions.shape)) return onNode(y, (rows) => argmax(rows, -1));
+  if (isRanked && sameShape(y.shape, predictions.shape)) return y.argmax(-1);
   throw new ShapeError(
     `${what}: predictions ${shapeText(predictions.shape)} need labels ${shapeText(samples)} of class indices or ` +
       `${shapeText(predictions.shape)} of one-hot rows, got ${shapeText(y.shape)}`,

@@ -1,16 +1,14 @@
 /** Activations as layers: each works element by element, keeps the shape and has no parameters. */
 import type { DType } from "../base/dtype.ts";
 import type { Features, TensorShape } from "../base/shape-types.ts";
-import { gelu, geluTanh, relu, sigmoid, silu, softmax, tanh } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Module } from "./module.ts";
-import { onNode } from "./on-node.ts";
 
 /** max(x, 0); the gradient at 0 is 0. */
 export class ReLU extends Module {
   declare readonly features: Features<"ReLU", number, "same">;
   forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return onNode(x, relu);
+    return (x as Tensor).relu();
   }
 }
 
@@ -18,7 +16,7 @@ export class ReLU extends Module {
 export class Sigmoid extends Module {
   declare readonly features: Features<"Sigmoid", number, "same">;
   forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return onNode(x, sigmoid);
+    return (x as Tensor).sigmoid();
   }
 }
 
@@ -26,7 +24,7 @@ export class Sigmoid extends Module {
 export class Tanh extends Module {
   declare readonly features: Features<"Tanh", number, "same">;
   forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return onNode(x, tanh);
+    return (x as Tensor).tanh();
   }
 }
 
@@ -42,7 +40,7 @@ export class GELU extends Module {
     this.approximate = approximate;
   }
   forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return onNode(x, this.approximate === "tanh" ? geluTanh : gelu);
+    return (x as Tensor).gelu({ approximate: this.approximate });
   }
   protected override describe(): string {
     return this.approximate === "none" ? "" : this.approximate;
@@ -53,7 +51,7 @@ export class GELU extends Module {
 export class SiLU extends Module {
   declare readonly features: Features<"SiLU", number, "same">;
   forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return onNode(x, silu);
+    return (x as Tensor).silu();
   }
 }
 
@@ -66,7 +64,7 @@ export class Softmax extends Module {
     this.axis = axis;
   }
   forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return onNode(x, (node) => softmax(node, this.axis));
+    return (x as Tensor).softmax(this.axis);
   }
   protected override describe(): string {
     return `axis ${this.axis}`;

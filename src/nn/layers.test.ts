@@ -2,7 +2,20 @@ import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { seed } from "../base/default-key.ts";
 import { randomKey } from "../base/random.ts";
 import { dimension, type Tensor, tensor, zeros } from "../tensor/index.ts";
-import { Flatten, initializers, Linear, Module, Parameter, Sequential } from "./index.ts";
+import {
+  Flatten,
+  GELU,
+  initializers,
+  Linear,
+  Module,
+  Parameter,
+  ReLU,
+  Sequential,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Tanh,
+} from "./index.ts";
 
 afterEach(() => seed(42));
 
@@ -112,6 +125,41 @@ describe("Sequential", () => {
     expect([...model.stateDict().keys()]).toEqual(["0.weight", "0.bias", "1.layer.weight", "1.layer.bias"]);
     // @ts-expect-error this layer expects 64 features, the layer before gives 63
     new Sequential(new Linear(4, 63), new Head());
+  });
+});
+
+describe("activations", () => {
+  const x = tensor([-2, 0, 3]);
+  const rows: [string, Module & { forward(x: Tensor): Tensor }, number[]][] = [
+    ["ReLU()", new ReLU(), [0, 0, 3]],
+    ["Sigmoid()", new Sigmoid(), [0.1192029, 0.5, 0.9525741]],
+    ["Tanh()", new Tanh(), [-0.9640276, 0, 0.9950548]],
+    ["GELU()", new GELU(), [-0.0455003, 0, 2.9959502]],
+    ["GELU(tanh)", new GELU({ approximate: "tanh" }), [-0.0454023, 0, 2.9963627]],
+    ["SiLU()", new SiLU(), [-0.2384058, 0, 2.8577224]],
+    ["Softmax(axis -1)", new Softmax(), [0.0063775, 0.0471234, 0.9464991]],
+  ];
+  it.each(rows)("%s", async (text, layer, expected) => {
+    const y: number[] = await layer.forward(x).toArray();
+    y.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 6);
+    });
+    expect(String(layer)).toBe(text);
+    expect(layer.parameters()).toEqual([]);
+  });
+
+  it("keep types, and pass features on in a chain", () => {
+    expectTypeOf(new ReLU().forward(zeros([2, 3]))).toEqualTypeOf<Tensor<[2, 3], "f32">>();
+    const model = new Sequential(
+      new Linear(784, 64),
+      new ReLU(),
+      new Linear(64, 64),
+      new Tanh(),
+      new Linear(64, 10),
+    );
+    expectTypeOf<(typeof model)["features"]["out"]>().toEqualTypeOf<10>();
+    // @ts-expect-error Linear expects 63 features, the layer before gives 64
+    new Sequential(new Linear(784, 64), new ReLU(), new Linear(63, 10));
   });
 });
 
