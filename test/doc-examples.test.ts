@@ -103,7 +103,8 @@ describe("the harness", () => {
     expect(program("f(1); // [1, -2]").split("\n")[1]).toContain('"[1, -2]"');
     expect(program("const a = f(1); // 2").split("\n")[1]).toContain("await $checkValue(a,");
     expect(program("f(1); // predictions, labels").split("\n")[1]).toBe("f(1); // predictions, labels");
-    expect(program("f(x); // (2, 3)").split("\n")[1]).toBe("f(x); // (2, 3)");
+    expect(program("f(x); // 1, 2").split("\n")[1]).toContain('"[1, 2]"');
+    expect(program("f(x); // (3, 2) → (2, 3)").split("\n")[1]).toContain('"(2, 3)"');
   });
 
   test("compares printed lines", () => {
@@ -113,6 +114,9 @@ describe("the harness", () => {
 
   test("a false claim fails", async () => {
     await checkValue(Float32Array.of(1, 2), "a.md:1", "[1, 2]");
+    const fake = { shape: [2], toHost: () => {}, toArray: async () => [0.1, 2].map(Math.fround) };
+    await checkValue(fake, "a.md:1", "[0.1, 2]");
+    await expect(checkValue(fake, "a.md:1", "(3,)")).rejects.toThrow("but it is\n(2,)");
     await expect(checkValue(3, "a.md:1", "2")).rejects.toThrow("a.md:1: the comment says\n2\nbut it is\n3");
     output.clear();
     output.log("a", 1);

@@ -8,6 +8,6 @@ export {
 } from "./classification-report.ts";
 export { ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./confusion-matrix.ts";
 export { type ClassificationScoreOptions, f1Score, precision, recall } from "./precision-recall.ts";
-export { RunningMean } from "./running-mean.ts";
+export { RunningMean, type RunningMeanState } from "./running-mean.ts";
 export type { Average, ClassCounts, ScoreOptions } from "./scores.ts";
 export { type StreamingMetric, streaming } from "./streaming.ts";

@@ -1,5 +1,12 @@
 /** A mean that grows batch by batch. */
 
+/** What a running mean is made of, as plain numbers. */
+export interface RunningMeanState {
+  readonly sum: number;
+  readonly compensation: number;
+  readonly weight: number;
+}
+
 /**
  * The mean of values that arrive with counts: a loss or an accuracy per batch becomes that of the whole pass, a smaller
  * last batch weighing less. The sum is compensated (Neumaier), so it does not depend on how long the pass is.
@@ -34,6 +41,15 @@ export class RunningMean {
   /** The mean so far; NaN before the first update. */
   result(): number {
     return (this.sum + this.compensation) / this.weight;
+  }
+
+  /** What `restore` needs to go on from here. */
+  state(): RunningMeanState {
+    return { sum: this.sum, compensation: this.compensation, weight: this.weight };
+  }
+
+  restore({ sum, compensation, weight }: RunningMeanState): void {
+    [this.sum, this.compensation, this.weight] = [sum, compensation, weight];
   }
 
   reset(): void {

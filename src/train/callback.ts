@@ -1,4 +1,5 @@
 /** Hooks into `fit`: what a callback is told, and when. */
+import type { HostArray } from "../base/host-array.ts";
 import type { EpochRecord, History, Scores } from "./history.ts";
 
 /** The run a callback belongs to. */
@@ -11,26 +12,28 @@ export interface TrainingRun {
   readonly epoch: number;
   /** Optimizer steps so far, in all epochs. */
   readonly step: number;
+  /** Where training went on from a checkpoint, in words; undefined for a new run. */
+  readonly resumedFrom: string | undefined;
   /** Ends training after the current step (or epoch, from `onEpochEnd`); the reason is kept in the history. */
   stop(reason: string): void;
-  /** A copy of the model's parameters as they are now, to be given to `restore`. */
-  snapshot(): Snapshot;
+  /** A copy of the model's parameters and buffers as they are now. */
+  snapshot(): Promise<Snapshot>;
+  /** Sets the model's parameters and buffers to those of a snapshot. */
   restore(snapshot: Snapshot): void;
 }
 
-/** Values of parameters and buffers, opaque to callbacks. */
-export interface Snapshot {
-  readonly values: ReadonlyMap<string, unknown>;
-}
+/** Values of parameters and buffers by name. */
+export type Snapshot = ReadonlyMap<string, HostArray>;
 
 export interface StepRecord {
   /** Counted from 1 within the epoch. */
   readonly stepOfEpoch: number;
   /** Samples of this epoch so far. */
   readonly samplesOfEpoch: number;
+  /** The batch's loss, before its update. */
   readonly loss: number;
-  /** Means over the epoch so far: `loss` and the metrics. Computed when called. */
-  runningScores(): Scores;
+  /** Means over the epoch so far: the loss and the metrics. Computed when called. */
+  readonly runningScores: () => Scores;
 }
 
 /** Every hook is optional; a promise it returns is awaited before training goes on. */
@@ -39,6 +42,22 @@ export interface Callback {
   onEpochBegin?(run: TrainingRun): void | Promise<void>;
   onStepEnd?(step: StepRecord, run: TrainingRun): void | Promise<void>;
   onEpochEnd?(record: EpochRecord, run: TrainingRun): void | Promise<void>;
-  /** Also after an error or an interruption. */
+  /** Training is over: all epochs are done, or it was stopped. */
   onTrainEnd?(run: TrainingRun): void | Promise<void>;
+  /** Training failed; the error is thrown to the caller of `fit` afterwards. */
+  onError?(error: unknown, run: TrainingRun): void;
+}
+
+type Hook = Exclude<keyof Callback, "onError">;
+
+/** Calls one hook of all callbacks in order; waits only where there is something to wait for. */
+export async function notify<H extends Hook>(
+  callbacks: readonly Callback[],
+  hook: H,
+  ...args: Parameters<NonNullable<Callback[H]>>
+): Promise<void> {
+  for (const callback of callbacks) {
+    const pending = (callback[hook] as ((...args: unknown[]) => void | Promise<void>) | undefined)?.(...args);
+    if (pending !== undefined) await pending;
+  }
 }

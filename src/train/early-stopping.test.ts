@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { hostArray } from "../base/host-array.ts";
 import type { Snapshot, TrainingRun } from "./callback.ts";
 import { type EarlyStoppingOptions, earlyStopping } from "./early-stopping.ts";
 import { History, validationName } from "./history.ts";
@@ -21,9 +22,10 @@ async function train(values: readonly number[], options: EarlyStoppingOptions, n
     stop: (reason) => {
       history.stopReason = reason;
     },
-    snapshot: (): Snapshot => ({ values: new Map([["epoch", epoch]]) }),
+    resumedFrom: undefined,
+    snapshot: async (): Promise<Snapshot> => new Map([["epoch", hostArray("i32", [], Int32Array.of(epoch))]]),
     restore: (snapshot) => {
-      restored = snapshot.values.get("epoch");
+      restored = snapshot.get("epoch")!.data[0];
     },
   };
   await callback.onTrainBegin?.(run);

@@ -14,6 +14,13 @@ export interface EarlyStoppingOptions {
   readonly restoreBest?: boolean;
 }
 
+interface Best {
+  readonly value: number;
+  readonly epoch: number;
+  /** Missing for an epoch before the run was resumed. */
+  snapshot: Snapshot | undefined;
+}
+
 /**
  * A callback for `fit` that ends training when a score has not improved for `patience` epochs.
  *
@@ -27,21 +34,26 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
     throw new ArgumentError(`earlyStopping: patience must be an integer of at least 1, got ${patience}`);
   }
   const sign = isLowerBetter(monitor) ? 1 : -1;
-  let best: { value: number; epoch: number; snapshot: Snapshot | undefined } | undefined;
+  let best: Best | undefined;
+  /** Whether the value is the best so far; it is then kept. */
+  const judge = (value: number, epoch: number): boolean => {
+    const isBest = best === undefined || sign * (best.value - value) > minDelta;
+    if (isBest) best = { value, epoch, snapshot: undefined };
+    return isBest;
+  };
+  const reason = ({ value, epoch, snapshot }: Best): string =>
+    `${monitor} did not improve for ${patience === 1 ? "1 epoch" : `${patience} epochs`} ` +
+    `(best ${value.toPrecision(4)} at epoch ${epoch}${snapshot ? ", restored" : ""})`;
   return {
-    onTrainBegin() {
+    onTrainBegin({ history }) {
       best = undefined;
+      for (const { epoch, scores } of history.epochs) judge(scoreOf(scores, monitor), epoch);
     },
-    onEpochEnd({ epoch, scores }, run) {
-      const value = scoreOf(scores, monitor);
-      if (best === undefined || sign * (best.value - value) > minDelta) {
-        best = { value, epoch, snapshot: restoreBest ? run.snapshot() : undefined };
-      } else if (epoch - best.epoch >= patience) {
-        const restored = restoreBest ? ", restored" : "";
-        const epochs = patience === 1 ? "1 epoch" : `${patience} epochs`;
-        run.stop(
-          `${monitor} did not improve for ${epochs} (best ${best.value.toPrecision(4)} at epoch ${best.epoch}${restored})`,
-        );
+    async onEpochEnd({ epoch, scores }, run) {
+      if (judge(scoreOf(scores, monitor), epoch)) {
+        if (restoreBest) best!.snapshot = await run.snapshot();
+      } else if (epoch - best!.epoch >= patience) {
+        run.stop(reason(best!));
       }
     },
     onTrainEnd(run) {

@@ -24,7 +24,8 @@ const run = (history = new History()): TrainingRun => ({
   epoch: 3,
   step: 0,
   stop: () => {},
-  snapshot: () => ({ values: new Map() }),
+  resumedFrom: undefined,
+  snapshot: async () => new Map(),
   restore: () => {},
 });
 

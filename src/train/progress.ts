@@ -46,6 +46,8 @@ function bar(output: ProgressOutput): Callback {
   let drawn = 0;
   const clear = (): void => output.write("\r\x1b[K");
   return {
+    onTrainBegin: (run) => writeResumption(output, run),
+    onError: clear,
     onEpochBegin() {
       started = output.now();
       drawn = started;
@@ -74,6 +76,7 @@ function lines(output: ProgressOutput): Callback {
   let started = 0;
   let written = 0;
   return {
+    onTrainBegin: (run) => writeResumption(output, run),
     onEpochBegin() {
       started = output.now();
       written = started;
@@ -101,6 +104,10 @@ function jsonLines(output: ProgressOutput): Callback {
       if (history.stopReason !== undefined) line({ stopReason: history.stopReason });
     },
   };
+}
+
+function writeResumption(output: ProgressOutput, { resumedFrom }: TrainingRun): void {
+  if (resumedFrom !== undefined) output.write(`${resumedFrom}\n`);
 }
 
 function writeStopReason(output: ProgressOutput, { history }: TrainingRun): void {

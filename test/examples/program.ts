@@ -3,6 +3,8 @@
  *
  *     1 + 1; // 2                     a literal: compared with the value (an explanation may follow a colon)
  *     const x = sum([1, 2]); // 3     likewise for a variable
+ *     x.add(1); // 2, 3               several: the elements of an array or tensor
+ *     x.reshape([2, 1]); // (2, 1)    a shape (after an arrow if there is one)
  *     console.log(table); // → a b    the printed text; further lines begin with `// ` on lines of their own
  */
 import ts from "typescript-6";
@@ -78,7 +80,7 @@ function claimAfter(source: ts.SourceFile, statement: ts.Statement): Claim | und
     /^\s*\/\/ ?(.*)$/.exec(behind!)?.[1] ?? (behind!.trim() === "" ? followingArrow(rest) : undefined);
   if (first === undefined) return undefined;
   if (!first.startsWith("→")) {
-    const literal = literalAtStart(first);
+    const literal = shapeAtEnd(first) ?? literalAtStart(first);
     return literal === undefined ? undefined : { kind: "literal", expected: literal };
   }
   const onOwnLine = /^\s*\/\/ →/.test(behind!) ? rest : rest.slice(1);
@@ -94,13 +96,19 @@ function claimAfter(source: ts.SourceFile, statement: ts.Statement): Claim | und
 const followingArrow = ([next = ""]: readonly string[]): string | undefined =>
   /^\s*\/\/ (→.*)$/.exec(next)?.[1];
 
+/** `(2, 3)`, or `… → (2, 3)`: the shape of the result. */
+const shapeAtEnd = (comment: string): string | undefined =>
+  /(?:^|→ )(\(\d*(?:, ?\d+)*,?\))$/.exec(comment.trim())?.[1];
+
 /** The comment's beginning, as far as it is a JavaScript literal; undefined when it is prose. */
 function literalAtStart(comment: string): string | undefined {
   const text = comment.trim();
-  const ends = [text.length, ...[...text.matchAll(/[:;,]| [—–(]/g)].map((match) => match.index)];
+  const ends = [text.length, ...[...text.matchAll(/[:;]| [—–(]/g)].map((match) => match.index)];
   for (const end of ends.sort((a, b) => b - a)) {
     const candidate = text.slice(0, end).trim();
-    if (candidate !== "" && isLiteral(candidate)) return candidate;
+    if (candidate === "") continue;
+    if (isLiteral(candidate)) return candidate;
+    if (isLiteral(`[${candidate}]`)) return `[${candidate}]`;
   }
   return undefined;
 }
@@ -133,7 +141,9 @@ function missingImports(source: ts.SourceFile, file: string): string[] {
   return freeNames(source).flatMap((name) => {
     if (own.has(name)) return [importLine(name, `../../${file}`)];
     const room = publicRooms().find(({ names }) => names.has(name));
-    return room === undefined ? [] : [importLine(name, room.specifier)];
+    if (room !== undefined && !isInternal(file)) return [importLine(name, room.specifier)];
+    const stage = isInternal(file) ? "test/examples/stage-graph.ts" : "test/examples/stage.ts";
+    return exportsOf(stage).has(name) ? [importLine(name, `../../${stage}`)] : [];
   });
 }
 
@@ -161,6 +171,11 @@ const isBinding = (node: ts.Identifier): boolean => {
 const isMember = (node: ts.Identifier): boolean =>
   (ts.isPropertyAccessExpression(node.parent) || ts.isPropertyAssignment(node.parent)) &&
   node.parent.name === node;
+
+/** Examples of rooms that no entry of the package exports speak of nodes, not of tensors. */
+const isInternal = (file: string): boolean =>
+  !publicRooms().some(({ specifier }) => specifier === `netwright/${roomOf(file)}`) &&
+  roomOf(file) !== "tensor";
 
 interface PublicRoom {
   readonly specifier: string;

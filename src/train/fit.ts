@@ -1,0 +1,95 @@
+/** Training a model on a dataset. */
+import { onInterrupt } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
+import type { Dataset } from "../data/index.ts";
+import type { Module } from "../nn/index.ts";
+import type { Optimizer, OptimizerFactory } from "../optim/index.ts";
+import type { Callback } from "./callback.ts";
+import type { ColumnOptions } from "./columns.ts";
+import { requireSamples } from "./evaluate.ts";
+import type { History } from "./history.ts";
+import { inMode } from "./mode.ts";
+import { type ProgressStyle, progress } from "./progress.ts";
+import type { Run } from "./run.ts";
+import type { LossFunction, Metric } from "./scoring.ts";
+import { Training } from "./training.ts";
+
+export interface FitOptions extends ColumnOptions {
+  readonly loss: LossFunction;
+  /** `adam()`, `sgd({ learningRate: 0.1 })` …, or an optimizer made for the model's parameters. */
+  readonly optimizer: OptimizerFactory | Optimizer;
+  /** Shown beside the loss; none unless given. */
+  readonly metrics?: readonly Metric[];
+  /** Passes over the dataset, 1 unless told otherwise. */
+  readonly epochs?: number;
+  /** Samples a step, 32 unless told otherwise; the last step of an epoch takes what is left. */
+  readonly batchSize?: number;
+  /** Whether each epoch has an order of its own, drawn from the seed; true unless told otherwise. */
+  readonly shuffle?: boolean;
+  /** Of the shuffling, 0 unless told otherwise. */
+  readonly seed?: number;
+  /** Scored after each epoch. */
+  readonly validation?: Dataset<any>;
+  /** Gradients are scaled down together where their norm is above this. */
+  readonly clipNorm?: number;
+  readonly callbacks?: readonly Callback[];
+  /** `auto` unless told otherwise: a line that is redrawn on a terminal, a line an epoch elsewhere. */
+  readonly progress?: ProgressStyle;
+  /** A file for the whole training state, written after each epoch and on Ctrl-C. */
+  readonly checkpoint?: string;
+  /** Goes on from the checkpoint, where there is one, as if training had never stopped; false unless told otherwise. */
+  readonly resume?: boolean;
+}
+
+const optionNames = [
+  ...["loss", "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation", "clipNorm"],
+  ...["callbacks", "progress", "checkpoint", "resume", "inputs", "labels"],
+] as const satisfies readonly (keyof FitOptions)[];
+
+/**
+ * Trains a model. Defaults are Keras's: 1 epoch, batches of 32, shuffled.
+ *
+ * A step (forward, loss, metrics, gradients, update) is one compiled program. A loss that is not finite ends training with an
+ * error that names the first operation that went wrong; the step that failed has changed nothing. Ctrl-C ends training after
+ * the current step; a checkpoint is then written, if one is asked for.
+ *
+ * The same seed, model and data give the same weights, bit for bit; so does going on from a checkpoint.
+ *
+ * @param dataset a column called `labels` (or as `options.labels` says), and the columns that `forward` takes
+ * @returns scores by epoch, and why training ended early if it did
+ * @throws ArgumentError for options and columns that mean nothing; ShapeError naming the layer for data that does not fit the
+ * model; StepError for a loss that is not finite and for labels out of range
+ * @example
+ * const model = new Sequential(new Linear(784, 10));
+ * const history = await fit(model, train, { loss: crossEntropy, optimizer: adam(), metrics: [accuracy], batchSize: 8 });
+ * history.series("loss").length; // 1
+ */
+export async function fit(model: Module, dataset: Dataset<any>, options: FitOptions): Promise<History> {
+  checkOptions("fit", options, optionNames);
+  const { epochs = 1, resume = false, checkpoint } = options;
+  if (!Number.isInteger(epochs) || epochs < 0) {
+    throw new ArgumentError(`fit: epochs must be an integer of 0 or more, got ${epochs}`);
+  }
+  if (resume && checkpoint === undefined) {
+    throw new ArgumentError("fit: resume needs the file to go on from: { checkpoint: path }");
+  }
+  requireSamples("fit", dataset);
+  const callbacks = [progress(options.progress), ...(options.callbacks ?? [])];
+  const training = new Training(model, dataset, options, callbacks);
+  const { run } = training;
+  const forgetInterrupt = onInterrupt(() => run.stop(interruption(run, checkpoint)));
+  try {
+    await inMode(model, "train", () => training.start());
+  } catch (error) {
+    for (const callback of callbacks) callback.onError?.(error, run);
+    throw error;
+  } finally {
+    forgetInterrupt();
+  }
+  return run.history;
+}
+
+const interruption = ({ epoch, step }: Run, checkpoint: string | undefined): string =>
+  `interrupted in epoch ${epoch} after ${step} steps` +
+  (checkpoint === undefined ? "" : `; saved to "${checkpoint}", go on with { resume: true }`);

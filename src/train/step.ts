@@ -1,0 +1,41 @@
+/** The compiled programs of training and evaluation. */
+import type { HostArray } from "../base/host-array.ts";
+import type { Module } from "../nn/index.ts";
+import { clipByGlobalNorm, type Optimizer } from "../optim/index.ts";
+import { compile, grad, type Tensor } from "../tensor/index.ts";
+import type { BatchTensors, Scoring } from "./scoring.ts";
+
+/** A model's forward, whatever its arguments. */
+export const forward = (model: Module, inputs: readonly Tensor[]): Tensor =>
+  (model.forward as (...inputs: readonly Tensor[]) => Tensor)(...inputs);
+
+/** One batch: inputs in the order of `forward`'s arguments, labels last. */
+export type BatchProgram = (...columns: readonly HostArray[]) => BatchTensors;
+
+/**
+ * One step: forward, loss, metrics, gradients and the optimizer's update in one program. The update is part of it, so a
+ * check that fails anywhere leaves parameters and moments as they were.
+ */
+export function trainProgram(
+  model: Module,
+  optimizer: Optimizer,
+  scoring: Scoring,
+  clipNorm: number | undefined,
+): BatchProgram {
+  const step = (...columns: readonly Tensor[]): BatchTensors => {
+    const results = scoreBatch(model, scoring, columns);
+    const loss = requireFinite(results.loss);
+    const gradients = grad(loss, optimizer.parameters);
+    optimizer.step(clipNorm === undefined ? gradients : clipByGlobalNorm(gradients, clipNorm));
+    return { ...results, loss };
+  };
+  return compile(step);
+}
+
+export function evaluationProgram(model: Module, scoring: Scoring): BatchProgram {
+  return compile((...columns: readonly Tensor[]) => scoreBatch(model, scoring, columns));
+}
+
+function scoreBatch(model: Module, scoring: Scoring, columns: readonly Tensor[]): BatchTensors {
+  return scoring.apply(forward(model, columns.slice(0, -1)), columns[columns.length - 1]!);
+}

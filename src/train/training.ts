@@ -1,0 +1,140 @@
+/** The loop of `fit`: epochs, steps, validation, checkpoints. */
+import { fileSize, monotonicMs } from "#platform";
+import { load, save } from "../checkpoint/index.ts";
+import { type Dataset, type Loader, loader } from "../data/index.ts";
+import type { Module } from "../nn/index.ts";
+import type { Optimizer } from "../optim/index.ts";
+import { Breather } from "./breather.ts";
+import { type Callback, notify } from "./callback.ts";
+import { type ColumnRoles, columnRoles, pick } from "./columns.ts";
+import { evaluator } from "./evaluate.ts";
+import type { FitOptions } from "./fit.ts";
+import { type Scores, validationName } from "./history.ts";
+import { describeResumption, type Progress, progressOf } from "./resumption.ts";
+import { Run } from "./run.ts";
+import { type Pass, Scoring } from "./scoring.ts";
+import { type BatchProgram, trainProgram } from "./step.ts";
+
+export class Training {
+  readonly run: Run;
+  readonly #model: Module;
+  readonly #options: FitOptions;
+  readonly #callbacks: readonly Callback[];
+  readonly #optimizer: Optimizer;
+  readonly #batches: Loader<any>;
+  readonly #columns: ColumnRoles;
+  readonly #scoring: Scoring;
+  readonly #program: BatchProgram;
+  readonly #validate: ((dataset: Dataset<any>) => Promise<Scores>) | undefined;
+  /** What a checkpoint says of the epoch it was taken in. */
+  #unfinished: Progress["unfinished"];
+
+  constructor(model: Module, dataset: Dataset<any>, options: FitOptions, callbacks: readonly Callback[]) {
+    const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, metrics = [], loss, clipNorm } = options;
+    this.#model = model;
+    this.#options = options;
+    this.#callbacks = callbacks;
+    this.#columns = columnRoles("fit", dataset, options);
+    this.#batches = loader(dataset, { batchSize, ...(shuffle && { shuffle: { seed } }) });
+    const { optimizer } = options;
+    this.#optimizer = typeof optimizer === "function" ? optimizer(model.parameters()) : optimizer;
+    this.#scoring = new Scoring(loss, metrics);
+    this.#program = trainProgram(model, this.#optimizer, this.#scoring, clipNorm);
+    if (options.validation)
+      this.#validate = evaluator("fit: validation", model, { loss, metrics, ...this.#columns });
+    this.run = new Run(model, {
+      epochs,
+      stepsPerEpoch: this.#batches.length,
+      samplesPerEpoch: dataset.length,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { run } = this;
+    if (this.#options.resume) await this.#resume();
+    await notify(this.#callbacks, "onTrainBegin", run);
+    while (!run.isStopped && this.#batches.position.epoch < run.epochs) await this.#epoch();
+    await notify(this.#callbacks, "onTrainEnd", run);
+  }
+
+  async #epoch(): Promise<void> {
+    const { run } = this;
+    const [pass, secondsBefore] = this.#startPass();
+    run.epoch = this.#batches.position.epoch + 1;
+    await notify(this.#callbacks, "onEpochBegin", run);
+    const started = monotonicMs();
+    const elapsed = (): number => secondsBefore + (monotonicMs() - started) / 1000;
+    await this.#steps(pass);
+    const seconds = elapsed();
+    if (this.#batches.position.epoch < run.epoch) {
+      await this.#saveCheckpoint({ pass: pass.state(), seconds });
+      return;
+    }
+    await this.#endEpoch(pass, seconds);
+  }
+
+  async #steps(pass: Pass): Promise<void> {
+    const { inputs, labels } = this.#columns;
+    const names = [...inputs, labels];
+    const breather = new Breather();
+    for (const batch of this.#batches) {
+      const loss = await pass.add(this.#program(...pick(batch, names)), batch[labels]!);
+      this.run.step++;
+      const { position } = this.#batches;
+      const stepOfEpoch = position.epoch < this.run.epoch ? position.step : this.#batches.length;
+      const record = { stepOfEpoch, samplesOfEpoch: pass.samples, loss, runningScores: () => pass.scores() };
+      await notify(this.#callbacks, "onStepEnd", record, this.run);
+      await breather.pause();
+      if (this.run.isStopped) return;
+    }
+  }
+
+  async #endEpoch(pass: Pass, seconds: number): Promise<void> {
+    const { run } = this;
+    const started = monotonicMs();
+    const validation = await this.#validation();
+    const validationSeconds = (monotonicMs() - started) / 1000;
+    const scores = { ...pass.scores(), ...validation };
+    const sizes = { steps: this.#batches.length, samples: pass.samples };
+    const record = { epoch: run.epoch, scores, ...sizes, seconds, validationSeconds };
+    run.history.epochs.push(record);
+    await this.#saveCheckpoint();
+    await notify(this.#callbacks, "onEpochEnd", record, run);
+  }
+
+  async #validation(): Promise<Scores> {
+    const { validation } = this.#options;
+    if (validation === undefined) return {};
+    const scores = await this.#validate!(validation);
+    return Object.fromEntries(Object.entries(scores).map(([name, value]) => [validationName(name), value]));
+  }
+
+  /** Sums of a new epoch, or of the one that a checkpoint was taken in. */
+  #startPass(): [pass: Pass, secondsBefore: number] {
+    const pass = this.#scoring.start();
+    const unfinished = this.#unfinished;
+    this.#unfinished = undefined;
+    if (unfinished === undefined) return [pass, 0];
+    pass.restore(unfinished.pass);
+    return [pass, unfinished.seconds];
+  }
+
+  async #saveCheckpoint(unfinished?: Progress["unfinished"]): Promise<void> {
+    const { checkpoint } = this.#options;
+    if (checkpoint === undefined) return;
+    const progress: Progress = { step: this.run.step, epochs: this.run.history.epochs, unfinished };
+    await save(this.#model, checkpoint, { optimizer: this.#optimizer, loader: this.#batches, progress });
+  }
+
+  async #resume(): Promise<void> {
+    const { checkpoint } = this.#options;
+    if (checkpoint === undefined || (await fileSize(checkpoint)) === undefined) return;
+    const loaded = await load(this.#model, checkpoint, { optimizer: this.#optimizer, loader: this.#batches });
+    const { step, epochs, unfinished } = progressOf(checkpoint, loaded);
+    this.run.step = step;
+    this.run.epoch = epochs.length;
+    this.run.history.epochs.push(...epochs);
+    this.#unfinished = unfinished;
+    this.run.resumedFrom = describeResumption(checkpoint, loaded, step);
+  }
+}
