@@ -50,7 +50,7 @@ export function docstringExamples(file: string, text: string): Example[] {
 }
 
 /** The contents of ```ts blocks, with the number of lines before each. */
-function fencedBlocks(text: string): { code: string; line: number }[] {
+export function fencedBlocks(text: string): { code: string; line: number }[] {
   const fence = /^```ts\b[^\n]*\n([\s\S]*?)^```/gm;
   return [...text.matchAll(fence)].map((match) => ({
     code: match[1]!.trimEnd(),
