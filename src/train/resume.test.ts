@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { blobs } from "../../test/blobs.ts";
+import { seed } from "../base/default-key.ts";
+import { save, weightsSha256 } from "../checkpoint/index.ts";
+import { crossEntropy } from "../losses/index.ts";
+import { accuracy } from "../metrics/index.ts";
+import { Linear, ReLU, Sequential } from "../nn/index.ts";
+import { adam, linear, sgd } from "../optim/index.ts";
+import { type FitOptions, fit } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "netwright-resume-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A run of 3 epochs of 4 steps (the last one small); other first weights each time it is not resumed from the same file. */
+function start(changed: Partial<FitOptions>, firstSeed = 1) {
+  seed(firstSeed);
+  const model = new Sequential(new Linear(2, 8), new ReLU(), new Linear(8, 3));
+  const learningRate = linear({ from: 0.01, to: 0, steps: 12 });
+  const options: FitOptions = {
+    ...{ loss: crossEntropy, metrics: [accuracy], optimizer: adam({ learningRate }) },
+    ...{ epochs: 3, batchSize: 16, seed: 5, progress: "none", validation: blobs(20, 3) },
+    ...changed,
+  };
+  return { model, history: fit(model, blobs(60), options) };
+}
+
+const stopAt = (step: number): Partial<FitOptions> => ({
+  callbacks: [{ onStepEnd: (_, run) => void (run.step === step && run.stop("test")) }],
+});
+
+const never = (async () => {
+  const { model, history } = start({});
+  return { scores: (await history).epochs.map((record) => record.scores), digest: await weightsSha256(model) };
+})();
+
+test.each([1, 3, 4, 6, 11, 12])("stopped after step %i and resumed equals never stopped, bit for bit", async (step) => {
+  const checkpoint = join(folder, `${step}.safetensors`);
+  const stopped = start({ checkpoint, ...stopAt(step) });
+  await stopped.history;
+  const resumed = start({ checkpoint, resume: true }, 99);
+  const { epochs } = await resumed.history;
+  const expected = await never;
+  expect(epochs.map(({ scores }) => scores)).toEqual(expected.scores);
+  expect(await weightsSha256(resumed.model)).toBe(expected.digest);
+});
+
+test("a finished run that is resumed trains no further; with more epochs it does", async () => {
+  const checkpoint = join(folder, "finished.safetensors");
+  await start({ checkpoint }).history;
+  const again = start({ checkpoint, resume: true }, 99);
+  expect((await again.history).epochs).toHaveLength(3);
+  expect(await weightsSha256(again.model)).toBe((await never).digest);
+  expect((await start({ checkpoint, resume: true, epochs: 4 }).history).epochs).toHaveLength(4);
+});
+
+test("without a file to resume from, training begins", async () => {
+  const { model, history } = start({ checkpoint: join(folder, "new.safetensors"), resume: true });
+  await history;
+  expect(await weightsSha256(model)).toBe((await never).digest);
+});
+
+test("a checkpoint of another run is refused and changes nothing", async () => {
+  const checkpoint = join(folder, "other.safetensors");
+  await start({ checkpoint, epochs: 1 }).history;
+  const refused = async (changed: Partial<FitOptions>): Promise<string> => {
+    const { model, history } = start({ checkpoint, resume: true, ...changed }, 99);
+    const before = await weightsSha256(model);
+    const message = await history.then(
+      () => "",
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
+    expect(await weightsSha256(model)).toBe(before);
+    return message.replaceAll(folder, "FOLDER");
+  };
+  expect(await refused({ batchSize: 8 })).toMatchInlineSnapshot();
+  expect(await refused({ seed: 6 })).toMatchInlineSnapshot();
+  expect(await refused({ optimizer: sgd({ momentum: 0.9 }) })).toMatchInlineSnapshot();
+
+  const { model } = start({});
+  await save(model, checkpoint);
+  expect(await refused({})).toMatchInlineSnapshot();
+  writeFileSync(checkpoint, "not a checkpoint");
+  expect(await refused({})).toMatchInlineSnapshot();
+});
