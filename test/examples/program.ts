@@ -8,16 +8,20 @@
  *     console.log(table); // → a b    the printed text; further lines begin with `// ` on lines of their own
  */
 import ts from "typescript-6";
-import { libraryFiles, parse, readText, roomOf } from "../source.ts";
+import { libraryFiles, parse, readText, resolveImport, roomOf } from "../source.ts";
 import type { Example } from "./extract.ts";
 
 /** The source of a module that runs the example; lines keep their numbers after the first two. */
 export function programOf(example: Example): string {
-  const source = parse("example.ts", example.code);
+  const source = parse("example.ts", withAbsoluteImports(example));
   const imports = example.isDocstring ? missingImports(source, example.file) : [];
   const head = `import { checkValue as $checkValue, output as console } from "../../test/examples/runtime.ts"; ${imports.join(" ")}`;
   return `${head}\n${withChecks(source, example)}\nexport {};\n`;
 }
+
+/** Imports relative to the page, as seen from where examples run. */
+const withAbsoluteImports = ({ code, file }: Example): string =>
+  code.replace(/(from |import\()"(\.[^"]*)"/g, (_, head, path) => `${head}"../../${resolveImport(file, path)}"`);
 
 /** Lines of text that stand before the example's own first line. */
 export const linesBefore = 1;
