@@ -21,7 +21,10 @@ export function programOf(example: Example): string {
 
 /** Imports relative to the page, as seen from where examples run. */
 const withAbsoluteImports = ({ code, file }: Example): string =>
-  code.replace(/(from |import\()"(\.[^"]*)"/g, (_, head, path) => `${head}"../../${resolveImport(file, path)}"`);
+  code.replace(
+    /(from |import\()"(\.[^"]*)"/g,
+    (_, head, path) => `${head}"../../${resolveImport(file, path)}"`,
+  );
 
 /** Lines of text that stand before the example's own first line. */
 export const linesBefore = 1;

@@ -1,0 +1,78 @@
+/** Ctrl-C in the middle of an epoch: the step ends, the state is saved, and a later run goes on as if nothing had happened. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { root } from "./source.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "netwright-interrupt-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Trains 2 epochs of 200 steps; says "going" once training runs, and what came of it at the end. */
+const program = `
+import { seed } from "netwright";
+import { weightsSha256 } from "netwright/checkpoint";
+import { arrayDataset } from "netwright/data";
+import { crossEntropy } from "netwright/losses";
+import { Linear } from "netwright/nn";
+import { adam } from "netwright/optim";
+import { fit } from "netwright/train";
+
+const [, checkpoint, slowly] = process.argv;
+seed(3);
+const x = Array.from({ length: 800 }, (_, i) => [Math.sin(i), Math.cos(i)]);
+const data = arrayDataset({ x, labels: Int32Array.from({ length: 800 }, (_, i) => i % 3) });
+const model = new Linear(2, 3);
+const history = await fit(model, data, {
+  loss: crossEntropy, optimizer: adam(), epochs: 2, batchSize: 4, progress: "none",
+  ...(checkpoint && { checkpoint, resume: true }),
+  callbacks: [{
+    onStepEnd: async (step, run) => {
+      if (run.step === 20) console.log("going");
+      if (slowly) await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+  }],
+});
+console.log(JSON.stringify({ stopReason: history.stopReason, digest: await weightsSha256(model) }));
+`;
+
+interface Outcome {
+  readonly stopReason?: string;
+  readonly digest: string;
+  readonly exitCode: number | null;
+}
+
+function train(args: readonly string[], interrupt: boolean): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program, "--", ...args], {
+      cwd: root,
+    });
+    let output = "";
+    let errors = "";
+    child.stderr.on("data", (text) => void (errors += text));
+    child.stdout.on("data", (text) => {
+      output += text;
+      if (interrupt && output === "going\n") child.kill("SIGINT");
+    });
+    child.on("close", (exitCode) => {
+      const last = output.trim().split("\n").at(-1)!;
+      if (last.startsWith("{")) resolve({ ...JSON.parse(last), exitCode });
+      else reject(new Error(`no result: ${output}${errors}`));
+    });
+  });
+}
+
+test("Ctrl-C saves the state; resuming ends with the bits of a run without it", async (context) => {
+  context.skip(process.platform === "win32", "Windows has no SIGINT to send to a process");
+  if (!existsSync(join(root, "dist")))
+    throw new Error("the package is not built: npm run build, or npm test");
+  const checkpoint = join(folder, "run.safetensors");
+  const whole = await train([], false);
+  const interrupted = await train([checkpoint, "slowly"], true);
+  expect(interrupted.stopReason).toMatch(/^interrupted in epoch 1 after \d+ steps; saved to /);
+  expect(interrupted.exitCode).toBe(0);
+  expect(interrupted.digest).not.toBe(whole.digest);
+  const resumed = await train([checkpoint], false);
+  expect(resumed).toEqual(whole);
+}, 60_000);
