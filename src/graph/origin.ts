@@ -67,7 +67,9 @@ function lineOf(origin: Origin): string | undefined {
 }
 
 /** The folder that holds every room, in source and in the built package. */
-const libraryRoot = import.meta.url.replace(/graph\/origin\.[jt]s(\?.*)?$/, "").replace(/^file:\/\//, "");
+const libraryRoot = import.meta.url
+  .replace(/(\/(?:src|dist)\/)(?!.*\/(?:src|dist)\/).*$/, "$1")
+  .replace(/^file:\/\//, "");
 const isTest = /\.test\.[cm]?[jt]sx?/;
 
 const isLibraryFrame = (line: string): boolean =>

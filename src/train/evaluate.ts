@@ -7,6 +7,7 @@ import { type Dataset, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import { compile, type Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
+import { withCaller } from "./caller.ts";
 import { type ColumnOptions, columnRoles, inputColumns, pick } from "./columns.ts";
 import type { Scores } from "./history.ts";
 import { inMode } from "./mode.ts";
@@ -28,13 +29,11 @@ export interface EvaluateOptions extends ColumnOptions {
  * @example
  * const { loss, accuracy } = await evaluate(model, test, { loss: crossEntropy, metrics: [accuracyOf] });
  */
-export async function evaluate(
-  model: Module,
-  dataset: Dataset<any>,
-  options: EvaluateOptions,
-): Promise<Scores> {
-  checkOptions("evaluate", options, ["loss", "metrics", "batchSize", "inputs", "labels"]);
-  return evaluator("evaluate", model, options)(dataset);
+export function evaluate(model: Module, dataset: Dataset<any>, options: EvaluateOptions): Promise<Scores> {
+  return withCaller("evaluate", async () => {
+    checkOptions("evaluate", options, ["loss", "metrics", "batchSize", "inputs", "labels"]);
+    return evaluator("evaluate", model, options)(dataset);
+  });
 }
 
 /** `evaluate` for repeated use: the program is compiled once. */
@@ -72,11 +71,15 @@ export interface PredictOptions extends Pick<ColumnOptions, "inputs"> {
  * @example
  * const { shape, data } = await predict(model, test);
  */
-export async function predict(
+export function predict(
   model: Module,
   dataset: Dataset<any>,
   options: PredictOptions = {},
 ): Promise<HostArray> {
+  return withCaller("predict", () => predictAll(model, dataset, options));
+}
+
+async function predictAll(model: Module, dataset: Dataset<any>, options: PredictOptions): Promise<HostArray> {
   checkOptions("predict", options, ["inputs", "batchSize"]);
   const { batchSize = 256 } = options;
   requireSamples("predict", dataset);

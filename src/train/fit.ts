@@ -6,6 +6,7 @@ import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer, OptimizerFactory } from "../optim/index.ts";
 import type { Callback } from "./callback.ts";
+import { withCaller } from "./caller.ts";
 import type { ColumnOptions } from "./columns.ts";
 import { requireSamples } from "./evaluate.ts";
 import type { History } from "./history.ts";
@@ -65,7 +66,11 @@ const optionNames = [
  * const history = await fit(model, train, { loss: crossEntropy, optimizer: adam(), metrics: [accuracy], batchSize: 8 });
  * history.series("loss").length; // 1
  */
-export async function fit(model: Module, dataset: Dataset<any>, options: FitOptions): Promise<History> {
+export function fit(model: Module, dataset: Dataset<any>, options: FitOptions): Promise<History> {
+  return withCaller("fit", () => train(model, dataset, options));
+}
+
+async function train(model: Module, dataset: Dataset<any>, options: FitOptions): Promise<History> {
   checkOptions("fit", options, optionNames);
   const { epochs = 1, resume = false, checkpoint } = options;
   if (!Number.isInteger(epochs) || epochs < 0) {

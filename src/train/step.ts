@@ -1,8 +1,8 @@
 /** The compiled programs of training and evaluation. */
 import type { HostArray } from "../base/host-array.ts";
 import type { Module } from "../nn/index.ts";
-import { clipByGlobalNorm, type Optimizer } from "../optim/index.ts";
 import { check } from "../ops/index.ts";
+import { clipByGlobalNorm, type Optimizer } from "../optim/index.ts";
 import { compile, grad, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
