@@ -1,5 +1,7 @@
+export { seed } from "../base/default-key.ts";
 export type { DType } from "../base/dtype.ts";
 export { Dimension, dimension } from "../base/size.ts";
+export { setTarget, type TargetName } from "../runtime/devices.ts";
 export { type Compiled, type CompileOptions, compile } from "./compile.ts";
 export {
   arange,
@@ -15,6 +17,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { type DeviceFacts, device } from "./device.ts";
 export { scalar, where } from "./functions.ts";
 export { type Gradients, type GradientTargets, type GradOptions, grad, valueAndGrad } from "./grad.ts";
 export type { ProgramReport } from "./program.ts";

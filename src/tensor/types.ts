@@ -76,7 +76,7 @@ export type DataOf<D> =
                 : TypedArray;
 
 /** One element in JavaScript. */
-export type ElementOf<D> = IsAny<D> extends true ? number : D extends "bool" ? boolean : number;
+export type ElementOf<D> = IsAny<D> extends true ? any : D extends "bool" ? boolean : number;
 
 /** Elements nested in arrays, one level an axis. */
 export type NestedOf<S extends TensorShape, E> =

@@ -7,7 +7,7 @@ export type TensorShape = readonly number[];
 /** A type that nothing is assignable to, whose name is what the editor shows. */
 export type Sentence<M extends string> = { readonly [K in M]: never };
 
-export type IsAny<T> = 0 extends 1 & T ? true : false;
+export type IsAny<T> = boolean extends (T extends never ? true : false) ? true : false;
 export type Mutable<S extends TensorShape> = { -readonly [K in keyof S]: S[K] };
 
 /** Rank known, so that sizes can be judged one by one. */
