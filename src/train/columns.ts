@@ -61,6 +61,23 @@ function requireColumn(what: string, names: readonly string[], name: string): vo
   );
 }
 
+/** What the bytes of stored columns are divided by, for each column in order; undefined where it comes as it is. */
+export type Divisors = readonly (number | undefined)[];
+
+/**
+ * Inputs that are stored in bytes may come as bytes, a quarter of the memory to move, and be divided in the program, which
+ * gives the same bits. Labels are read on the host too: where they are stored in bytes, everything comes as it is.
+ */
+export function divisorsOf(
+  { columns }: Dataset,
+  inputs: readonly string[],
+  labels?: string,
+): Divisors | undefined {
+  if (labels !== undefined && columns[labels]!.stored) return undefined;
+  const divisors = inputs.map((name) => columns[name]!.stored?.divideBy);
+  return divisors.some((divisor) => divisor !== undefined) ? divisors : undefined;
+}
+
 /** The named columns of a batch, in order. */
 export const pick = (batch: Readonly<Record<string, HostArray>>, names: readonly string[]): HostArray[] =>
   names.map((name) => batch[name]!);

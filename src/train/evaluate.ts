@@ -8,7 +8,7 @@ import type { Module } from "../nn/index.ts";
 import { compile, type Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { withCaller } from "./caller.ts";
-import { type ColumnOptions, columnRoles, inputColumns, pick } from "./columns.ts";
+import { type ColumnOptions, columnRoles, divisorsOf, inputColumns, pick } from "./columns.ts";
 import type { Scores } from "./history.ts";
 import { inMode } from "./mode.ts";
 import { type LossFunction, type Metric, Scoring } from "./scoring.ts";
@@ -32,26 +32,29 @@ export interface EvaluateOptions extends ColumnOptions {
 export function evaluate(model: Module, dataset: Dataset<any>, options: EvaluateOptions): Promise<Scores> {
   return withCaller("evaluate", async () => {
     checkOptions("evaluate", options, ["loss", "metrics", "batchSize", "inputs", "labels"]);
-    return evaluator("evaluate", model, options)(dataset);
+    return evaluator("evaluate", model, dataset, options)();
   });
 }
 
-/** `evaluate` for repeated use: the program is compiled once. */
+/** `evaluate` of one dataset for repeated use: the program is compiled once. */
 export function evaluator(
   what: string,
   model: Module,
+  dataset: Dataset<any>,
   { loss, metrics = [], batchSize = 256, ...columns }: EvaluateOptions,
-): (dataset: Dataset<any>) => Promise<Scores> {
+): () => Promise<Scores> {
+  requireSamples(what, dataset);
+  const { inputs, labels } = columnRoles(what, dataset, columns);
+  const names = [...inputs, labels];
   const scoring = new Scoring(loss, metrics);
-  const program = evaluationProgram(model, scoring);
-  return (dataset) =>
+  const divisors = divisorsOf(dataset, inputs, labels);
+  const program = evaluationProgram({ model, scoring, divisors });
+  return () =>
     inMode(model, "eval", async () => {
-      requireSamples(what, dataset);
-      const { inputs, labels } = columnRoles(what, dataset, columns);
       const breather = new Breather();
       const pass = scoring.start();
-      for (const batch of loader(dataset, { batchSize })) {
-        await pass.add(program(...pick(batch, [...inputs, labels])), batch[labels]!);
+      for (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
+        await pass.add(program(...pick(batch, names)), batch[labels]!);
         await breather.pause();
       }
       return pass.scores();
@@ -84,11 +87,12 @@ async function predictAll(model: Module, dataset: Dataset<any>, options: Predict
   const { batchSize = 256 } = options;
   requireSamples("predict", dataset);
   const inputs = inputColumns("predict", dataset, options);
-  const program = compile((...columns: readonly Tensor[]) => forward(model, columns));
+  const divisors = divisorsOf(dataset, inputs);
+  const program = compile((...columns: readonly Tensor[]) => forward(model, columns, divisors));
   return inMode(model, "eval", async () => {
     const breather = new Breather();
     const parts: HostArray[] = [];
-    for (const batch of loader(dataset, { batchSize })) {
+    for (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
       parts.push(await program(...pick(batch, inputs)).toHost());
       await breather.pause();
     }

@@ -6,11 +6,14 @@ import { clipByGlobalNorm, type Optimizer } from "../optim/index.ts";
 import { compile, grad, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
+import type { Divisors } from "./columns.ts";
 import type { BatchTensors, Scoring } from "./scoring.ts";
 
-/** A model's forward, whatever its arguments. */
-export const forward = (model: Module, inputs: readonly Tensor[]): Tensor =>
-  (model.forward as (...inputs: readonly Tensor[]) => Tensor)(...inputs);
+/** A model's forward, whatever its arguments; bytes are divided first. */
+export function forward(model: Module, inputs: readonly Tensor[], divisors: Divisors = []): Tensor {
+  const given = inputs.map((input, i) => (divisors[i] ? input.cast("f32").div(divisors[i]) : input));
+  return (model.forward as (...inputs: readonly Tensor[]) => Tensor)(...given);
+}
 
 /** The sentence of the error for a loss that is NaN or infinite. */
 export const finiteLossRule = "fit: the loss must be finite";
@@ -22,6 +25,12 @@ function finite(loss: Tensor): Tensor {
   return fromNode(check(node, nodeOf(loss.sub(loss).equal(0)), finiteLossRule));
 }
 
+export interface ProgramParts {
+  readonly model: Module;
+  readonly scoring: Scoring;
+  readonly divisors: Divisors | undefined;
+}
+
 /** One batch: inputs in the order of `forward`'s arguments, labels last. */
 export type BatchProgram = (...columns: readonly HostArray[]) => BatchTensors;
 
@@ -30,13 +39,12 @@ export type BatchProgram = (...columns: readonly HostArray[]) => BatchTensors;
  * check that fails anywhere leaves parameters and moments as they were.
  */
 export function trainProgram(
-  model: Module,
+  { model, scoring, divisors }: ProgramParts,
   optimizer: Optimizer,
-  scoring: Scoring,
   clipNorm: number | undefined,
 ): BatchProgram {
   const step = (...columns: readonly Tensor[]): BatchTensors => {
-    const results = scoreBatch(model, scoring, columns);
+    const results = scoreBatch({ model, scoring, divisors }, columns);
     const loss = finite(results.loss);
     const gradients = grad(loss, optimizer.parameters);
     optimizer.step(clipNorm === undefined ? gradients : clipByGlobalNorm(gradients, clipNorm));
@@ -45,10 +53,9 @@ export function trainProgram(
   return compile(step);
 }
 
-export function evaluationProgram(model: Module, scoring: Scoring): BatchProgram {
-  return compile((...columns: readonly Tensor[]) => scoreBatch(model, scoring, columns));
-}
+export const evaluationProgram = (parts: ProgramParts): BatchProgram =>
+  compile((...columns: readonly Tensor[]) => scoreBatch(parts, columns));
 
-function scoreBatch(model: Module, scoring: Scoring, columns: readonly Tensor[]): BatchTensors {
-  return scoring.apply(forward(model, columns.slice(0, -1)), columns[columns.length - 1]!);
+function scoreBatch({ model, scoring, divisors }: ProgramParts, columns: readonly Tensor[]): BatchTensors {
+  return scoring.apply(forward(model, columns.slice(0, -1), divisors), columns[columns.length - 1]!);
 }

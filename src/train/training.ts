@@ -6,7 +6,7 @@ import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { Breather } from "./breather.ts";
 import { type Callback, notify } from "./callback.ts";
-import { type ColumnRoles, columnRoles, pick } from "./columns.ts";
+import { type ColumnRoles, columnRoles, divisorsOf, pick } from "./columns.ts";
 import { evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit.ts";
 import { type Scores, validationName } from "./history.ts";
@@ -25,7 +25,7 @@ export class Training {
   readonly #columns: ColumnRoles;
   readonly #scoring: Scoring;
   readonly #program: BatchProgram;
-  readonly #validate: ((dataset: Dataset<any>) => Promise<Scores>) | undefined;
+  readonly #validate: (() => Promise<Scores>) | undefined;
   /** What a checkpoint says of the epoch it was taken in. */
   #unfinished: Progress["unfinished"];
 
@@ -35,13 +35,17 @@ export class Training {
     this.#options = options;
     this.#callbacks = callbacks;
     this.#columns = columnRoles("fit", dataset, options);
-    this.#batches = loader(dataset, { batchSize, ...(shuffle && { shuffle: { seed } }) });
+    const divisors = divisorsOf(dataset, this.#columns.inputs, this.#columns.labels);
+    const shuffling = shuffle ? { shuffle: { seed } } : {};
+    this.#batches = loader(dataset, { batchSize, ...shuffling, stored: divisors !== undefined });
     const { optimizer } = options;
     this.#optimizer = typeof optimizer === "function" ? optimizer(model.parameters()) : optimizer;
     this.#scoring = new Scoring(loss, metrics);
-    this.#program = trainProgram(model, this.#optimizer, this.#scoring, clipNorm);
-    if (options.validation)
-      this.#validate = evaluator("fit: validation", model, { loss, metrics, ...this.#columns });
+    this.#program = trainProgram({ model, scoring: this.#scoring, divisors }, this.#optimizer, clipNorm);
+    const { validation } = options;
+    if (validation) {
+      this.#validate = evaluator("fit: validation", model, validation, { loss, metrics, ...this.#columns });
+    }
     this.run = new Run(model, {
       epochs,
       stepsPerEpoch: this.#batches.length,
@@ -103,9 +107,7 @@ export class Training {
   }
 
   async #validation(): Promise<Scores> {
-    const { validation } = this.#options;
-    if (validation === undefined) return {};
-    const scores = await this.#validate!(validation);
+    const scores = (await this.#validate?.()) ?? {};
     return Object.fromEntries(Object.entries(scores).map(([name, value]) => [validationName(name), value]));
   }
 
