@@ -21,8 +21,7 @@ export const finiteLossRule = "fit: the loss must be finite";
 /** The loss itself; a run in which it is not finite fails and commits nothing. It costs one comparison. */
 function finite(loss: Tensor): Tensor {
   const node = nodeOf(loss);
-  // ∞ − ∞ and NaN − NaN are NaN, which equals nothing.
-  return fromNode(check(node, nodeOf(loss.sub(loss).equal(0)), finiteLossRule));
+  return fromNode(check(node, nodeOf(loss.isFinite()), finiteLossRule));
 }
 
 export interface ProgramParts {
