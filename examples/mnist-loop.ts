@@ -7,7 +7,16 @@
  * figures as one line of JSON.
  */
 import { parseArgs } from "node:util";
-import { compile, device, grad, seed as setSeed, type Tensor } from "netwright";
+import {
+  compile,
+  device,
+  grad,
+  seed as setSeed,
+  setTarget,
+  setThreads,
+  type TargetName,
+  type Tensor,
+} from "netwright";
 import { weightsSha256 } from "netwright/checkpoint";
 import { loader, mnist } from "netwright/data";
 import { crossEntropy } from "netwright/losses";
@@ -33,8 +42,8 @@ const batchSize = Number(flags["batch-size"]);
 const say = flags.json ? () => {} : console.log;
 
 // Before the first value is computed: what computes it. And the seed of the first weights.
-if (flags.target) process.env.NETWRIGHT_TARGET = flags.target;
-if (flags.threads) process.env.NETWRIGHT_THREADS = flags.threads;
+if (flags.target) setTarget(flags.target as TargetName);
+if (flags.threads) setThreads(Number(flags.threads));
 setSeed(seed);
 
 // A model is a class: layers are fields, `forward` says how they are joined. B is the size of the batch.

@@ -9,7 +9,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { device, seed as setSeed, tensor } from "netwright";
+import { device, seed as setSeed, setTarget, setThreads, type TargetName, tensor } from "netwright";
 import { load, save, weightsSha256 } from "netwright/checkpoint";
 import { mnist } from "netwright/data";
 import { crossEntropy } from "netwright/losses";
@@ -37,8 +37,8 @@ const batchSize = Number(flags["batch-size"]);
 const say = flags.json ? () => {} : console.log;
 
 // Before the first value is computed: what computes it. And the seed of the first weights.
-if (flags.target) process.env.NETWRIGHT_TARGET = flags.target;
-if (flags.threads) process.env.NETWRIGHT_THREADS = flags.threads;
+if (flags.target) setTarget(flags.target as TargetName);
+if (flags.threads) setThreads(Number(flags.threads));
 setSeed(seed);
 
 // 60,000 images to learn from and 10,000 to test with: 784 pixels from 0 to 1, and a label from 0 to 9.

@@ -24,7 +24,9 @@ let chosen: Device | undefined;
  * Chooses the target of `cpu`, before anything has run; `NETWRIGHT_TARGET` does the same from outside and yields to this.
  *
  * @throws ArgumentError for a name that is no target, or when another target has already run
- * @example setTarget("interpreter")
+ * @example
+ * // not run: it chooses for the whole process
+ * setTarget("interpreter");
  */
 export function setTarget(name: TargetName): void {
   const target = targetNamed(name, "setTarget");
@@ -41,7 +43,9 @@ export function setTarget(name: TargetName): void {
  * to this. The default is all processors that this process may use. The number never changes a result, only the time.
  *
  * @throws ArgumentError for what is no positive integer, or when another number is already in use
- * @example setThreads(2)
+ * @example
+ * // not run: it chooses for the whole process
+ * setThreads(2);
  */
 export function setThreads(count: number): void {
   const threads = threadCount(count, "setThreads");

@@ -1,7 +1,7 @@
 export { seed } from "../base/default-key.ts";
 export type { DType } from "../base/dtype.ts";
 export { Dimension, dimension } from "../base/size.ts";
-export { setTarget, type TargetName } from "../runtime/devices.ts";
+export { setTarget, setThreads, type TargetName } from "../runtime/devices.ts";
 export { type Compiled, type CompileOptions, compile } from "./compile.ts";
 export {
   arange,
