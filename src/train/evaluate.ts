@@ -27,7 +27,8 @@ export interface EvaluateOptions extends ColumnOptions {
  *
  * @throws ArgumentError for an empty dataset or a column that is not there; what the model throws for shapes that do not fit
  * @example
- * const { loss, accuracy } = await evaluate(model, test, { loss: crossEntropy, metrics: [accuracyOf] });
+ * const scores = await evaluate(model, test, { loss: crossEntropy, metrics: [accuracy] });
+ * Object.keys(scores); // ["loss", "accuracy"]
  */
 export function evaluate(model: Module, dataset: Dataset<any>, options: EvaluateOptions): Promise<Scores> {
   return withCaller("evaluate", async () => {

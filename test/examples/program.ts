@@ -7,8 +7,9 @@
  *     x.reshape([2, 1]); // (2, 1)    a shape (after an arrow if there is one)
  *     console.log(table); // → a b    the printed text; further lines begin with `// ` on lines of their own
  */
+import { existsSync } from "node:fs";
 import ts from "typescript-6";
-import { libraryFiles, parse, readText, resolveImport, roomOf } from "../source.ts";
+import { libraryFiles, parse, readText, resolveImport, roomOf, root } from "../source.ts";
 import type { Example } from "./extract.ts";
 
 /** The source of a module that runs the example; lines keep their numbers after the first two. */
@@ -147,11 +148,24 @@ function missingImports(source: ts.SourceFile, file: string): string[] {
   const own = exportsOf(file);
   return freeNames(source).flatMap((name) => {
     if (own.has(name)) return [importLine(name, `../../${file}`)];
-    const room = publicRooms().find(({ names }) => names.has(name));
-    if (room !== undefined && !isInternal(file)) return [importLine(name, room.specifier)];
-    const stage = isInternal(file) ? "test/examples/stage-graph.ts" : "test/examples/stage.ts";
-    return exportsOf(stage).has(name) ? [importLine(name, `../../${stage}`)] : [];
+    const source = sourcesOf(file).find(({ names }) => names.has(name));
+    return source === undefined ? [] : [importLine(name, source.specifier)];
   });
+}
+
+/**
+ * Where an example's free names may come from, in order: what the package exports (inside the compiler: the graph's ops),
+ * and the stage, which declares what examples take as given. A file's own stage comes before the common one.
+ */
+function sourcesOf(file: string): readonly Source[] {
+  const own = `test/examples/stages/${file.replace(/^src\//, "").replaceAll("/", "-")}`;
+  const isPublic = isPublicRoom(roomOf(file));
+  const stages = [own, `test/examples/stages/${isPublic ? "user" : "graph"}.ts`].filter((path) =>
+    existsSync(`${root}/${path}`),
+  );
+  const ops = { specifier: "../../src/ops/index.ts", names: exportsOf("src/ops/index.ts") };
+  const staged = stages.map((path) => ({ specifier: `../../${path}`, names: exportsOf(path) }));
+  return isPublic ? [...publicRooms(), ...staged] : [...staged, ops, ...publicRooms()];
 }
 
 /** Types are imported the same way: the checker of the examples allows it. */
@@ -179,20 +193,18 @@ const isMember = (node: ts.Identifier): boolean =>
   (ts.isPropertyAccessExpression(node.parent) || ts.isPropertyAssignment(node.parent)) &&
   node.parent.name === node;
 
-/** Examples of rooms that no entry of the package exports speak of nodes, not of tensors. */
-const isInternal = (file: string): boolean =>
-  !publicRooms().some(({ specifier }) => specifier === `netwright/${roomOf(file)}`) &&
-  roomOf(file) !== "tensor";
+const isPublicRoom = (room: string): boolean =>
+  room === "tensor" || publicRooms().some(({ specifier }) => specifier === `netwright/${room}`);
 
-interface PublicRoom {
+interface Source {
   readonly specifier: string;
   readonly names: ReadonlySet<string>;
 }
 
-let rooms: PublicRoom[] | undefined;
+let rooms: Source[] | undefined;
 
 /** What `package.json` exports, by the names in each entry. */
-function publicRooms(): readonly PublicRoom[] {
+function publicRooms(): readonly Source[] {
   if (rooms) return rooms;
   const { exports } = JSON.parse(readText("package.json")) as { exports: Record<string, unknown> };
   const files = new Set(libraryFiles());
@@ -224,7 +236,12 @@ function exportsOf(file: string): ReadonlySet<string> {
   return names;
 }
 
+const boundNames = (name: ts.BindingName): string[] =>
+  ts.isIdentifier(name)
+    ? [name.text]
+    : name.elements.flatMap((element) => (ts.isOmittedExpression(element) ? [] : boundNames(element.name)));
+
 const declaredNames = (statement: ts.Statement): string[] =>
   ts.isVariableStatement(statement)
-    ? statement.declarationList.declarations.map(({ name }) => name.getText())
+    ? statement.declarationList.declarations.flatMap(({ name }) => boundNames(name))
     : [(statement as ts.Statement & { readonly name?: ts.Identifier }).name?.text ?? ""];
