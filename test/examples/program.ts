@@ -171,27 +171,51 @@ function sourcesOf(file: string): readonly Source[] {
 /** Types are imported the same way: the checker of the examples allows it. */
 const importLine = (name: string, from: string): string => `import { ${name} } from "${from}";`;
 
+/** Names that are used outside of the scopes that declare them. */
 function freeNames(source: ts.SourceFile): string[] {
-  const declared = new Set<string>();
-  const used = new Set<string>();
-  const visit = (node: ts.Node): void => {
-    if (ts.isIdentifier(node))
-      (isBinding(node) ? declared : isMember(node) ? new Set() : used).add(node.text);
-    ts.forEachChild(node, visit);
+  const free = new Set<string>();
+  const visit = (node: ts.Node, bound: ReadonlySet<string>): void => {
+    if (ts.isIdentifier(node) && isUse(node) && !bound.has(node.text) && !(node.text in globalThis))
+      free.add(node.text);
+    const inner =
+      ts.isFunctionLike(node) || ts.isBlock(node) || ts.isSourceFile(node) || ts.isForOfStatement(node);
+    const names = inner ? new Set([...bound, ...namesDeclaredIn(node)]) : bound;
+    ts.forEachChild(node, (child) => visit(child, names));
   };
-  visit(source);
-  return [...used].filter((name) => !declared.has(name) && !(name in globalThis));
+  visit(source, new Set());
+  return [...free];
+}
+
+/** Names that a scope declares itself, not in scopes within. */
+function namesDeclaredIn(scope: ts.Node): string[] {
+  const names: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && isBinding(node)) names.push(node.text);
+    if (!ts.isFunctionLike(node) && !ts.isBlock(node)) ts.forEachChild(node, visit);
+    else if (ts.isFunctionDeclaration(node) && node.name) names.push(node.name.text);
+  };
+  ts.forEachChild(scope, visit);
+  return names;
 }
 
 const isBinding = (node: ts.Identifier): boolean => {
   const { parent } = node;
   const named = parent as ts.Node & { readonly name?: ts.Node };
-  return named.name === node && !ts.isPropertyAccessExpression(parent) && !ts.isPropertyAssignment(parent);
+  return (
+    named.name === node &&
+    !ts.isPropertyAccessExpression(parent) &&
+    !ts.isPropertyAssignment(parent) &&
+    !ts.isShorthandPropertyAssignment(parent)
+  );
 };
 
-const isMember = (node: ts.Identifier): boolean =>
-  (ts.isPropertyAccessExpression(node.parent) || ts.isPropertyAssignment(node.parent)) &&
-  node.parent.name === node;
+const isUse = (node: ts.Identifier): boolean =>
+  !isBinding(node) &&
+  !(
+    (ts.isPropertyAccessExpression(node.parent) || ts.isPropertyAssignment(node.parent)) &&
+    node.parent.name === node
+  ) &&
+  !(ts.isBindingElement(node.parent) && node.parent.propertyName === node);
 
 const isPublicRoom = (room: string): boolean =>
   room === "tensor" || publicRooms().some(({ specifier }) => specifier === `netwright/${room}`);

@@ -11,7 +11,7 @@ import type { IsAny, Last, SameSize, Sentence, TensorShape } from "./basics.ts";
  * The features a layer takes and gives. `in` of `number` takes any number; `out` of `"same"` gives what it got (ReLU,
  * Dropout), `number` is not known. The name stands in messages.
  *
- * @example class Linear<I extends number, O extends number> { declare readonly features: Features<"Linear", I, O> }
+ * @example declare class Linear<I extends number, O extends number> { readonly features: Features<"Linear", I, O> }
  */
 export interface Features<
   Name extends string = string,
@@ -66,7 +66,7 @@ type OutOf<L, Before extends number> = FeaturesOf<L>["out"] extends infer O
 /**
  * The parameters of whatever takes a chain; an argument that does not fit is red with the sentence.
  *
- * @example class Sequential<const L extends readonly ChainLink[]> { constructor(...layers: Chain<L>) }
+ * @example declare class Sequential<const L extends readonly ChainLink[]> { constructor(...layers: Chain<L>) }
  */
 export type Chain<L extends readonly ChainLink[]> = {
   [K in keyof L]: L[K] & (ChainChecks<L> extends infer C ? (K extends keyof C ? C[K] : unknown) : unknown);
