@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The base of every layer and model: a class with parameters and a `forward`. */
 import { ArgumentError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Tensor: a handle on a value that may not be computed yet. Operations build a graph; nothing runs until a value is read.
  *

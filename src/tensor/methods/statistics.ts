@@ -48,7 +48,7 @@ export interface StatisticsMethods {
     axis?: A & AxisCheck<"norm", S, A>,
     options?: ReduceOptions<K>,
   ): TensorOf<Reduce<S, A, K>, FloatOf<D>>;
-  /** log Σ eˣ, right for x of any size. @example tensor([1000, 1000]).logSumExp() // 1000.693 */
+  /** log Σ eˣ, right for x of any size. @example tensor([1000, 0]).logSumExp() // 1000 */
   logSumExp<
     S extends TensorShape,
     D extends DType,
