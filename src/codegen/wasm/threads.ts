@@ -27,6 +27,9 @@ export function emitBarrier(module: ModuleBuilder): number {
   const generation = locals.take("i32");
   const left = locals.take("i32");
   const block = locals.take("i32");
+  // Liftoff (V8 of Node 20) keeps the address of `wait32` in 8 bytes of the stack where it has made room for 4, and so
+  // overwrites the slot before: that of the last local.
+  locals.take("i32");
   const addTo = (offset: number, amount: number): void => {
     code.get(block);
     code.i32(amount);

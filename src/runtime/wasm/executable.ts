@@ -13,6 +13,7 @@ import { emitProgram, type ProgramOptions } from "../../codegen/wasm/program.ts"
 import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
 import { maxPages, type WasmMemory } from "./memory.ts";
+import { ThreadChoice } from "./thread-choice.ts";
 import type { SharedModule, WasmThreads } from "./threads.ts";
 
 /** Byte addresses in the program's order, and the values of its dimensions. */
@@ -27,6 +28,8 @@ export interface RunArguments {
 export interface InstantiateOptions extends Pick<ProgramOptions, "fused" | "parallelMicroseconds"> {
   /** Workers for programs planned for several threads; without them one thread runs everything. */
   readonly threads?: WasmThreads;
+  /** Take all threads even where one is found to be faster: for tests. */
+  readonly alwaysThreads?: boolean;
 }
 
 export function instantiate(
@@ -52,6 +55,8 @@ export class WasmExecutable {
   private readonly entry: (block: number, thread: number) => void;
   private readonly threads: WasmThreads | undefined;
   private readonly shared: SharedModule | undefined;
+  private readonly choice = new ThreadChoice();
+  private readonly alwaysThreads: boolean;
   private disposed = false;
 
   constructor(program: Program, memory: WasmMemory, options: InstantiateOptions) {
@@ -74,6 +79,7 @@ export class WasmExecutable {
     this.ownBarrier = memory.allocate(this.layout.bytes + barrierBlock.bytes);
     this.block = this.ownBarrier + barrierBlock.bytes;
     this.threads = emitted.isParallel ? options.threads : undefined;
+    this.alwaysThreads = options.alwaysThreads ?? false;
     this.threads?.start();
     this.shared = this.threads?.share(emitted.bytes);
     memory.reserveArena(program.arenaBytes);
@@ -98,14 +104,16 @@ export class WasmExecutable {
     fill(words, (block + layout.results) >> 2, args.results);
     fill(words, (block + layout.arrays) >> 2, args.arrays);
     const { threads } = this;
-    const count = threads ? threads.admit() : 1;
+    const count = threads && (this.alwaysThreads || this.choice.takesAll) ? threads.admit() : 1;
     words[(block + threadsOffset) >> 2] = count;
     words[(block + barrierOffset) >> 2] = threads?.barrierAddress ?? this.ownBarrier;
+    const start = threads ? performance.now() : 0;
     if (threads && count > 1) {
       threads.wake(this.shared!, block);
       this.runAsThread0(threads);
       if (threads.hasDied) threads.fail();
     } else this.entry(block, 0);
+    if (threads?.isComplete) this.choice.record(performance.now() - start);
     return words[(block + statusOffset) >> 2] === 0 ? undefined : this.failure();
   }
 

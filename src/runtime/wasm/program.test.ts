@@ -263,11 +263,11 @@ describe("threads", () => {
       const threads = pool(memory, count);
       await threads.ready();
       for (const active of [1, 2, 5, rows]) {
-        const { failure, result, state } = execute(wholeProgram(count), memory, data, {
-          active,
-          threads,
-          times: 50,
-        });
+        const program = wholeProgram(count);
+        const options = { active, threads, times: 50, alwaysThreads: true };
+        const { failure, result, state } = execute(program, memory, data, options);
+        // Long enough that workers go to sleep.
+        await new Promise((resolve) => setTimeout(resolve, 20));
         expect(failure).toBeUndefined();
         expect({ result, state }).toEqual(expectedOf(active));
       }
@@ -280,7 +280,7 @@ describe("threads", () => {
     const bad = data.slice();
     for (const at of [1000, 800, 600, 77, 300]) bad[at] = 1e6 + at;
     for (let i = 0; i < 20; i++) {
-      const { failure, state } = execute(wholeProgram(4), memory, bad, { threads });
+      const { failure, state } = execute(wholeProgram(4), memory, bad, { threads, alwaysThreads: true });
       expect(failure).toEqual({ check: 3, position: 77, value: 1e6 + 77 });
       expect([...new Set(state)]).toEqual([-1]);
     }
@@ -292,7 +292,7 @@ describe("threads", () => {
     const expected = expectedOf(rows);
     const executable = wholeProgram(4);
     for (let i = 0; i < 30; i++) {
-      const { result } = execute(executable, memory, data, { threads, times: 10 });
+      const { result } = execute(executable, memory, data, { threads, times: 10, alwaysThreads: true });
       expect(result).toEqual(expected.result);
       await new Promise((resolve) => setTimeout(resolve, 3));
     }
@@ -308,7 +308,7 @@ describe("threads", () => {
     expect(source).not.toBe(workerSource);
     const threads = pool(memory, 4, source);
     await threads.ready();
-    const run = (): Outcome => execute(wholeProgram(4), memory, data, { threads });
+    const run = (): Outcome => execute(wholeProgram(4), memory, data, { threads, alwaysThreads: true });
     expect(run).toThrow(/a worker thread died:\nError: boom\n +at /);
     expect(run().result).toEqual(expectedOf(rows).result);
   });

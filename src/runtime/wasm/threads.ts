@@ -112,6 +112,10 @@ export class WasmThreads {
     if (Atomics.load(words, control.sleepers) > 0) Atomics.notify(words, control.generation);
   }
 
+  /** Whether all workers take part by now. */
+  get isComplete(): boolean {
+    return this.admitted === this.count - 1;
+  }
   /** Where the threads meet. */
   get barrierAddress(): number {
     return this.address + barrierStart;
