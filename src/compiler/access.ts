@@ -18,6 +18,8 @@ export interface Access {
 export class Accesses {
   /** Roots that are computed by copying what they view: movement nodes and counters whose consumers need real memory. */
   readonly copies = new Set<Node>();
+  /** What each root reads (`clusters.ts`), once all accesses are resolved. */
+  readonly reads = new Map<Node, readonly Access[]>();
   private readonly known = new Map<Node, Access>();
 
   of(node: Node): Access {

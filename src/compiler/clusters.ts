@@ -32,6 +32,12 @@ const withoutOnes = (shape: Shape): Shape => shape.filter((size) => size !== 1);
 
 /** What a root reads. */
 export function readsOf(root: Node, accesses: Accesses): readonly Access[] {
+  let reads = accesses.reads.get(root);
+  if (reads === undefined) accesses.reads.set(root, (reads = findReads(root, accesses)));
+  return reads;
+}
+
+function findReads(root: Node, accesses: Accesses): readonly Access[] {
   if (accesses.copies.has(root)) return [accesses.of(root)];
   const { kind } = root.op;
   const fuses = kind === "elementwise" || kind === "reduce";
@@ -74,6 +80,7 @@ export class Fusion {
   private readonly accesses: Accesses;
   private readonly commitOnly: ReadonlySet<Node>;
   readonly owner = new Map<Node, Cluster>();
+  private readonly knownProducers = new Map<Cluster, ReadonlySet<Cluster>>();
 
   constructor(accesses: Accesses, commitOnly: ReadonlySet<Node>) {
     this.accesses = accesses;
@@ -157,6 +164,7 @@ export class Fusion {
       cluster.members.set(root, level);
     }
     this.owner.set(root, cluster);
+    this.knownProducers.delete(cluster);
     return true;
   }
 
@@ -254,14 +262,21 @@ export class Fusion {
     const readers = [...into.members.keys()].filter((root) => root.op.kind !== "dot");
     if (!this.fits(readers, (root) => into.members.get(root), into, into, all)) return;
     if (this.pathThroughThird(into, from) || this.pathThroughThird(from, into)) return;
+    this.knownProducers.clear();
     for (const [root, level] of levels) {
       into.members.set(root, level);
       this.owner.set(root, into);
     }
   }
 
-  /** Clusters whose values `cluster` reads. */
-  private producers(cluster: Cluster): Set<Cluster> {
+  /** Clusters whose values `cluster` reads: kept until a cluster grows. */
+  private producers(cluster: Cluster): ReadonlySet<Cluster> {
+    let found = this.knownProducers.get(cluster);
+    if (found === undefined) this.knownProducers.set(cluster, (found = this.findProducers(cluster)));
+    return found;
+  }
+
+  private findProducers(cluster: Cluster): ReadonlySet<Cluster> {
     const found = new Set<Cluster>();
     for (const root of cluster.members.keys()) {
       for (const read of readsOf(root, this.accesses)) {
