@@ -18,14 +18,15 @@ export interface FailedCheck {
  *     crossEntropy: labels must be classes 0 … 9, but element [2] is 12 (at app.ts:12:5). The step changed nothing …
  */
 export function stepError({ node, position, value }: FailedCheck): StepError {
-  const place = `element [${indexOf(node, position).join(", ")}]`;
+  const index = indexOf(node, position);
+  const place = index.length === 0 ? "it" : `element [${index.join(", ")}]`;
   const { rule } = node.attributes as { rule?: unknown };
   const failure =
     typeof rule === "string"
       ? `${rule}, but ${place} is ${value}`
       : `${node.op.name}: the check of ${place} failed: value ${value}`;
   return new StepError(
-    `${failure}${originText(node.origin)}. ` + "The step changed nothing: states hold what it began with",
+    `${failure}${originText(node.origin)}. The step changed nothing: states hold what it began with`,
   );
 }
 
