@@ -14,7 +14,8 @@ import { ArgumentError } from "./errors.ts";
 /** Two unsigned 32-bit words. */
 export type RandomKey = readonly [number, number];
 
-const splitCounter = 0x80000000;
+/** The first word of the counters from which splitting takes its keys. */
+export const splitCounter = 0x80000000;
 const foldCounter = 0x40000000;
 
 /**

@@ -7,6 +7,7 @@ import type { StateTensor, Tensor } from "../tensor/index.ts";
 import { callModule, underPath } from "./call.ts";
 import { type Listing, listingOf, type Member, membersOf, moduleBrand } from "./members.ts";
 import { Parameter } from "./parameter.ts";
+import { RandomStream } from "./random-stream.ts";
 import { type LoadOptions, type LoadReport, loadStates, type StateSource } from "./state-dict.ts";
 import { type ModuleSummary, summarize } from "./summary.ts";
 
@@ -99,11 +100,7 @@ export abstract class Module {
 
   /** All parameters, frozen ones too, by path; a tied one once, under its first path. */
   namedParameters(): Map<string, Parameter> {
-    return new Map(
-      [...this.#listing().states].flatMap(([state, path]) =>
-        state instanceof Parameter ? [[path, state] as const] : [],
-      ),
-    );
+    return this.#named((state) => state instanceof Parameter);
   }
 
   /** All parameters in the order of fields, those that are not frozen only with `trainable`: what `grad` and optimizers take. */
@@ -112,13 +109,14 @@ export abstract class Module {
     return trainable ? all.filter((parameter) => parameter.trainable) : all;
   }
 
-  /** States that are no parameters (running statistics, random keys), by path. */
+  /** States that are neither parameters nor random streams (running statistics), by path: they are saved with the weights. */
   namedBuffers(): Map<string, StateTensor> {
-    return new Map(
-      [...this.#listing().states].flatMap(([state, path]) =>
-        state instanceof Parameter ? [] : [[path, state] as const],
-      ),
-    );
+    return this.#named((state) => !(state instanceof Parameter || state instanceof RandomStream));
+  }
+
+  /** Where layers draw their randomness from, by path: part of a training state, not of the weights. */
+  namedRandomStreams(): Map<string, RandomStream> {
+    return this.#named((state) => state instanceof RandomStream);
   }
 
   // ---- saving and loading ---------------------------------------------------------------------------------------------
@@ -130,7 +128,7 @@ export abstract class Module {
    * [...new Linear(3, 2).stateDict().keys()]; // ["weight", "bias"]
    */
   stateDict(): Map<string, StateTensor> {
-    return new Map([...this.#listing().states].map(([state, path]) => [path, state]));
+    return this.#named((state) => !(state instanceof RandomStream));
   }
 
   /**
@@ -141,7 +139,8 @@ export abstract class Module {
    * @throws ArgumentError for a name of one side only (with the nearest), ShapeError and DTypeError for what does not fit
    */
   loadStateDict(source: StateSource, options: LoadOptions = {}): LoadReport {
-    return loadStates(this.constructor.name, this.#listing(), source, options);
+    const states = new Map([...this.stateDict()].map(([path, state]) => [state, path]));
+    return loadStates(this.constructor.name, { states, aliases: this.#listing().aliases }, source, options);
   }
 
   // ---- mode, freezing -------------------------------------------------------------------------------------------------
@@ -260,6 +259,14 @@ export abstract class Module {
     const listing = listingOf(this);
     for (const [state, path] of listing.states) state.rename(path);
     return listing;
+  }
+
+  /** Those of all states that pass, by path. */
+  #named<T extends StateTensor>(isWanted: (state: StateTensor) => state is T): Map<string, T>;
+  #named(isWanted: (state: StateTensor) => boolean): Map<string, StateTensor>;
+  #named(isWanted: (state: StateTensor) => boolean): Map<string, StateTensor> {
+    const found = [...this.#listing().states].filter(([state]) => isWanted(state));
+    return new Map(found.map(([state, path]) => [path, state]));
   }
 
   /** Nothing stands around the class's forward. */

@@ -11,6 +11,7 @@ import { watchCalls } from "./call.ts";
 import { listingOf } from "./members.ts";
 import type { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { RandomStream } from "./random-stream.ts";
 
 export interface LayerSummary {
   /** "" for the model itself. */
@@ -82,7 +83,7 @@ export class ModuleSummary {
 export function summarize(module: Module, inputs: readonly (Tensor | Shape)[]): ModuleSummary {
   const { modules, states } = listingOf(module);
   const { outputs, flop } = inputs.length === 0 ? untraced : traceForward(module, inputs);
-  const unseen = new Set(states.keys());
+  const unseen = new Set([...states.keys()].filter((state) => !(state instanceof RandomStream)));
   const layers = [...modules].map(([layer, path]): LayerSummary => {
     // A tied state counts for the layer that comes first.
     const own = layer
