@@ -8,9 +8,9 @@ import { hostArray } from "../base/host-array.ts";
 import { arrayDataset, loader } from "../data/index.ts";
 import { readSafetensors, writeSafetensors } from "../formats/index.ts";
 import { crossEntropy } from "../losses/index.ts";
-import { Linear, ReLU, Sequential } from "../nn/index.ts";
+import { Dropout, Linear, Parameter, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, type Optimizer, SGD } from "../optim/index.ts";
-import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, grad, ones, type Tensor, tensor } from "../tensor/index.ts";
 import { load, save, weightsSha256 } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "netwright-checkpoint-"));
@@ -88,6 +88,26 @@ test("with optimizer and loader it is a whole training state, and still a model'
 
   const plain = makeModel();
   expect((await load(plain, file)).unexpected).toEqual([]);
+});
+
+test("the masks of a resumed run are those of one that never stopped", async () => {
+  const make = () => new Sequential(new Dropout(0.5));
+  const x: Tensor = ones([64]);
+  const weight = new Parameter([1]);
+  const [model, other] = [make(), make()];
+  await model.forward(x).data();
+  await save(model, file, { optimizer: new SGD([weight]) });
+  await load(other, file, { optimizer: new SGD([weight]) });
+  expect(await other.forward(x).toArray()).toEqual(await model.forward(x).toArray());
+
+  expect((await load(make(), file)).unexpected).toEqual([]);
+  const deeper = new Sequential(new Dropout(), new Dropout());
+  expect(await failure(load(deeper, file, { optimizer: new SGD([weight]) }))).toMatchObject({
+    message: 'load: the model draws from a random stream "1.random", which the file does not hold',
+  });
+  expect(await failure(load(new Sequential(), file, { optimizer: new SGD([weight]) }))).toMatchObject({
+    message: 'load: the file holds a random stream "0.random", the model has none of that name',
+  });
 });
 
 test("what does not fit is refused whole: model, optimizer and loader stay as they are", async () => {

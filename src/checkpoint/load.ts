@@ -8,14 +8,14 @@ import type { LoadReport, Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
 import type { StateTensor } from "../tensor/index.ts";
-import { checkVersion, isOwnKey, keys, optimizerPrefix, parseFact } from "./layout.ts";
+import { checkVersion, isOwnKey, keys, optimizerPrefix, parseFact, randomPrefix } from "./layout.ts";
 
 export interface LoadOptions {
   /** Default true: a name that only the model or only the file has is an error. False leaves such names out. */
   readonly strict?: boolean;
   /** Default false: another dtype is an error. True converts to the dtype the model has. */
   readonly cast?: boolean;
-  /** Gets its moments and step counter back; the file must have been saved with one of the same kind. */
+  /** Gets its moments and step counter back, and the model its random streams; the file must have been saved with one of the same kind. */
   readonly optimizer?: Optimizer;
   /** Goes on where the saved one stood; it must give the same batches. */
   readonly loader?: Loader<any>;
@@ -49,8 +49,8 @@ export async function load(model: Module, path: string, options: LoadOptions = {
   const { tensors, metadata } = await readSafetensors(path);
   checkVersion(path, metadata);
   const facts = factsOf(path, metadata);
-  const [weights, moments] = separate(tensors);
-  const updates = optimizer ? fitOptimizer(optimizer, moments) : [];
+  const { weights, moments, streams } = separate(tensors);
+  const updates = optimizer ? [...fitOptimizer(optimizer, moments), ...fitStreams(model, streams)] : [];
   const positionBefore = loader?.position;
   if (loader) loader.restore(requireLoader(path, facts.loader));
   try {
@@ -83,15 +83,38 @@ function factsOf(path: string, metadata: ReadonlyMap<string, string>): Omit<Load
 
 type Values = Map<string, HostArray>;
 
-/** The model's values, and the optimizer's under their own names. */
-function separate(tensors: ReadonlyMap<string, HostArray>): [weights: Values, moments: Values] {
-  const weights: Values = new Map();
-  const moments: Values = new Map();
+/** The model's values, the optimizer's and the random streams', under their own names. */
+function separate(
+  tensors: ReadonlyMap<string, HostArray>,
+): Record<"weights" | "moments" | "streams", Values> {
+  const [weights, moments, streams]: Values[] = [new Map(), new Map(), new Map()];
   for (const [name, array] of tensors) {
-    if (name.startsWith(optimizerPrefix)) moments.set(name.slice(optimizerPrefix.length), array);
-    else weights.set(name, array);
+    if (name.startsWith(optimizerPrefix)) moments!.set(name.slice(optimizerPrefix.length), array);
+    else if (name.startsWith(randomPrefix)) streams!.set(name.slice(randomPrefix.length), array);
+    else weights!.set(name, array);
   }
-  return [weights, moments];
+  return { weights: weights!, moments: moments!, streams: streams! };
+}
+
+/** Each random stream of the model with its value: a run that went on with other numbers would be another run. */
+function fitStreams(model: Module, values: Values): [StateTensor, HostArray][] {
+  const streams = model.namedRandomStreams();
+  const lost = [...values.keys()].find((name) => !streams.has(name));
+  if (lost !== undefined) {
+    throw new ArgumentError(
+      `load: the file holds a random stream "${lost}", the model has none of that name`,
+    );
+  }
+  return [...streams].map(([name, state]) => {
+    const value = values.get(name);
+    if (value === undefined) {
+      throw new ArgumentError(
+        `load: the model draws from a random stream "${name}", which the file does not hold`,
+      );
+    }
+    checkFits("random stream", name, state, value);
+    return [state, value];
+  });
 }
 
 /** Each state of the optimizer with its value, after all of them were found to fit. */
@@ -110,7 +133,7 @@ function fitOptimizer(optimizer: Optimizer, values: Values): [StateTensor, HostA
         `load: the optimizer keeps "${name}", the file does not: it was saved with another optimizer`,
       );
     }
-    checkFits(name, state, value);
+    checkFits("optimizer state", name, state, value);
     return [state, value];
   });
 }
@@ -123,14 +146,14 @@ function foreignState(name: string, states: ReadonlyMap<string, StateTensor>): N
   );
 }
 
-function checkFits(name: string, state: StateTensor, value: HostArray): void {
+function checkFits(what: string, name: string, state: StateTensor, value: HostArray): void {
   if (!sameShape(state.shape, value.shape)) {
     throw new ShapeError(
-      `load: optimizer state "${name}" has shape ${shapeText(state.shape)}, in the file ${shapeText(value.shape)}: ` +
+      `load: ${what} "${name}" has shape ${shapeText(state.shape)}, in the file ${shapeText(value.shape)}: ` +
         "it was saved for another model",
     );
   }
   if (state.dtype !== value.dtype) {
-    throw new DTypeError(`load: optimizer state "${name}" is ${state.dtype}, in the file ${value.dtype}`);
+    throw new DTypeError(`load: ${what} "${name}" is ${state.dtype}, in the file ${value.dtype}`);
   }
 }

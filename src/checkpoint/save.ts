@@ -7,10 +7,10 @@ import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
 import type { StateTensor } from "../tensor/index.ts";
-import { isOwnKey, keys, layoutVersion, optimizerPrefix } from "./layout.ts";
+import { isOwnKey, keys, layoutVersion, optimizerPrefix, randomPrefix } from "./layout.ts";
 
 export interface SaveOptions {
-  /** Its moments and step counter are saved too, so that training can go on. */
+  /** Its moments and step counter are saved too, and the random streams of the model, so that training can go on. */
   readonly optimizer?: Optimizer;
   /** Its position is saved too. */
   readonly loader?: Loader<any>;
@@ -44,6 +44,8 @@ export async function save(model: Module, path: string, options: SaveOptions = {
   if (optimizer) {
     for (const [name, array] of await readStates(optimizer.stateDict()))
       tensors.set(optimizerPrefix + name, array);
+    for (const [name, array] of await readStates(model.namedRandomStreams()))
+      tensors.set(randomPrefix + name, array);
   }
   const facts: [string, string | undefined][] = [
     [keys.version, String(layoutVersion)],

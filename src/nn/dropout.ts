@@ -26,7 +26,7 @@ export interface DropoutOptions {
  * @example
  * const layer = new Dropout(0.5, { key: 1 });
  * const y = layer.forward(tensor([1, 1, 1, 1]));
- * await y.toArray(); // [0, 2, 0, 0]
+ * await y.toArray(); // [0, 2, 0, 2]
  * await layer.eval().forward(tensor([1, 1, 1, 1])).toArray(); // [1, 1, 1, 1]
  */
 export class Dropout extends Module {
