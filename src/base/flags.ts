@@ -1,5 +1,5 @@
 /**
- * The environment variables Netwright reads, each with what it does: one table, printed by `netwright doctor` and the docs.
+ * The environment variables Netwright reads, each with what it does: one table.
  *
  * Rooms read them through `#platform`'s `env`; a name that is not in this table is not read anywhere.
  */

@@ -5,10 +5,11 @@
  *   lowerProgram  graph → steps        views, fusion into clusters, kernels, results and commit
  *   planMemory    steps → offsets      liveness, one arena
  *
- * `NETWRIGHT_DEBUG` prints what each pass made (see `debug.ts`); with `verify` every kernel is proven in bounds.
+ * Each pass can show what it made (`onPass`; `NETWRIGHT_DEBUG` on the command line). The last step proves every access of every
+ * kernel in bounds: nothing else is ever emitted.
  */
 import { functionDimensions, type GraphFunction } from "../graph/function.ts";
-
+import { graphText } from "../graph/print.ts";
 import { printProgram } from "../ir/print.ts";
 import type { Program } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
@@ -24,9 +25,9 @@ export interface CompileOptions {
 }
 
 export function compileProgram(fn: GraphFunction, { target, onPass }: CompileOptions): Program {
-  onPass?.("trace", () => fn.name);
+  onPass?.("trace", () => graphText(fn));
   const simplified = simplify(fn);
-  onPass?.("simplify", () => simplified.name);
+  onPass?.("simplify", () => graphText(simplified));
   const draft = lowerProgram(simplified, target);
   const arenaBytes = planMemory(draft, target.threads);
   const { inputs, states, arrays, results, compute, commit, checks } = draft;
