@@ -15,5 +15,6 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["node_modules/**"],
     testTimeout: 30_000,
+    hookTimeout: 60_000,
   },
 });

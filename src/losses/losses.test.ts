@@ -34,6 +34,20 @@ describe("shapes", () => {
     );
   });
 
+  it("are red in the editor where they are known", () => {
+    const [column, row] = [zeros([32, 1]), zeros([32])];
+    const refused = () => {
+      // @ts-expect-error mse: predictions (32, 1) and targets (32,) differ, losses do not broadcast
+      mse(column, row);
+      // @ts-expect-error huber: predictions (32,) and targets (2,) differ, losses do not broadcast
+      huber(row, [1, 2]);
+    };
+    expect(refused).toThrow("losses do not broadcast");
+    const unknown: Tensor = zeros([32]);
+    expect(mse(unknown, row).shape).toEqual([]);
+    expect(mae(zeros([2]), [1, 2]).shape).toEqual([]);
+  });
+
   it("of labels are those of the samples or of the logits", async () => {
     expect(await messageOf(() => crossEntropy(zeros([32, 10]), zeros([32, 1])))).toMatchInlineSnapshot(
       `"ShapeError: crossEntropy: logits (32, 10) need labels (32,) of class indices or (32, 10) of probabilities, got (32, 1) (at losses.test.ts)"`,

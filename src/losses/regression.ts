@@ -1,9 +1,12 @@
 /** Losses of real-valued predictions: each compares element by element, shapes must be equal. */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
+import type { TensorShape } from "../base/shape-types.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
+import type { ShapeOf } from "../tensor/types.ts";
 import { type LossOptions, reduce, requireEqualShapes } from "./reduction.ts";
+import type { TargetsCheck } from "./shape-check.ts";
 
 /**
  * The squared error, (x − y)².
@@ -14,10 +17,14 @@ import { type LossOptions, reduce, requireEqualShapes } from "./reduction.ts";
  * @example
  * await mse(tensor([1, 2]), tensor([1, 4])).item(); // 2
  */
-export function mse(predictions: Tensor, targets: TensorLike, options: LossOptions = {}): Tensor {
+export function mse<S extends TensorShape, const T extends TensorLike>(
+  predictions: Tensor<S>,
+  targets: T & TargetsCheck<"mse", S, ShapeOf<T>>,
+  options: LossOptions = {},
+): Tensor {
   return located(() => {
     checkOptions("mse", options, ["reduction"]);
-    const y = asTensor(targets);
+    const y = asTensor(targets as TensorLike);
     requireEqualShapes("mse", predictions, y);
     return reduce("mse", predictions.sub(y).square(), options.reduction);
   });
@@ -29,10 +36,14 @@ export function mse(predictions: Tensor, targets: TensorLike, options: LossOptio
  * @example
  * await mae(tensor([1, 2]), tensor([1, 4])).item(); // 1
  */
-export function mae(predictions: Tensor, targets: TensorLike, options: LossOptions = {}): Tensor {
+export function mae<S extends TensorShape, const T extends TensorLike>(
+  predictions: Tensor<S>,
+  targets: T & TargetsCheck<"mae", S, ShapeOf<T>>,
+  options: LossOptions = {},
+): Tensor {
   return located(() => {
     checkOptions("mae", options, ["reduction"]);
-    const y = asTensor(targets);
+    const y = asTensor(targets as TensorLike);
     requireEqualShapes("mae", predictions, y);
     return reduce("mae", predictions.sub(y).abs(), options.reduction);
   });
@@ -50,12 +61,16 @@ export interface HuberOptions extends LossOptions {
  * @example
  * await huber(tensor([1, 5]), tensor([2, 0]), { reduction: "none" }).toArray(); // [0.5, 4.5]
  */
-export function huber(predictions: Tensor, targets: TensorLike, options: HuberOptions = {}): Tensor {
+export function huber<S extends TensorShape, const T extends TensorLike>(
+  predictions: Tensor<S>,
+  targets: T & TargetsCheck<"huber", S, ShapeOf<T>>,
+  options: HuberOptions = {},
+): Tensor {
   return located(() => {
     checkOptions("huber", options, ["delta", "reduction"]);
     const { delta = 1, reduction } = options;
     if (!(delta > 0)) throw new ArgumentError(`huber: delta must be above 0, got ${delta}`);
-    const y = asTensor(targets);
+    const y = asTensor(targets as TensorLike);
     requireEqualShapes("huber", predictions, y);
     const distance = predictions.sub(y).abs();
     // With m = min(d, δ): m·(d − m/2) is d²/2 below δ and δ·(d − δ/2) above.

@@ -61,8 +61,8 @@ export abstract class Module {
     Object.defineProperty(this, "forward", { value, configurable: true, writable: true });
   }
 
-  /** What the module computes. */
-  abstract forward(...inputs: never[]): unknown;
+  /** What the module computes. Types are the subclass's own: a `Module` of unknown class takes and gives anything. */
+  abstract forward(...inputs: any[]): any;
 
   /** Marks modules for the search of fields. */
   get [moduleBrand](): true {
@@ -296,7 +296,7 @@ export abstract class Module {
  */
 export abstract class Adapter extends Module {
   /** @param inner the adapted module's own forward (or the next adapter's) */
-  abstract override forward(inner: (...inputs: any[]) => any, ...inputs: any[]): unknown;
+  abstract override forward(inner: (...inputs: any[]) => any, ...inputs: any[]): any;
 }
 
 let registered = 0;
