@@ -26,6 +26,10 @@ const node = (script: string, ...args: string[]): Command => ({
   file: process.execPath,
   args: [script, ...args],
 });
+const netwright = (target: string, threads: number, script: string, ...args: string[]): Command => ({
+  ...node(built(`netwright/${script}`), ...args),
+  environment: { NETWRIGHT_TARGET: target, NETWRIGHT_THREADS: String(threads) },
+});
 const python = (...args: string[]): Command => ({ file: peers("venv/bin/python"), args });
 const onlyOne = (): readonly number[] => [1];
 const doubling = (threads: number): readonly number[] =>
@@ -50,9 +54,9 @@ export const contenders: readonly Contender[] = [
   {
     key: "netwright",
     title: "Netwright wasm",
-    threadCounts: onlyOne,
-    serve: () => ({ ...node(built("netwright/serve.js")), environment: { NETWRIGHT_TARGET: "wasm" } }),
-    startup: () => null,
+    threadCounts: doubling,
+    serve: (threads) => netwright("wasm", threads, "serve.js"),
+    startup: (work) => netwright("wasm", 1, "startup.js", JSON.stringify(work)),
     missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
   },
   torch("torch", "PyTorch"),
