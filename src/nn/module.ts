@@ -48,6 +48,8 @@ export abstract class Module {
   readonly #versions = new Map<string, number>();
   #held: readonly unknown[] = [];
   #structure = 0;
+  /** Undefined where it must be computed anew. */
+  #version: number | undefined;
 
   constructor() {
     const { forward } = this;
@@ -152,7 +154,10 @@ export abstract class Module {
 
   /** Puts this module and all below it in training mode. */
   train(mode = true): this {
-    for (const module of listingOf(this).modules.keys()) module.#training = mode;
+    for (const module of listingOf(this).modules.keys()) {
+      module.#training = mode;
+      module.#version = undefined;
+    }
     return this;
   }
 
@@ -177,12 +182,12 @@ export abstract class Module {
 
   /** Runs `hook` before each call of this module; hooks run in the order of registration. */
   registerForwardPreHook(hook: ForwardPreHook): Registration {
-    return register(this.#preHooks, hook);
+    return this.#register(this.#preHooks, hook);
   }
 
   /** Runs `hook` after each call of this module; hooks run in the order of registration. */
   registerForwardHook(hook: ForwardHook): Registration {
-    return register(this.#hooks, hook);
+    return this.#register(this.#hooks, hook);
   }
 
   /**
@@ -194,11 +199,13 @@ export abstract class Module {
       throw new ArgumentError(`${this.constructor.name}: "${name}" is taken; give the adapter another name`);
     }
     this.#adapters.set(name, adapter);
+    this.#version = undefined;
     return registration(() => this.removeAdapter(name));
   }
 
   /** Takes an adapter off again. */
   removeAdapter(name: string): void {
+    this.#version = undefined;
     if (!this.#adapters.delete(name)) {
       const known = [...this.#adapters.keys()].join(", ") || "none";
       throw new ArgumentError(`${this.constructor.name}: no adapter "${name}"; there are: ${known}`);
@@ -210,24 +217,22 @@ export abstract class Module {
    * when mode does. A compiled function that called the module is traced again when it meets a number it does not know.
    */
   get version(): number {
-    const held = heldBy(this);
-    if (held.length !== this.#held.length || held.some((value, i) => value !== this.#held[i])) {
-      this.#held = held;
+    if (!holds(this, this.#held)) {
+      this.#held = heldBy(this);
       this.#structure++;
+      this.#version = undefined;
     }
+    return (this.#version ??= this.#numberOfBehaviour());
+  }
+
+  /** The same number for the same behaviour as before. */
+  #numberOfBehaviour(): number {
+    const hooks = [...this.#preHooks.keys(), "|", ...this.#hooks.keys()];
     const adapters = [...this.#adapters.values()].map(adapterId);
-    const key = [
-      this.#structure,
-      this.#training,
-      ...this.#preHooks.keys(),
-      "|",
-      ...this.#hooks.keys(),
-      "|",
-      ...adapters,
-    ].join();
-    let version = this.#versions.get(key);
-    if (version === undefined) this.#versions.set(key, (version = this.#versions.size));
-    return version;
+    const key = [this.#structure, this.#training, ...hooks, "|", ...adapters].join();
+    const known = this.#versions.get(key) ?? this.#versions.size;
+    this.#versions.set(key, known);
+    return known;
   }
 
   // ---- showing ------------------------------------------------------------------------------------------------------------
@@ -269,6 +274,16 @@ export abstract class Module {
     return new Map(found.map(([state, path]) => [path, state]));
   }
 
+  #register<Hook>(hooks: Map<number, Hook>, hook: Hook): Registration {
+    const id = registered++;
+    hooks.set(id, hook);
+    this.#version = undefined;
+    return registration(() => {
+      hooks.delete(id);
+      this.#version = undefined;
+    });
+  }
+
   /** Nothing stands around the class's forward. */
   #isPlain(): boolean {
     return this.#preHooks.size + this.#hooks.size + this.#adapters.size === 0;
@@ -301,12 +316,6 @@ export abstract class Adapter extends Module {
 
 let registered = 0;
 
-function register<Hook>(hooks: Map<number, Hook>, hook: Hook): Registration {
-  const id = registered++;
-  hooks.set(id, hook);
-  return registration(() => hooks.delete(id));
-}
-
 const registration = (remove: () => void): Registration => ({ remove, [Symbol.dispose]: remove });
 
 const adapterIds = new WeakMap<Adapter, number>();
@@ -317,13 +326,27 @@ function adapterId(adapter: Adapter): number {
   return id;
 }
 
+const isHeld = (value: unknown): boolean => typeof value === "object" && value !== null;
+
 /** Objects in fields and in arrays of fields, by identity: replacing one must be noticed. */
 function heldBy(module: Module): unknown[] {
   const held: unknown[] = [];
   for (const value of Object.values(module)) {
-    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) continue;
-    if (Array.isArray(value)) held.push(...value.filter((item) => typeof item === "object"));
-    else held.push(value);
+    if (Array.isArray(value)) held.push(...value.filter(isHeld));
+    else if (isHeld(value)) held.push(value);
   }
   return held;
+}
+
+/** Whether `heldBy` would still give `held`; asked before each run of a compiled function, so it allocates nothing. */
+function holds(module: Module, held: readonly unknown[]): boolean {
+  let at = 0;
+  for (const name in module) {
+    if (!Object.hasOwn(module, name)) continue;
+    const value: unknown = module[name as keyof Module];
+    if (Array.isArray(value)) {
+      for (const item of value) if (isHeld(item) && item !== held[at++]) return false;
+    } else if (isHeld(value) && value !== held[at++]) return false;
+  }
+  return at === held.length;
 }
