@@ -82,7 +82,7 @@ const mistakes = worstMistakes(probabilities, labels, { count: 4 }).map(
   }),
 );
 say(
-  `\nthe worst mistakes:\n\n${drawImages(mistakes, { columns: process.stdout.columns ?? 120 }).join("\n")}`,
+  `\nthe worst mistakes:\n\n${drawImages(mistakes, { columns: process.stdout.columns ?? 120, color: process.stdout.isTTY }).join("\n")}`,
 );
 
 // Saved, loaded into another model, it is the same to the last bit; and it can go on learning.
