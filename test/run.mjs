@@ -8,6 +8,7 @@
  * when nothing failed.
  */
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startVitest } from "vitest/node";
 
@@ -34,9 +35,40 @@ function checkStep(name) {
   count[status === 0 ? "passed" : "failed"]++;
 }
 
+/** A test that never comes back must not keep the command from ending: after this long without a result it is given up. */
+const silenceLimitMs = process.env.NETWRIGHT_TEST_TIER === "full" ? 1_800_000 : 180_000;
+const unfinished = new Set();
+let lastResult = performance.now();
+
+function giveUp() {
+  const minutes = Math.round(silenceLimitMs / 60_000);
+  console.log(`no test has finished for ${minutes} minutes; these files are still running:`);
+  for (const file of unfinished) console.log(`  ${file}`);
+  for (const child of childProcesses()) process.kill(child, "SIGKILL");
+  count.failed += Math.max(1, unfinished.size);
+  finish();
+}
+
+/** The workers, which do not end by themselves when they are caught in a loop; known on Linux only. */
+function childProcesses() {
+  try {
+    return readFileSync(`/proc/self/task/${process.pid}/children`, "utf8")
+      .trim()
+      .split(" ")
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
 /** Counts what vitest reports; a file that cannot be loaded and an error outside any test count as failures. */
 const counter = {
+  onTestModuleStart(testModule) {
+    unfinished.add(testModule.relativeModuleId);
+  },
   onTestCaseResult(testCase) {
+    lastResult = performance.now();
     const result = testCase.result();
     count[result.state in count ? result.state : "failed"]++;
     if (result.state !== "skipped") return;
@@ -44,6 +76,8 @@ const counter = {
     skips.set(reason, [...(skips.get(reason) ?? []), testCase.fullName]);
   },
   onTestModuleEnd(testModule) {
+    unfinished.delete(testModule.relativeModuleId);
+    lastResult = performance.now();
     count.failed += testModule.errors().length;
     durations.push({ file: testModule.relativeModuleId, milliseconds: testModule.diagnostic().duration });
   },
@@ -56,21 +90,31 @@ checkStep("build");
 checkStep("types");
 checkStep("lint");
 
+const watch = setInterval(() => {
+  if (performance.now() - lastResult > silenceLimitMs) giveUp();
+}, 5000);
+lastResult = performance.now();
 const options = { watch: false, allowOnly: false, update: "none", reporters: ["default", counter] };
 const vitest = await startVitest("test", filters, options);
+clearInterval(watch);
 await vitest.close();
+finish();
 
-console.log("slowest files:");
-for (const { file, milliseconds } of durations.sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 5)) {
-  console.log(`  ${(milliseconds / 1000).toFixed(1).padStart(5)} s  ${file}`);
+function finish() {
+  console.log("slowest files:");
+  for (const { file, milliseconds } of durations
+    .sort((a, b) => b.milliseconds - a.milliseconds)
+    .slice(0, 8)) {
+    console.log(`  ${(milliseconds / 1000).toFixed(1).padStart(5)} s  ${file}`);
+  }
+  for (const [reason, names] of skips) {
+    console.log(`skipped because ${reason}:`);
+    for (const name of names) console.log(`  ${name}`);
+  }
+  if (count.passed <= 3) {
+    console.log("no test ran");
+    count.failed++;
+  }
+  console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+  process.exit(count.failed === 0 ? 0 : 1);
 }
-for (const [reason, names] of skips) {
-  console.log(`skipped because ${reason}:`);
-  for (const name of names) console.log(`  ${name}`);
-}
-if (count.passed <= 3) {
-  console.log("no test ran");
-  count.failed++;
-}
-console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
-process.exit(count.failed === 0 ? 0 : 1);
