@@ -31,7 +31,6 @@ export class Emitter {
   private readonly constants = new Map<string, number>();
   private readonly sizes = new Map<string, number>();
   private temporaries: number[] = [];
-  private unused: readonly number[] | undefined;
 
   constructor(parameterCount: number, options: EmitterOptions) {
     this.locals = new Locals(parameterCount);
@@ -72,12 +71,6 @@ export class Emitter {
     push();
     this.code.set(local);
     return this.local(local);
-  }
-
-  /** Locals that hold nothing. */
-  ballast(): readonly number[] {
-    this.unused ??= Array.from({ length: 96 }, () => this.locals.fresh("i32"));
-    return this.unused;
   }
 
   // ---- computed at the function's start -----------------------------------------------------------------------

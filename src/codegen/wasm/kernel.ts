@@ -9,7 +9,7 @@ import type { ScalarDType } from "../../graph/scalar.ts";
 import type { Affine, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "../../ir/kernel.ts";
 import { argumentsParameter, Emitter, type Push, partsOf, scalarType } from "./emitter.ts";
 import { operandsOf } from "./flatten.ts";
-import { type Count, emitLoop, threadShare } from "./loops.ts";
+import { type Count, emitLoop, emitTileLoop, threadShare } from "./loops.ts";
 import type { ModuleBuilder } from "./module.ts";
 import type { ValueType } from "./opcodes.ts";
 import {
@@ -332,6 +332,7 @@ export class KernelEmitter {
   private earlyLoop(loop: Loop, extent: number): void {
     const { e } = this;
     const { step, body, remainder } = loop;
+    if (step === 1 && hasLockstep(body)) return this.tileLoop(loop, Math.min(tileCopies, extent));
     const main = extent - (extent % step);
     this.withCounter((counter) => {
       this.counted(loop, body, { counter, step, limit: e.i32(main) });
@@ -344,10 +345,21 @@ export class KernelEmitter {
   private lateLoop(loop: Loop): void {
     const { e } = this;
     const { extent, step, body, remainder } = loop;
+    if (step === 1 && hasLockstep(body)) return this.tileLoop(loop, tileCopies);
     this.withCounter((counter) => {
       this.counted(loop, body, { counter, step, limit: e.size(subtractSizes(extent, step - 1)) });
       if (step === 1 || remainder.length === 0) return;
       this.counted(loop, remainder, { counter, step: 1, limit: e.size(extent), start: e.local(counter) });
+    });
+  }
+
+  private tileLoop({ index, extent, body }: Loop, copies: number): void {
+    const { e, scopes } = this;
+    this.withCounter((counter) => {
+      const scope = new Scope(index, counter);
+      emitTileLoop(e, scope, { counter, limit: e.size(extent), copies }, (ahead) =>
+        scopes.inside(scope, () => scopes.shift(index, ahead, () => this.block(body))),
+      );
     });
   }
 
@@ -363,7 +375,7 @@ export class KernelEmitter {
   private counted({ index }: Loop, body: readonly Statement[], count: Count): void {
     const scope = new Scope(index, count.counter, count.start);
     this.scopes.inside(scope, () => this.block(body));
-    emitLoop(this.e, scope, { ...count, isTile: hasLockstep(body) });
+    emitLoop(this.e, scope, count);
   }
 
   private shared(loop: Loop): void {
@@ -386,6 +398,9 @@ export class KernelEmitter {
     });
   }
 }
+
+/** Iterations of a tile's loop that are written out. */
+const tileCopies = 4;
 
 /** A vector loop in lockstep, straight in these statements or unrolled ones. */
 const hasLockstep = (statements: readonly Statement[]): boolean =>

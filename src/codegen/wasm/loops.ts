@@ -17,19 +17,14 @@ export interface Count {
  * lets V8's scheduler put each load next to its use. Left at the bottom, sums would also be used behind the loop, and all
  * loads of an iteration would come first: more values than there are registers.
  */
-export function emitLoop(
-  e: Emitter,
-  scope: Scope,
-  { counter, step, limit, isTile = false }: Count & { readonly isTile?: boolean },
-): void {
+export function emitLoop(e: Emitter, scope: Scope, { counter, step, limit }: Count): void {
   e.code.append(scope.before);
   e.code.block(() => {
     e.code.loop(() => {
       e.code.get(counter);
       limit();
       e.code.op("i32.ge_s");
-      if (isTile) e.code.if(() => leaveTile(e));
-      else e.code.branchIf(1);
+      e.code.branchIf(1);
       e.code.append(scope.body);
       scope.advance(e, step);
       e.code.get(counter);
@@ -43,14 +38,55 @@ export function emitLoop(
 }
 
 /**
- * V8 (before Turboshaft) copies the body of a small loop, and schedules the first copy so that a tile's registers no
- * longer suffice. What it counts as size includes the locals set in the loop: these are set once, on the way out.
+ * The loop around a register tile: several iterations written out, pointers and counter moved once for all of them, and
+ * between two of them a way out. The sums that leave there hold each iteration's arithmetic in its place; without, V8
+ * before Turboshaft puts the loads of all iterations first, and registers no longer suffice. Behind the loop the counter
+ * says nothing.
  */
-function leaveTile(e: Emitter): void {
-  e.code.i32(0);
-  for (const local of e.ballast()) e.code.tee(local);
-  e.code.op("drop");
-  e.code.branch(2);
+export function emitTileLoop(
+  e: Emitter,
+  scope: Scope,
+  { counter, limit, copies }: { counter: number; limit: Push; copies: number },
+  /** Writes the iteration `ahead` of where the counter stands. */
+  iteration: (ahead: number) => void,
+): void {
+  const isBelow = (ahead: number): void => {
+    e.code.get(counter);
+    if (ahead > 0) {
+      e.code.i32(ahead);
+      e.code.op("i32.add");
+    }
+    limit();
+    e.code.op("i32.lt_s");
+  };
+  const leave = (): void => {
+    e.code.op("i32.eqz");
+    e.code.branchIf(1);
+  };
+  e.into(scope.body, () => {
+    for (let ahead = 0; ahead < copies; ahead++) {
+      if (ahead > 0) {
+        isBelow(ahead);
+        leave();
+      }
+      iteration(ahead);
+    }
+  });
+  e.code.append(scope.before);
+  isBelow(0);
+  e.code.if(() => {
+    e.code.loop(() => {
+      e.code.append(scope.body);
+      scope.advance(e, copies);
+      e.code.get(counter);
+      e.code.i32(copies);
+      e.code.op("i32.add");
+      e.code.set(counter);
+      isBelow(0);
+      e.code.branchIf(0);
+    });
+  });
+  scope.close(e);
 }
 
 /** Contiguous runs of iterations, as equal as they can be. */

@@ -107,29 +107,25 @@ export class Scopes {
     this.open.pop();
   }
 
-  /** With the known indices put in. */
+  /** With the indices put in whose value is known here. */
   resolve(affine: Affine): Affine {
-    const { fixed, shifts } = this;
-    if (!affine.terms.some(({ index }) => fixed.has(index) || shifts.has(index))) return affine;
-    let { constant } = affine;
-    const terms = affine.terms.filter(({ index, stride }) => {
-      const value = fixed.get(index) ?? shifts.get(index);
-      if (value !== undefined) constant = addSizes(constant, multiplySizes(stride, value));
-      return !fixed.has(index);
-    });
-    return { constant, terms };
+    return putIn(affine, this.fixed, "gone");
+  }
+  /** The same, and the shifts of the others: once only, for they stay. */
+  private moved(affine: Affine): Affine {
+    return putIn(this.resolve(affine), this.shifts, "kept");
   }
 
   /** A subscript: known once unrolled indices are put in. */
   known(affine: Affine): number {
-    const { constant, terms } = this.resolve(affine);
+    const { constant, terms } = this.moved(affine);
     if (terms.length === 0 && typeof constant === "number") return constant;
     throw new InternalError("a register's subscript is not known when code is written");
   }
 
   /** The i32 value of an affine expression. */
   pushValue(affine: Affine): void {
-    const { constant, terms } = this.resolve(affine);
+    const { constant, terms } = this.moved(affine);
     const { e } = this;
     let first = true;
     const add = (push: Push): void => {
@@ -157,7 +153,7 @@ export class Scopes {
   /** The address of an element. */
   address(buffer: KernelBuffer, affine: Affine): Address {
     const { e } = this;
-    const { constant, terms } = this.resolve(affine);
+    const { constant, terms } = this.moved(affine);
     const bytes = bytesOf(buffer.dtype);
     const [late, now] = splitConstant(constant);
     let pointer = this.bufferLocal(buffer);
@@ -224,6 +220,20 @@ export class Scopes {
     this.starts.set(key, local);
     return local;
   }
+}
+
+/** `values` of indices added to the constant; their terms are then gone, or kept. */
+function putIn(affine: Affine, values: ReadonlyMap<Index, number>, terms: "gone" | "kept"): Affine {
+  if (values.size === 0 || !affine.terms.some(({ index }) => values.has(index))) return affine;
+  let { constant } = affine;
+  for (const { index, stride } of affine.terms) {
+    const value = values.get(index);
+    if (value !== undefined) constant = addSizes(constant, multiplySizes(stride, value));
+  }
+  return {
+    constant,
+    terms: terms === "kept" ? affine.terms : affine.terms.filter(({ index }) => !values.has(index)),
+  };
 }
 
 /** The part that depends on dimensions, and the number. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dimension } from "../../base/size.ts";
-import { zeroAffine } from "../../ir/affine.ts";
+import { addAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import { evaluateKernel } from "../../ir/evaluate.ts";
 import type { Kernel, KernelBuffer, Register } from "../../ir/kernel.ts";
@@ -45,6 +45,44 @@ describe("vector loops", () => {
         evaluateKernel(kernel, { buffers: expected, dimensions });
         runWasmKernel(kernel, arrays, { dimensions });
         expect(arrays, `${n}`).toEqual(expected);
+      }
+    });
+  }
+});
+
+describe("tile loops", () => {
+  const depth = dimension("depth", { min: 0, max: 13 });
+  for (const late of [false, true]) {
+    it(`take every number of steps, ${late ? "known late" : "known early"}`, () => {
+      for (let k = 0; k <= 13; k++) {
+        const [x, y, z] = [f32("x", 3 * 13), f32("y", 13 * 10), f32("z", 30, "write")];
+        const tile: Register = { name: "tile", dtype: "f32", count: 3, lanes: 12 };
+        const kernel = kernelOf("tile", [x, y, z], (b) => {
+          b.unrolled("i", 3, (i) => b.set(tile, b.constant("f32", 0), i));
+          b.serial("k", late ? depth : k, (k) =>
+            b.vector(
+              "j",
+              10,
+              (j) => {
+                const right = b.load(y, addAffine(scaleAffine(k, 10), j));
+                b.unrolled("i", 3, (i) => {
+                  const left = b.load(x, addAffine(scaleAffine(i, 13), k));
+                  b.set(tile, b.mulAdd(left, right, b.read(tile, i)), i);
+                });
+              },
+              true,
+            ),
+          );
+          b.vector("j", 10, (j) =>
+            b.unrolled("i", 3, (i) => b.store(z, addAffine(scaleAffine(i, 10), j), b.read(tile, i))),
+          );
+        });
+        const dimensions = late ? new Map([[depth, k]]) : undefined;
+        const arrays = [random(39), random(130), new Float32Array(30)];
+        const expected = arrays.map((a) => a.slice());
+        evaluateKernel(kernel, { buffers: expected, dimensions });
+        runWasmKernel(kernel, arrays, { dimensions });
+        expect(arrays, `${k}`).toEqual(expected);
       }
     });
   }
