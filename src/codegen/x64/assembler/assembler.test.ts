@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { disassemble, hasObjdump, objdump, objdumpReason } from "../../../../test/objdump.ts";
 import { Assembler } from "./assembler.ts";
 import { elfObject } from "./elf.ts";
-import { at, gpr64, rax, rcx, rdi, xmm, ymm, zmm } from "./operands.ts";
+import { at, gpr64, rax, rcx, rdi, withBits, xmm, ymm, zmm } from "./operands.ts";
 
 const textOf = (a: Assembler): string[] =>
   [...disassemble(a.finish().bytes).values()].map((line) => line.replace(/\s+/g, " "));
@@ -41,6 +41,19 @@ describe("labels and constants", () => {
     expect(targets).toEqual(["0x40", "0x60", "0x60", "0x60"]);
     expect(bytes.slice(64, 96)).toEqual(new Uint8Array(32).fill(7));
     expect(new Float32Array(bytes.slice(96).buffer)).toEqual(Float32Array.of(1));
+  });
+
+  it("sign-extends an immediate of one byte only where that keeps its value", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    const a = new Assembler();
+    for (const value of [127, 128, -128, -129, 0xffffffff]) a.emit("sub", withBits(rax, 32), value);
+    expect(textOf(a)).toEqual([
+      "sub eax,0x7f",
+      "sub eax,0x80",
+      "sub eax,0xffffff80",
+      "sub eax,0xffffff7f",
+      "sub eax,0xffffffff",
+    ]);
   });
 
   it("aligns", () => {

@@ -91,7 +91,7 @@ function arrange(form: Form, operands: readonly Operand[]): Places {
         continue;
       case "I":
         places.immediate = operand as number | bigint;
-        places.immediateBytes = size === "b" ? 1 : size === "q" ? 8 : 4;
+        places.immediateBytes = size === "b" || size === "s" ? 1 : size === "q" ? 8 : 4;
         continue;
       case "J":
         places.target = operand as Label;

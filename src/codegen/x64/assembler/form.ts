@@ -12,7 +12,7 @@
  * - K, Q, KW, KU: mask register in ModRM.reg, in vvvv, mask register or memory, mask register in ModRM.rm.
  * - G, B, E, R: general register in ModRM.reg, in vvvv, register or memory in ModRM.rm, register there; O: in the opcode. With
  *   b, w, d, q: 8 … 64 bits; v: any but 8; y: 32 or 64. `CL` is that register.
- * - Ib, Iz, Iq: immediates of 1, up to 4 and 8 bytes; Jb, Jz: jump targets.
+ * - Ib, Is, Iz, Iq: immediates of 1 byte, 1 that is sign-extended, up to 4 and 8 bytes; Jb, Jz: jump targets.
  *
  * The first operand is written; `+` before it: read and written; `?`: only read. `^` before another one: also written.
  */

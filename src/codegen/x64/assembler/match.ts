@@ -114,6 +114,7 @@ function fitsBits(bits: number, size: string): boolean {
 function fitsImmediate(operand: Operand, size: string): boolean {
   if (typeof operand === "bigint") return size === "q";
   if (typeof operand !== "number") return false;
+  if (size === "s") return operand >= -128 && operand < 128;
   if (size === "b") return operand >= -128 && operand < 256;
   return size === "q" || (operand >= -(2 ** 31) && operand < 2 ** 32);
 }

@@ -184,7 +184,7 @@ function sample(
       return memory({ base: gpr64(11), displacement: 64, bits });
     case "I":
       if (/^v(p?cmp)/.test(mnemonic)) return 2;
-      return size === "b" ? 0x15 : size === "q" ? 0x123456789abcn : 0x1234;
+      return size === "b" || size === "s" ? 0x15 : size === "q" ? 0x123456789abcn : 0x1234;
     default:
       return undefined;
   }

@@ -39,7 +39,7 @@ function conditional(): Record<ConditionalMnemonic, string | readonly string[]> 
 const operation = (n: number, mark: "+" | "?"): readonly string[] => [
   `${mark}Ev,Gv legacy.np.one ${hex(n * 8 + 1)}`,
   `${mark}Gv,M legacy.np.one ${hex(n * 8 + 3)}`,
-  `${mark}Ev,Ib legacy.np.one 83 /${n}`,
+  `${mark}Ev,Is legacy.np.one 83 /${n}`,
   `${mark}Ev,Iz legacy.np.one 81 /${n}`,
 ];
 const shift = (n: number): readonly string[] => [
@@ -48,7 +48,7 @@ const shift = (n: number): readonly string[] => [
 ];
 const locked = (n: number): readonly string[] => [
   `+M,Gv lock.np.one ${hex(n * 8 + 1)}`,
-  `+M,Ib lock.np.one 83 /${n}`,
+  `+M,Is lock.np.one 83 /${n}`,
 ];
 
 const base = {
@@ -72,7 +72,7 @@ const base = {
   xor: operation(6, "+"),
   cmp: operation(7, "?"),
   test: ["?Ev,Gv legacy.np.one 85", "?Ev,Iz legacy.np.one F7 /0"],
-  imul: ["+Gv,Ev legacy.np.0F AF", "Gv,Ev,Ib legacy.np.one 6B", "Gv,Ev,Iz legacy.np.one 69"],
+  imul: ["+Gv,Ev legacy.np.0F AF", "Gv,Ev,Is legacy.np.one 6B", "Gv,Ev,Iz legacy.np.one 69"],
   not: "+Ev legacy.np.one F7 /2",
   neg: "+Ev legacy.np.one F7 /3",
   mul: "?Ev legacy.np.one F7 /4",

@@ -1,0 +1,86 @@
+/**
+ * The argument block: what a run hands to the generated code and what it reports back, in memory.
+ *
+ *     byte   0  i64   status: 0, or 1 + the number of the failed check
+ *            8  i64   its position
+ *           16  f64   the value that failed
+ *           24  i64   which step of the program it was (earlier steps win)
+ *           32  i64   the step that runs now
+ *           40  i32   lock of the status
+ *           44  i32   MXCSR while the code runs
+ *           64  i64   value of each dimension of the program, then the addresses of the arena, the inputs, the states,
+ *                     the results and the arrays, in the program's order
+ */
+import { InternalError } from "../../base/errors.ts";
+import type { Dimension } from "../../base/size.ts";
+import type { Placement, Program } from "../../ir/program.ts";
+
+export const statusOffset = 0;
+export const positionOffset = 8;
+export const valueOffset = 16;
+export const failedStepOffset = 24;
+export const stepOffset = 32;
+export const lockOffset = 40;
+export const modeOffset = 44;
+const firstDimension = 64;
+
+/** Exceptions masked, to nearest; subnormals are zero, coming and going. */
+export const flushSubnormals = 0x9fc0;
+/** The mode that C and JavaScript run in. */
+export const keepSubnormals = 0x1f80;
+
+export class ArgumentLayout {
+  readonly bytes: number;
+  /** Offsets of the first of each. */
+  readonly dimensions = firstDimension;
+  readonly arena: number;
+  readonly inputs: number;
+  readonly states: number;
+  readonly results: number;
+  readonly arrays: number;
+  private readonly program: Program;
+
+  constructor(program: Program) {
+    this.program = program;
+    this.arena = firstDimension + 8 * program.dimensions.length;
+    this.inputs = this.arena + 8;
+    this.states = this.inputs + 8 * program.inputs.length;
+    this.results = this.states + 8 * program.states.length;
+    this.arrays = this.results + 8 * program.results.length;
+    this.bytes = this.arrays + 8 * program.arrays.length;
+  }
+
+  /** Where a dimension's value lies. */
+  dimension(dimension: Dimension): number {
+    return this.at(firstDimension, this.program.dimensions.indexOf(dimension), `dimension ${dimension.name}`);
+  }
+  /** Where the address of a buffer outside the arena lies. */
+  address(placement: Exclude<Placement, { kind: "arena" }>): number {
+    const { program } = this;
+    switch (placement.kind) {
+      case "input":
+        return this.at(this.inputs, placement.position, "an input");
+      case "result":
+        return this.at(this.results, placement.position, "a result");
+      case "state":
+        return this.at(this.states, program.states.indexOf(placement.state), "a state");
+      case "array": {
+        const position = program.arrays.findIndex(({ array }) => array === placement.array);
+        return this.at(this.arrays, position, "an array");
+      }
+    }
+  }
+  private at(first: number, position: number, what: string): number {
+    if (position < 0) throw new InternalError(`${what} is not listed in program ${this.program.name}`);
+    return first + 8 * position;
+  }
+}
+
+/** What a kernel is called with: rdi points to 64-bit words on the caller's stack. */
+export const record = {
+  arguments: 0,
+  thread: 8,
+  threads: 16,
+  /** Addresses of the buffers, then the values of the parameters. */
+  first: 24,
+} as const;

@@ -1,0 +1,281 @@
+/** From instructions over virtual registers to bytes: allocation, spills, prologue and epilogue. */
+import { InternalError } from "../../../base/errors.ts";
+import type { Assembler } from "../assembler/assembler.ts";
+import { findForm } from "../assembler/match.ts";
+import {
+  firstVirtual,
+  isMemory,
+  isRegister,
+  type Memory,
+  memory,
+  type Operand,
+  type Register,
+  register,
+  rsp,
+} from "../assembler/operands.ts";
+import type { Mnemonic } from "../assembler/tables/index.ts";
+import type { Isa } from "../isa.ts";
+import type { Item, MachineCode } from "./code.ts";
+import { type Allocation, allocate, type RegisterFile } from "./linear-scan.ts";
+import { intervalsOf, isMove } from "./liveness.ts";
+
+type InstructionItem = Extract<Item, { kind: "instruction" }>;
+
+export interface FinishedFunction {
+  readonly spills: number;
+  readonly frameBytes: number;
+}
+
+/** rdi first: it holds the call's record. rsp is nobody's. */
+const generalOrder = [7, 0, 1, 2, 6, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15];
+const scratchGeneral = [13, 14, 15];
+const scratchVectors = [13, 14, 15];
+const maskOrder = [1, 2, 3, 4, 5, 6, 7];
+const scratchMasks = [5, 6, 7];
+
+/** Writes the function at the assembler's place. All registers are the caller's loss. `record` arrives in rdi. */
+export function finishFunction(code: MachineCode, isa: Isa, record: Register): FinishedFunction {
+  const items = [...code.start, ...code.body];
+  const intervals = intervalsOf(items, code.virtuals.length);
+  // A constant that nothing needs is not loaded.
+  for (const interval of intervals)
+    if (interval.start === interval.end && code.virtuals[interval.virtual]!.home !== undefined)
+      interval.start = -1;
+  const classOf = (virtual: number) => code.virtuals[virtual]!.class;
+  const fixed = new Map([[record.number - firstVirtual, 7]]);
+  const vectors = Array.from({ length: isa.vectorRegisters }, (_, i) => (i + 16) % isa.vectorRegisters);
+  let file: RegisterFile = { general: generalOrder, vector: vectors, mask: maskOrder };
+  let allocation = allocate(intervals, classOf, file, fixed);
+  // A class that spills needs registers to work on what lies in memory; the others keep all of theirs.
+  for (let round = 0; round < 3 && allocation.spilled.length > 0; round++) {
+    const classes = new Set(allocation.spilled.map(classOf));
+    const without = (order: readonly number[], scratch: readonly number[]): number[] =>
+      order.filter((n) => !scratch.includes(n));
+    file = {
+      general: classes.has("general") ? without(file.general, scratchGeneral) : file.general,
+      vector: classes.has("vector") ? without(file.vector, scratchVectors) : file.vector,
+      mask: classes.has("mask") ? without(file.mask, scratchMasks) : file.mask,
+    };
+    allocation = allocate(intervals, classOf, file, fixed);
+  }
+  return new Finisher(code, isa, allocation).write(items);
+}
+
+class Finisher {
+  private readonly code: MachineCode;
+  private readonly assembler: Assembler;
+  private readonly vectorBits: 256 | 512;
+  private readonly allocation: Allocation;
+  private readonly slots = new Map<number, Memory>();
+  private readonly cold: Item[] = [];
+
+  constructor(code: MachineCode, isa: Isa, allocation: Allocation) {
+    this.code = code;
+    this.assembler = code.assembler;
+    this.vectorBits = isa.vector.bits as 256 | 512;
+    this.allocation = allocation;
+    for (const virtual of allocation.spilled) {
+      const { home, class: kind } = code.virtuals[virtual]!;
+      this.slots.set(virtual, home ?? this.slot(kind === "vector" ? this.vectorBits / 8 : 8));
+    }
+  }
+
+  private slot(bytes: number): Memory {
+    const { code } = this;
+    const displacement = Math.ceil(code.frameBytes / bytes) * bytes;
+    code.frameBytes = displacement + bytes;
+    return memory({ base: rsp, displacement });
+  }
+
+  /** The caller's call left rsp 8 below a multiple of 64; the frame makes it a multiple again. */
+  write(items: readonly Item[]): FinishedFunction {
+    const { assembler, code } = this;
+    const frame = Math.ceil((code.frameBytes - 56) / 64) * 64 + 56;
+    assembler.emit("sub", rsp, frame);
+    this.items(items);
+    assembler.emit("add", rsp, frame);
+    assembler.emit("ret");
+    const { cold } = this;
+    for (const item of cold) this.item(item);
+    return { spills: this.allocation.spilled.length, frameBytes: frame };
+  }
+
+  private items(items: readonly Item[]): void {
+    let depth = 0;
+    for (const item of items) {
+      if (item.kind === "coldStart") depth++;
+      else if (item.kind === "coldEnd") depth--;
+      else if (depth > 0) this.cold.push(item);
+      else this.item(item);
+    }
+  }
+
+  private item(item: Item): void {
+    switch (item.kind) {
+      case "instruction":
+        return this.instruction(item);
+      case "fused":
+        return this.fused(item);
+      case "jump":
+        return this.assembler.emit(item.mnemonic, item.label);
+      case "bind":
+        return this.assembler.bind(item.label);
+      case "align":
+        return this.assembler.align(32);
+      default:
+        return;
+    }
+  }
+
+  // ---- operands -----------------------------------------------------------------------------------------------
+
+  private registerOf(r: Register): Register | undefined {
+    if (r.number < firstVirtual) return r;
+    const number = this.allocation.registers[r.number - firstVirtual];
+    return number === undefined ? undefined : register(r.class, number, r.bits);
+  }
+  private slotOf(r: Register): Memory {
+    const slot = this.slots.get(r.number - firstVirtual);
+    if (slot === undefined) throw new InternalError(`virtual register ${r.number} has no place`);
+    return { ...slot, bits: r.bits };
+  }
+  private isConstant(r: Register): boolean {
+    return this.code.virtuals[r.number - firstVirtual]?.home !== undefined;
+  }
+
+  private instruction(item: InstructionItem): void {
+    const { assembler } = this;
+    const { form, operands } = item;
+    const first = operands[0];
+    if (
+      first !== undefined &&
+      isRegister(first) &&
+      this.registerOf(first) === undefined &&
+      this.isConstant(first)
+    )
+      return;
+    if (isMove(item) && this.isSameRegister(operands)) return;
+    const scratch = new Scratch();
+    const after: (() => void)[] = [];
+    const folded = this.foldableOperand(item);
+    const placed = operands.map((operand, i): Operand => {
+      if (isMemory(operand)) return this.placeMemory(operand, scratch);
+      if (!isRegister(operand)) return operand;
+      const found = this.registerOf(operand);
+      if (found !== undefined) return found;
+      if (i === folded) return this.slotOf(operand);
+      const temporary = scratch.take(operand);
+      const { access } = form.operands[i]!;
+      const merges = item.mask !== undefined && !item.zeroing;
+      if (access !== "write" || merges) this.fill(temporary, operand);
+      if (access !== "read") after.push(() => this.spill(temporary, operand));
+      return temporary;
+    });
+    const mask = item.mask && this.placeMask(item.mask, scratch);
+    const fitting = folded >= 0 ? findForm(form.mnemonic as Mnemonic, placed, mask !== undefined) : form;
+    assembler.emitForm(fitting, placed, { mask, zeroing: item.zeroing });
+    for (const store of after) store();
+  }
+
+  private isSameRegister([to, from]: readonly Operand[]): boolean {
+    if (to === undefined || from === undefined || !isRegister(to) || !isRegister(from)) return false;
+    const [a, b] = [this.registerOf(to), this.registerOf(from)];
+    return a !== undefined && a === b;
+  }
+
+  /** The operand that may be the spilled value in its slot: one in ModRM.rm, as wide as what lies there. */
+  private foldableOperand({ form, operands, mask }: InstructionItem): number {
+    if (operands.some((x) => isMemory(x))) return -1;
+    return operands.findIndex((operand, i) => {
+      if (!isRegister(operand) || this.registerOf(operand) !== undefined) return false;
+      const { place, access, size } = form.operands[i]!;
+      if (place === "E") return size === "v" || size === "y" || size === "q";
+      return place === "W" && access === "read" && mask?.number !== operand.number;
+    });
+  }
+
+  private placeMemory(m: Memory, scratch: Scratch): Memory {
+    const { base, index } = m;
+    const place = (r: Register | undefined): Register | undefined => {
+      if (r === undefined) return undefined;
+      const found = this.registerOf(r);
+      if (found !== undefined) return found;
+      const temporary = scratch.take(r);
+      this.fill(temporary, r);
+      return temporary;
+    };
+    return { ...m, base: place(base), index: place(index) };
+  }
+
+  private placeMask(mask: Register, scratch: Scratch): Register {
+    const found = this.registerOf(mask);
+    if (found !== undefined) return found;
+    const temporary = scratch.take(mask);
+    this.fill(temporary, mask);
+    return temporary;
+  }
+
+  private moveName(r: Register): Mnemonic {
+    return r.class === "general" ? "mov" : r.class === "mask" ? "kmovw" : "vmovups";
+  }
+  private fill(temporary: Register, spilled: Register): void {
+    this.assembler.emit(this.moveName(spilled), temporary, this.slotOf(spilled));
+  }
+  private spill(temporary: Register, spilled: Register): void {
+    this.assembler.emit(this.moveName(spilled), this.slotOf(spilled), temporary);
+  }
+
+  // ---- a × b + c ----------------------------------------------------------------------------------------------
+
+  private fused({ suffix, operands }: Extract<Item, { kind: "fused" }>): void {
+    const { assembler } = this;
+    const [target, ...inputs] = operands;
+    const scratch = new Scratch();
+    let inMemory = -1;
+    const placed = inputs.map((input, i): Operand => {
+      const found = this.registerOf(input);
+      if (found !== undefined) return found;
+      if (inMemory < 0) {
+        inMemory = i;
+        return this.slotOf(input);
+      }
+      const temporary = scratch.take(input);
+      this.fill(temporary, input);
+      return temporary;
+    }) as [Operand, Operand, Operand];
+    const result = this.registerOf(target);
+    const d = result ?? scratch.take(target);
+    const name = (order: "132" | "213" | "231"): Mnemonic => `vfmadd${order}${suffix}`;
+    let [a, b, c] = placed;
+    if (isMemory(a)) [a, b] = [b, a];
+    const move: Mnemonic = isMemory(c) ? "vmovups" : "vmovaps";
+    if (d === c) assembler.emit(name("231"), d, a, b);
+    else if (d === a)
+      assembler.emit(isMemory(b) ? name("132") : name("213"), d, isMemory(b) ? c : b, isMemory(b) ? b : c);
+    else if (d === b) assembler.emit(name("213"), d, a, c);
+    else {
+      assembler.emit(move, d, c);
+      assembler.emit(name("231"), d, a, b);
+    }
+    if (result === undefined) this.spill(d, target);
+  }
+}
+
+/** Registers kept aside while a class spills, for one instruction. */
+class Scratch {
+  private readonly used = { general: 0, vector: 0, mask: 0 };
+
+  private readonly known = new Map<number, Register>();
+
+  take(r: Register): Register {
+    const taken = this.known.get(r.number);
+    if (taken !== undefined) return register(r.class, taken.number, r.bits);
+    const list = r.class === "general" ? scratchGeneral : r.class === "mask" ? scratchMasks : scratchVectors;
+    const number = list[this.used[r.class]++];
+    if (number === undefined)
+      throw new InternalError(`too many spilled ${r.class} operands in one instruction`);
+    const temporary = register(r.class, number, r.bits);
+    this.known.set(r.number, temporary);
+    return temporary;
+  }
+}

@@ -1,0 +1,110 @@
+/** A Program as machine code, bound to the memory: ready to run any number of times. */
+import { InternalError } from "../../base/errors.ts";
+import type { MachineBytes } from "../../codegen/x64/assembler/assembler.ts";
+import type { Isa } from "../../codegen/x64/isa.ts";
+import {
+  type ArgumentLayout,
+  flushSubnormals,
+  keepSubnormals,
+  modeOffset,
+  positionOffset,
+  statusOffset,
+  valueOffset,
+} from "../../codegen/x64/layout.ts";
+import { emitProgram } from "../../codegen/x64/program.ts";
+import type { CheckFailure } from "../../ir/evaluate.ts";
+import type { Program } from "../../ir/program.ts";
+import { type LoadedCode, loadCode, unloadCode } from "./code-memory.ts";
+import type { NativeMemory } from "./memory.ts";
+import type { NativeSystem } from "./system.ts";
+
+/** Byte addresses in the program's order, and the values of its dimensions. */
+export interface RunArguments {
+  readonly inputs: ArrayLike<number>;
+  readonly states: ArrayLike<number>;
+  readonly results: ArrayLike<number>;
+  readonly arrays: ArrayLike<number>;
+  readonly dimensions: ArrayLike<number>;
+}
+
+export interface NativeOptions {
+  readonly isa: Isa;
+  /** Subnormals stay as they are, as in JavaScript: for bit-exact tests, many times slower when there are some. */
+  readonly keepsSubnormals?: boolean;
+}
+
+export class NativeExecutable {
+  readonly program: Program;
+  readonly code: MachineBytes;
+  readonly spills: number;
+  /** Writing the code. */
+  readonly emitMs: number;
+  private readonly system: NativeSystem;
+  private readonly memory: NativeMemory;
+  private readonly layout: ArgumentLayout;
+  private readonly loaded: LoadedCode;
+  private readonly block: number;
+  /** The argument block, as words of 64 bits that hold integers below 2⁵³ in two halves. */
+  private readonly words: Uint32Array;
+  private readonly entry: (block: number) => number;
+  private isDisposed = false;
+
+  constructor(program: Program, system: NativeSystem, memory: NativeMemory, options: NativeOptions) {
+    this.program = program;
+    this.system = system;
+    this.memory = memory;
+    const start = performance.now();
+    const { code, layout, entry, spills } = emitProgram(program, options.isa);
+    this.emitMs = performance.now() - start;
+    this.code = code;
+    this.spills = spills;
+    this.layout = layout;
+    this.loaded = loadCode(system, code);
+    this.entry = system.host.functionAt(this.loaded.address + entry, 1);
+    this.block = memory.allocate(layout.bytes);
+    memory.reserveArena(program.arenaBytes);
+    this.words = memory.view("u32", this.block, layout.bytes / 4) as Uint32Array;
+    this.words.fill(0);
+    this.words[modeOffset / 4] = options.keepsSubnormals ? keepSubnormals : flushSubnormals;
+  }
+
+  /** Computes and commits; or, when a check failed, computes only and returns that check. */
+  run(args: RunArguments): CheckFailure | undefined {
+    if (this.isDisposed) throw new InternalError(`program ${this.program.name} was disposed`);
+    const { layout, words } = this;
+    words[statusOffset / 4] = 0;
+    words[statusOffset / 4 + 1] = 0;
+    this.put(layout.arena, this.memory.arenaAddress);
+    this.fill(layout.dimensions, args.dimensions);
+    this.fill(layout.inputs, args.inputs);
+    this.fill(layout.states, args.states);
+    this.fill(layout.results, args.results);
+    this.fill(layout.arrays, args.arrays);
+    this.entry(this.block);
+    return words[statusOffset / 4] === 0 ? undefined : this.failure();
+  }
+
+  private put(offset: number, value: number): void {
+    this.words[offset / 4] = value % 2 ** 32;
+    this.words[offset / 4 + 1] = value / 2 ** 32;
+  }
+  private fill(offset: number, values: ArrayLike<number>): void {
+    for (let i = 0; i < values.length; i++) this.put(offset + 8 * i, values[i]!);
+  }
+
+  private failure(): CheckFailure {
+    const view = new DataView(this.words.buffer, this.words.byteOffset, this.layout.bytes);
+    return {
+      check: Number(view.getBigInt64(statusOffset, true)) - 1,
+      position: Number(view.getBigInt64(positionOffset, true)),
+      value: view.getFloat64(valueOffset, true),
+    };
+  }
+
+  dispose(): void {
+    if (this.isDisposed) return;
+    this.isDisposed = true;
+    this.memory.free(this.block);
+    unloadCode(this.system, this.loaded);
+  }
+}

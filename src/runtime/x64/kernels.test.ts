@@ -1,0 +1,82 @@
+/** Generated kernels against the definition of the loop IR, bit by bit, on every instruction set that this machine has. */
+import { describe, expect, it } from "vitest";
+import { byTier } from "../../../test/tier.ts";
+import { decode, type TypedArray } from "../../base/dtype.ts";
+import { dimension } from "../../base/size.ts";
+import { avx2, avx512, type Isa } from "../../codegen/x64/isa.ts";
+import { zeroAffine } from "../../ir/affine.ts";
+import { KernelBuilder } from "../../ir/builder.ts";
+import { evaluateKernel } from "../../ir/evaluate.ts";
+import type { Kernel, KernelBuffer, Register } from "../../ir/kernel.ts";
+import { runNativeKernel } from "../../testing/native-kernel.ts";
+import { randomKernel } from "../../testing/random-kernel.ts";
+import { doctor } from "./doctor.ts";
+
+const { isa, reasons } = doctor();
+const isas: readonly Isa[] = isa === "avx512" ? [avx2, avx512] : isa === "avx2" ? [avx2] : [];
+if (isas.length < 2)
+  console.log(`machine code is tested for ${isas.length} of 2 instruction sets: ${reasons.join("; ")}`);
+
+const f32 = (name: string, elements: number, access: KernelBuffer["access"] = "read"): KernelBuffer => ({
+  name,
+  dtype: "f32",
+  elements,
+  access,
+  scope: "program",
+});
+
+function kernelOf(name: string, buffers: KernelBuffer[], build: (b: KernelBuilder) => void): Kernel {
+  const builder = new KernelBuilder();
+  build(builder);
+  return { name, buffers, parameters: [], body: builder.statements, cost: { flop: 0, bytes: 0 } };
+}
+
+const random = (count: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898) * 10);
+
+it("runs on this machine", (context) => {
+  context.skip(isas.length === 0, `machine code cannot run here: ${reasons.join("; ")}`);
+  expect(isas).toContain(avx2);
+});
+
+describe.each(isas)("$name", (set) => {
+  const time = dimension("time", { min: 0, max: 40 });
+  it.each([false, true])("map and sum over 0 … 40, known late: %s", (late) => {
+    for (let n = 0; n <= 40; n++) {
+      const [x, y, z] = [f32("x", 41), f32("y", 41, "write"), f32("z", 1, "write")];
+      const sum: Register = { name: "sum", dtype: "f32", count: 1, lanes: 16 };
+      const kernel = kernelOf("sum", [x, y, z], (b) => {
+        b.set(sum, b.constant("f32", 0.5));
+        b.vector("i", late ? time : n, (i) => {
+          const v = b.load(x, i);
+          b.store(y, i, b.binary("mul", v, b.constant("f32", 1.1)));
+          b.set(sum, b.binary("add", b.read(sum), v));
+        });
+        b.store(z, zeroAffine, b.combine(sum, "add"));
+      });
+      const dimensions = late ? new Map([[time, n]]) : undefined;
+      const arrays = [random(41), new Float32Array(41), new Float32Array(1)];
+      const expected = arrays.map((a) => a.slice());
+      evaluateKernel(kernel, { buffers: expected, dimensions, fused: true });
+      runNativeKernel(kernel, arrays, { dimensions, isa: set });
+      expect(arrays, `${n}`).toEqual(expected);
+    }
+  });
+
+  it("random kernels", () => {
+    const [first, count] = [0, byTier(150, 20_000)];
+    for (let seed = first; seed < first + count; seed++) {
+      const { kernel, arrays, dimensions } = randomKernel(seed);
+      const expected = arrays.map((a) => a.slice());
+      const failure = evaluateKernel(kernel, { buffers: expected, dimensions, fused: true });
+      const got = arrays.map((a) => a.slice());
+      const reported = runNativeKernel(kernel, got, { dimensions, isa: set, keepsSubnormals: true });
+      const numbers = (list: readonly TypedArray[]): Float64Array[] =>
+        list.map((array, i) => decode(kernel.buffers[i]!.dtype, array));
+      expect(numbers(got), `seed ${seed}`).toEqual(numbers(expected));
+      expect(reported?.check, `seed ${seed}`).toBe(failure?.check);
+      expect(reported?.position, `seed ${seed}`).toBe(failure?.position);
+      expect(reported?.value, `seed ${seed}`).toEqual(failure?.value);
+    }
+  });
+});

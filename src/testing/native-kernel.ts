@@ -1,0 +1,42 @@
+/** Runs one kernel as machine code, for tests that compare it with the loop IR's definition. */
+import type { TypedArray } from "../base/dtype.ts";
+import type { Dimension } from "../base/size.ts";
+import type { CheckFailure } from "../ir/evaluate.ts";
+import type { Kernel } from "../ir/kernel.ts";
+import { NativeExecutable, type NativeOptions } from "../runtime/x64/executable.ts";
+import { NativeMemory } from "../runtime/x64/memory.ts";
+import { requireNativeSystem } from "../runtime/x64/system.ts";
+import { programOf } from "./wasm-kernel.ts";
+
+export interface NativeKernelRun extends NativeOptions {
+  readonly dimensions?: ReadonlyMap<Dimension, number> | undefined;
+}
+
+let memory: NativeMemory | undefined;
+
+/** Runs `kernel` on copies of `arrays` (in the order of its buffers) and writes what came out back into them. */
+export function runNativeKernel(
+  kernel: Kernel,
+  arrays: readonly TypedArray[],
+  { dimensions = new Map(), ...options }: NativeKernelRun,
+): CheckFailure | undefined {
+  const system = requireNativeSystem();
+  memory ??= new NativeMemory(system);
+  const used = memory;
+  const executable = new NativeExecutable(programOf(kernel, [...dimensions.keys()]), system, used, options);
+  const inputs = arrays.map((array) => used.allocate(array.byteLength));
+  const viewOf = (i: number): TypedArray =>
+    used.view(kernel.buffers[i]!.dtype, inputs[i]!, arrays[i]!.length);
+  arrays.forEach((array, i) => void viewOf(i).set(array));
+  const failure = executable.run({
+    inputs,
+    states: [],
+    results: [],
+    arrays: [],
+    dimensions: [...dimensions.values()],
+  });
+  arrays.forEach((array, i) => void array.set(viewOf(i)));
+  for (const address of inputs) used.free(address);
+  executable.dispose();
+  return failure;
+}
