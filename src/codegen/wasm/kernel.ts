@@ -222,9 +222,10 @@ export class KernelEmitter {
     buffer: KernelBuffer,
     affine: Affine,
     dynamic: readonly { readonly index: Push; readonly stride: Size }[],
+    isSplat = false,
   ): Address {
     const { e } = this;
-    const address = this.scopes.address(buffer, affine);
+    const address = this.scopes.address(buffer, affine, isSplat);
     if (dynamic.length === 0) return address;
     const bytes = bytesOf(buffer.dtype);
     const base = e.keep("i32", () => {
@@ -356,8 +357,8 @@ export class KernelEmitter {
   private tileLoop({ index, extent, body }: Loop, copies: number): void {
     const { e, scopes } = this;
     this.withCounter((counter) => {
-      const scope = new Scope(index, counter);
-      emitTileLoop(e, scope, { counter, limit: e.size(extent), copies }, (ahead) =>
+      const scope = new Scope(index, counter, { isTile: true });
+      emitTileLoop(e, scope, { counter, extent, copies }, (ahead) =>
         scopes.inside(scope, () => scopes.shift(index, ahead, () => this.block(body))),
       );
     });
@@ -373,7 +374,7 @@ export class KernelEmitter {
   }
 
   private counted({ index }: Loop, body: readonly Statement[], count: Count): void {
-    const scope = new Scope(index, count.counter, count.start);
+    const scope = new Scope(index, count.counter, { start: count.start });
     this.scopes.inside(scope, () => this.block(body));
     emitLoop(this.e, scope, count);
   }

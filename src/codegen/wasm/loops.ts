@@ -1,5 +1,5 @@
 /** Counted loops, and the part of a parallel loop that a thread does. */
-import type { Size } from "../../base/size.ts";
+import { type Size, subtractSizes } from "../../base/size.ts";
 import type { Emitter, Push } from "./emitter.ts";
 import { pushBinary } from "./scalar.ts";
 import type { Scope } from "./scopes.ts";
@@ -46,17 +46,13 @@ export function emitLoop(e: Emitter, scope: Scope, { counter, step, limit }: Cou
 export function emitTileLoop(
   e: Emitter,
   scope: Scope,
-  { counter, limit, copies }: { counter: number; limit: Push; copies: number },
+  { counter, extent, copies }: { counter: number; extent: Size; copies: number },
   /** Writes the iteration `ahead` of where the counter stands. */
   iteration: (ahead: number) => void,
 ): void {
   const isBelow = (ahead: number): void => {
     e.code.get(counter);
-    if (ahead > 0) {
-      e.code.i32(ahead);
-      e.code.op("i32.add");
-    }
-    limit();
+    e.size(subtractSizes(extent, ahead))();
     e.code.op("i32.lt_s");
   };
   const leave = (): void => {
@@ -70,6 +66,7 @@ export function emitTileLoop(
         leave();
       }
       iteration(ahead);
+      scope.advance(e, 1, "iteration");
     }
   });
   e.code.append(scope.before);

@@ -11,6 +11,9 @@ import { Code } from "./code.ts";
 import type { Emitter, Push } from "./emitter.ts";
 import type { Address } from "./storage.ts";
 
+/** When a pointer moves: at the end of a turn of the loop, or after each iteration that a turn writes out. */
+type Pace = "turn" | "iteration";
+
 /** One open loop. Its code is put together when it closes: what comes before it is known only then. */
 export class Scope {
   readonly index: Index;
@@ -20,21 +23,28 @@ export class Scope {
   readonly start: Push | undefined;
   readonly before = new Code();
   readonly body = new Code();
-  private readonly pointers = new Map<string, { local: number; stride: Size }>();
+  /** Several iterations are written out (`emitTileLoop`). */
+  readonly isTile: boolean;
+  private readonly pointers = new Map<string, { local: number; stride: Size; pace: Pace }>();
 
-  constructor(index: Index, local: number, start?: Push) {
+  constructor(
+    index: Index,
+    local: number,
+    { start, isTile = false }: { readonly start?: Push; readonly isTile?: boolean } = {},
+  ) {
     this.index = index;
     this.local = local;
     this.start = start;
+    this.isTile = isTile;
   }
 
   /** `outer` + the counter × stride bytes. */
-  pointer(e: Emitter, outer: number, stride: Size): number {
-    const key = `${outer}:${sizeKey(stride)}`;
+  pointer(e: Emitter, outer: number, stride: Size, pace: Pace): number {
+    const key = `${outer}:${sizeKey(stride)}:${pace}`;
     const known = this.pointers.get(key);
     if (known !== undefined) return known.local;
     const local = e.locals.fresh("i32");
-    this.pointers.set(key, { local, stride });
+    this.pointers.set(key, { local, stride, pace });
     e.into(this.before, () => {
       e.code.get(outer);
       if (this.start !== undefined) {
@@ -48,9 +58,10 @@ export class Scope {
     return local;
   }
 
-  /** Moves the pointers on by `count` indices. */
-  advance(e: Emitter, count: number): void {
-    for (const { local, stride } of this.pointers.values()) {
+  /** Moves the pointers of a pace on by `count` indices. */
+  advance(e: Emitter, count: number, moved: Pace = "turn"): void {
+    for (const { local, stride, pace } of this.pointers.values()) {
+      if (pace !== moved) continue;
       e.code.get(local);
       e.size(stride, count)();
       e.code.op("i32.add");
@@ -111,9 +122,10 @@ export class Scopes {
   resolve(affine: Affine): Affine {
     return putIn(affine, this.fixed, "gone");
   }
-  /** The same, and the shifts of the others: once only, for they stay. */
-  private moved(affine: Affine): Affine {
-    return putIn(this.resolve(affine), this.shifts, "kept");
+  /** The same, and the shifts of the others (but for `still`): once only, for their terms stay. */
+  private moved(affine: Affine, still?: Index): Affine {
+    const shifts = still === undefined ? this.shifts : new Map([...this.shifts].filter(([i]) => i !== still));
+    return putIn(this.resolve(affine), shifts, "kept");
   }
 
   /** A subscript: known once unrolled indices are put in. */
@@ -150,10 +162,15 @@ export class Scopes {
     return local;
   }
 
-  /** The address of an element. */
-  address(buffer: KernelBuffer, affine: Affine): Address {
+  /**
+   * The address of an element. V8 takes the offset of a load into the instruction, but not of one that splats: for that,
+   * in a tile's loop, the pointer moves after each iteration, so that offsets are the same in all.
+   */
+  address(buffer: KernelBuffer, affine: Affine, isSplat = false): Address {
     const { e } = this;
-    const { constant, terms } = this.moved(affine);
+    const innermost = this.open[this.open.length - 1];
+    const tile = isSplat && innermost?.isTile ? innermost : undefined;
+    const { constant, terms } = this.moved(affine, tile?.index);
     const bytes = bytesOf(buffer.dtype);
     const [late, now] = splitConstant(constant);
     let pointer = this.bufferLocal(buffer);
@@ -166,7 +183,12 @@ export class Scopes {
     for (const scope of this.open) {
       const stride = strideOf({ constant: 0, terms }, scope.index);
       if (stride === 0) continue;
-      pointer = scope.pointer(e, pointer, multiplySizes(stride, bytes));
+      pointer = scope.pointer(
+        e,
+        pointer,
+        multiplySizes(stride, bytes),
+        scope === tile ? "iteration" : "turn",
+      );
       found++;
     }
     if (found !== terms.length)

@@ -92,7 +92,7 @@ export class GroupWriter {
     const operands = flat.operands.map((operand) => operand.scalar!);
     if (value.kind === "load" && flat.needsVector && !flat.needsScalar) {
       const dynamic = value.dynamic.map(({ stride }, i) => ({ index: operands[i]!, stride }));
-      const address = k.address(value.buffer, flat.affine!, dynamic);
+      const address = k.address(value.buffer, flat.affine!, dynamic, true);
       const [splat] = loadVector(e, value.buffer.dtype, { kind: "uniform", ...address }, allLanes);
       flat.splat = this.lasting("v128", splat!);
       return;

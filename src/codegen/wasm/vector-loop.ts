@@ -141,7 +141,7 @@ export class VectorLoop {
   /** Runs chunks of `width` lanes while the counter is below `end`. */
   private chunks(counter: number, width: number, end: Push, isFirst: boolean): void {
     const { e, k } = this;
-    const scope = new Scope(this.loop.index, counter, isFirst ? undefined : e.local(counter));
+    const scope = new Scope(this.loop.index, counter, { start: isFirst ? undefined : e.local(counter) });
     k.scopes.inside(scope, () => this.groups(staticGroups(width)));
     emitLoop(e, scope, { counter, step: width, limit: end });
   }
@@ -149,7 +149,7 @@ export class VectorLoop {
   /** After the chunks: addresses start anew from the counter. */
   private tail(counter: number, body: () => void): void {
     const { e, k } = this;
-    const scope = new Scope(this.loop.index, counter, e.local(counter));
+    const scope = new Scope(this.loop.index, counter, { start: e.local(counter) });
     k.scopes.inside(scope, body);
     e.code.append(scope.before);
     e.code.append(scope.body);
