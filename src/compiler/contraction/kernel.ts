@@ -162,18 +162,23 @@ class ContractionEmitter {
 
   private step({ batch, rows, columns, accumulators }: Tile, k: Affine): void {
     const { b } = this;
-    const { left, right, dtype } = this.request;
+    const { left, right, dtype, model } = this.request;
     const load = (panels: Panels, tile: Span, lane: Affine): Value =>
       b.convert(dtype, b.load(panels.buffer, panels.address(batch, tile, lane, k)));
+    const add = (x: Value, y: Value, i: Affine): void =>
+      b.set(accumulators, b.mulAdd(x, y, b.read(accumulators, i)), i);
     b.vector(
       "j",
       columns.size,
       (j) => {
         const y = load(right, columns, j);
-        b.unrolled("i", rows.size, (i) => {
-          const x = load(left, rows, i);
-          b.set(accumulators, b.mulAdd(x, y, b.read(accumulators, i)), i);
-        });
+        if (model.loadsComeFirst) {
+          const places = Array.from({ length: rows.size }, (_, i) => constantAffine(i));
+          const elements = places.map((i) => load(left, rows, i));
+          places.forEach((i, row) => {
+            add(elements[row]!, y, i);
+          });
+        } else b.unrolled("i", rows.size, (i) => add(load(left, rows, i), y, i));
       },
       true,
     );

@@ -33,7 +33,8 @@ export class TileModel {
   private readonly parts: number;
   private readonly registers: number;
   private readonly isFused: boolean;
-  private readonly loadsComeFirst: boolean;
+  /** Whether the loads of a step are best written before its arithmetic. */
+  readonly loadsComeFirst: boolean;
 
   constructor(target: TargetDescription, dtype: ScalarDType) {
     this.lanes = target.lanes;
