@@ -75,9 +75,9 @@ class EvaluationScope {
   /** Operand `i` of a member: another member's value, a constant, a counter, or a load. */
   operand(member: Node, i: number): Value {
     const access = readsOf(member, this.facts.accesses)[i]!;
-    return this.facts.levelOf(access.root) === undefined
-      ? this.outside(access, member)
-      : this.value(access.root);
+    // The copy of a constant or counter reads what it copies: itself.
+    const isInside = access.root !== member && this.facts.levelOf(access.root) !== undefined;
+    return isInside ? this.value(access.root) : this.outside(access, member);
   }
 
   private recall(member: Node): Value | undefined {

@@ -127,8 +127,8 @@ class LoopsLowering {
     for (const member of this.members) {
       let stage = 0;
       for (const { root } of readsOf(member, this.accesses)) {
-        const level = this.cluster.members.get(root);
-        if (level === undefined) continue;
+        // The copy of a constant or counter reads what it copies: itself.
+        if (root === member || !this.cluster.members.has(root)) continue;
         stage = Math.max(stage, this.stages.get(root)! + (this.isReduction(root) ? 1 : 0));
       }
       this.stages.set(member, stage);

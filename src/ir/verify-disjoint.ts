@@ -92,8 +92,9 @@ function overlapIn(
   if (outerKeys.size > 1) return "accesses move differently with the loops around";
   const period = commonPeriod(footprints.flatMap((f) => f.largeStrides));
   if (period === undefined) return "its larger strides have no common divisor among them";
-  for (const a of footprints) {
-    for (const b of footprints) {
+  const reduced = footprints.map((footprint) => withinPeriod(footprint, period));
+  for (const a of reduced) {
+    for (const b of reduced) {
       if (!a.access.isStore && !b.access.isStore) continue;
       if (!apart(about, a, b)) return "what iterations touch is wider than the stride between them";
       if (period !== 0 && !insidePeriod(about, period, a, b)) return "iterations reach into the next row";
@@ -123,6 +124,14 @@ function footprintOf(access: LoopAccess, about: Stepping): Footprint {
   }
   const { low, high } = extremesOf(small, (index) => dynamicExtents.get(index) ?? access.extents.get(index)!);
   return { access, low, high, largeStrides };
+}
+
+/** Whole periods of l belong to Q·h: an access that begins some rows later is compared as if it began in the first. */
+function withinPeriod(footprint: Footprint, period: Size): Footprint {
+  const { low, high } = footprint;
+  if (typeof period !== "number" || period === 0 || typeof low !== "number") return footprint;
+  const whole = Math.floor(low / period) * period;
+  return { ...footprint, low: low - whole, high: subtractSizes(high, whole) };
 }
 
 /** a's address cannot equal b's when b's iteration comes later (h equal). */

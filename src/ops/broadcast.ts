@@ -104,6 +104,17 @@ export function reducedType(x: TensorType, axes: readonly number[]): TensorType 
   return { shape: withoutAxes(x.shape, axes), dtype: x.dtype };
 }
 
+/** Builds a reduction over `axes`, all when left out. Axes of size 1 have nothing to fold: they are only dropped. */
+export function reduceWith(op: ReduceOp<Axes>): (x: Node, axes?: number | readonly number[]) => Node {
+  return (x, axes) => {
+    const dropped = normalizeAxes(axes, x.shape.length, op.name);
+    const list = dropped.filter((axis) => x.shape[axis] !== 1);
+    if (list.length > 0) return makeNode(op, [x], { axes: dropped });
+    op.type([x], { axes: dropped });
+    return reshape(x, withoutAxes(x.shape, dropped));
+  };
+}
+
 export const sumOp: ReduceOp<Axes> = {
   name: "sum",
   kind: "reduce",
@@ -127,7 +138,4 @@ export const sumOp: ReduceOp<Axes> = {
  *
  * @example sum(x, [1]) // (2, 3) → (2,)
  */
-export function sum(x: Node, axes?: number | readonly number[]): Node {
-  const list = normalizeAxes(axes, x.shape.length, "sum");
-  return list.length === 0 ? x : makeNode(sumOp, [x], { axes: list });
-}
+export const sum = reduceWith(sumOp);

@@ -1,14 +1,13 @@
 /** The largest, the smallest and the product along axes; any and all of bool. `sum` is in `broadcast.ts`. */
 import { computeDType } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
-import { elementCount, normalizeAxes, type Shape } from "../base/shape.ts";
+import { elementCount, type Shape } from "../base/shape.ts";
 import { maxOf } from "../base/size.ts";
 import type { Node, TensorType } from "../graph/node.ts";
 import type { ReduceOp } from "../graph/op.ts";
 import type { ScalarDType } from "../graph/scalar.ts";
-import { makeNode } from "../graph/trace.ts";
 import { div, mul } from "./arithmetic.ts";
-import { expandAxes, foldAxes, reducedType, reshape, sum, withoutAxes } from "./broadcast.ts";
+import { expandAxes, foldAxes, reducedType, reduceWith, reshape, sum, withoutAxes } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { equal } from "./compare.ts";
 import { permute } from "./permute.ts";
@@ -47,13 +46,6 @@ function extremeOp(name: "max" | "min"): ReduceOp<Axes> {
     },
   };
 }
-
-const reduceWith =
-  (op: ReduceOp<Axes>) =>
-  (x: Node, axes?: number | readonly number[]): Node => {
-    const list = normalizeAxes(axes, x.shape.length, op.name);
-    return list.length === 0 ? x : makeNode(op, [x], { axes: list });
-  };
 
 type Reduction = (x: Node, axes?: number | readonly number[]) => Node;
 

@@ -17,13 +17,15 @@ export interface Tolerance {
   readonly steps: number;
   /** Measured against the largest element instead of the element itself: for sums, whose terms cancel. */
   readonly toLargest?: boolean;
+  /** Measured against no less than this. */
+  readonly scale?: number;
 }
 
 /** The first difference as text; undefined when all agree. NaN agrees with NaN, an infinity with itself. */
 export function differenceOf(
   got: DenseArray,
   want: DenseArray,
-  { steps, toLargest }: Tolerance,
+  { steps, toLargest, scale: least = 0 }: Tolerance,
 ): string | undefined {
   const types = [got, want].map(({ dtype, shape }) => `${dtype} ${shapeText(shape)}`);
   if (types[0] !== types[1]) return `is ${types[0]}, not ${types[1]}`;
@@ -33,7 +35,7 @@ export function differenceOf(
   for (let i = 0; i < want.data.length; i++) {
     const [a, b] = [got.data[i]!, want.data[i]!];
     if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
-    const scale = Math.max(Math.abs(b), largest, smallest);
+    const scale = Math.max(Math.abs(b), largest, smallest, least);
     const allowed = isFloat(want.dtype) ? steps * step * scale : 0;
     if (!(Math.abs(a - b) <= allowed || (Math.abs(b) < smallest && a === 0))) {
       const off = isFloat(want.dtype)

@@ -3,6 +3,7 @@ export * from "./cases.ts";
 export * from "./check-gradients.ts";
 export * from "./compare.ts";
 export * from "./evaluation-target.ts";
+export { fuzz, type RandomProgram, randomProgram } from "./fuzz.ts";
 export * from "./numbers.ts";
 export { opCases } from "./op-cases/index.ts";
 export { type Block, blockOf, ScalarEvaluator } from "./scalar-evaluator.ts";

@@ -4,7 +4,7 @@
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
-import { type Dimension, type Size, subtractSizes } from "../../base/size.ts";
+import { boundsOf, type Dimension, type Size, subtractSizes } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { Affine, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "../../ir/kernel.ts";
 import { argumentsParameter, Emitter, type Push, partsOf, scalarType } from "./emitter.ts";
@@ -228,8 +228,14 @@ export class KernelEmitter {
     const address = this.scopes.address(buffer, affine, isSplat);
     if (dynamic.length === 0) return address;
     const bytes = bytesOf(buffer.dtype);
+    // A term that falls may bring the pointer below 0, where the instruction's own offset would trap: the sum must wrap.
+    const falls = dynamic.some(({ stride }) => boundsOf(stride).min < 0);
     const base = e.keep("i32", () => {
       address.base();
+      if (falls) {
+        e.code.i32(address.offset);
+        e.code.op("i32.add");
+      }
       for (const { index, stride } of dynamic) {
         index();
         e.size(stride, bytes)();
@@ -237,7 +243,7 @@ export class KernelEmitter {
         e.code.op("i32.add");
       }
     });
-    return { base, offset: address.offset };
+    return { base, offset: falls ? 0 : address.offset };
   }
 
   // ---- registers ----------------------------------------------------------------------------------------------

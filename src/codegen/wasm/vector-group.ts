@@ -1,7 +1,7 @@
 /** One statement of a vector loop, for one group of four lanes (or, where it is the same in all, once). */
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
-import type { Size } from "../../base/size.ts";
+import { boundsOf, type Size } from "../../base/size.ts";
 import { strideOf } from "../../ir/affine.ts";
 import type { Affine, Index, KernelBuffer, Value } from "../../ir/kernel.ts";
 import { type Emitter, type Push, partsOf, scalarType } from "./emitter.ts";
@@ -333,7 +333,7 @@ export class GroupWriter {
     dynamic: readonly DynamicOperand[],
     group: Group,
   ): LaneAddresses {
-    const { k } = this;
+    const { e, k } = this;
     const bytes = bytesOf(buffer.dtype);
     const uniform = dynamic
       .filter(({ index }) => index.uniform)
@@ -347,7 +347,11 @@ export class GroupWriter {
       if (stride === -1 && bytes === 4) return { kind: "reversed", ...address };
     }
     const offsets = this.varyingOffsets(varying, bytes, group);
-    const lane = (l: number): Address => this.laneAddress(address, stride, bytes, offsets, l);
+    const falls = [stride, ...varying.map((term) => term.stride)].some((size) => boundsOf(size).min < 0);
+    const lane = (l: number): Address => {
+      const at = this.laneAddress(address, stride, bytes, offsets, l);
+      return falls ? wrapping(e, at) : at;
+    };
     const { active } = group;
     if (active.kind === "known") return { kind: "lanes", lane };
     return { kind: "lanes", lane: (l) => (l === 0 ? lane(0) : this.activeAddress(lane, l, active.count)) };
@@ -414,3 +418,14 @@ export class GroupWriter {
 
 const constantOf = (value: Value): number | undefined =>
   value.kind === "constant" ? value.value : undefined;
+
+/** The address as one sum that wraps: the base of a lane that walks backwards may be below 0, where an offset would trap. */
+const wrapping = (e: Emitter, { base, offset }: Address): Address => ({
+  offset: 0,
+  base: () => {
+    base();
+    if (offset === 0) return;
+    e.code.i32(offset);
+    e.code.op("i32.add");
+  },
+});

@@ -157,6 +157,19 @@ const indexed: readonly Case[] = [
     ...exact,
   },
   {
+    name: "gather from a view that walks backwards",
+    build: ([x, at]) => ops.gather(ops.flip(ops.add(x!, x!), 0), at!, 0),
+    arguments: [{ shape: [5, 700] }, { ...indices, shape: [4] }],
+    ...exact,
+    gradient: 1,
+  },
+  {
+    name: "gather at counted indices",
+    build: ([x]) => ops.gather(x!, ops.iota([3, 2], 0), 0),
+    arguments: [{ shape: [5, 3] }],
+    ...exact,
+  },
+  {
     name: "scatterAdd rows",
     build: ([x, at, updates]) => ops.scatterAdd(x!, at!, updates!, 0),
     arguments: [{ shape: [5, 3] }, { ...indices, shape: [7] }, { shape: [7, 3] }],
@@ -208,6 +221,12 @@ const regions: readonly Case[] = [
       ).stacked[0]!,
     arguments: [{ shape: [5, 3] }],
     tolerance: toLargest,
+  },
+  {
+    name: "scan from a constant",
+    build: ([x]) =>
+      ops.scan([ops.scalar(1, x!.dtype)], [x!], ([a], [b]) => ({ carry: [ops.sub(b!, a!)] })).carry[0]!,
+    arguments: [{ shape: [5] }],
   },
   {
     name: "scan over nothing",

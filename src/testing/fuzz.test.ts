@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import { byTier } from "../../test/tier.ts";
+import { createWasmDevice } from "../runtime/wasm-device.ts";
+import { deviceTarget, type EvaluationTarget, interpreterTarget } from "./evaluation-target.ts";
+import { fuzz, randomProgram } from "./fuzz.ts";
+
+const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice())];
+const seedsPerTest = 25;
+const groups = Array.from({ length: byTier(8, 400) }, (_, group) => group * seedsPerTest);
+
+describe.each(targets)("random graphs on $name", (target) => {
+  test("seeds that once failed", () => {
+    for (const seed of [4, 388, 2909, 4231, 6725, 6744, 8450, 8470, 9925, 9940]) fuzz(seed, target);
+  });
+  test.each(groups)("seeds from %i", (start) => {
+    for (let seed = start; seed < start + seedsPerTest; seed++) fuzz(seed, target);
+  });
+});
+
+test("a seed fixes a graph", () => {
+  const texts = [1, 1, 2].map((seed) =>
+    randomProgram(seed)
+      .fn.results.map(({ op, shape }) => `${op.name} ${shape}`)
+      .join(),
+  );
+  expect(texts[0]).toBe(texts[1]);
+  expect(texts[0]).not.toBe(texts[2]);
+});
+
+test("a wrong target is found, with its seed and its node", () => {
+  const wrong: EvaluationTarget = {
+    name: "wrong",
+    evaluate: (fn, inputs) =>
+      interpreterTarget
+        .evaluate(fn, inputs)
+        .map((value) => ({ ...value, data: value.data.map((x) => x * 1.01 + 0.01) })),
+  };
+  expect(() => fuzz(3, wrong)).toThrow(/^wrong, seed 3: result 0 element \d+ of .*; first \w+ #\d+: element/);
+});
