@@ -18,3 +18,12 @@ export const wasmTarget: TargetDescription = {
   cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
   threads: 1,
 };
+
+export const x64Target: TargetDescription = {
+  name: "x64",
+  arithmetic: "x64",
+  lanes: 16,
+  vectorRegisters: 32,
+  cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
+  threads: 1,
+};

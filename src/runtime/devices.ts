@@ -5,11 +5,15 @@ import type { Device } from "./device.ts";
 import { InterpreterDevice } from "./interpreter-device.ts";
 import { selfTest } from "./self-test.ts";
 import { createWasmDevice } from "./wasm-device.ts";
+import { createNativeDevice } from "./x64-device.ts";
 
 /** Makers of the targets `cpu` can be, by the names that `NETWRIGHT_TARGET` and `setTarget` take. */
 const makers = {
   wasm: (threads: number): Device => createWasmDevice({ threads }),
   interpreter: (): Device => new InterpreterDevice(),
+  x64: (): Device => createNativeDevice(),
+  "x64-avx2": (): Device => createNativeDevice({ isa: "avx2" }),
+  "x64-avx512": (): Device => createNativeDevice({ isa: "avx512" }),
 } satisfies Record<string, (threads: number) => Device>;
 
 export type TargetName = keyof typeof makers;

@@ -12,18 +12,10 @@ import {
 import { emitProgram, type ProgramOptions } from "../../codegen/wasm/program.ts";
 import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
+import type { RunArguments } from "../memory-device.ts";
 import { maxPages, type WasmMemory } from "./memory.ts";
 import { ThreadChoice } from "./thread-choice.ts";
 import type { SharedModule, WasmThreads } from "./threads.ts";
-
-/** Byte addresses in the program's order, and the values of its dimensions. */
-export interface RunArguments {
-  readonly inputs: ArrayLike<number>;
-  readonly states: ArrayLike<number>;
-  readonly results: ArrayLike<number>;
-  readonly arrays: ArrayLike<number>;
-  readonly dimensions: ArrayLike<number>;
-}
 
 export interface InstantiateOptions extends Pick<ProgramOptions, "fused" | "parallelMicroseconds"> {
   /** Workers for programs planned for several threads; without them one thread runs everything. */

@@ -14,23 +14,15 @@ import {
 import { emitProgram } from "../../codegen/x64/program.ts";
 import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
+import type { RunArguments } from "../memory-device.ts";
 import { type LoadedCode, loadCode, unloadCode } from "./code-memory.ts";
 import type { NativeMemory } from "./memory.ts";
 import type { NativeSystem } from "./system.ts";
 
-/** Byte addresses in the program's order, and the values of its dimensions. */
-export interface RunArguments {
-  readonly inputs: ArrayLike<number>;
-  readonly states: ArrayLike<number>;
-  readonly results: ArrayLike<number>;
-  readonly arrays: ArrayLike<number>;
-  readonly dimensions: ArrayLike<number>;
-}
-
 export interface NativeOptions {
   readonly isa: Isa;
   /** Subnormals stay as they are, as in JavaScript: for bit-exact tests, many times slower when there are some. */
-  readonly keepsSubnormals?: boolean;
+  readonly keepsSubnormals?: boolean | undefined;
 }
 
 export class NativeExecutable {

@@ -1,0 +1,48 @@
+/** The native device: a compiled function is x86-64 machine code, run in this process. */
+import { ArgumentError, PlatformError } from "../base/errors.ts";
+import { avx2, avx512, type Isa } from "../codegen/x64/isa.ts";
+import { type TargetDescription, x64Target } from "../ir/target.ts";
+import type { Device } from "./device.ts";
+import { MemoryDevice } from "./memory-device.ts";
+import { doctor } from "./x64/doctor.ts";
+import { NativeExecutable } from "./x64/executable.ts";
+import { NativeMemory } from "./x64/memory.ts";
+import { requireNativeSystem } from "./x64/system.ts";
+
+export interface NativeDeviceOptions {
+  /** The instruction set; default: the best that may run here. */
+  readonly isa?: "avx2" | "avx512";
+  /** Subnormals stay as they are, as in JavaScript; else they are zero inside programs. With some, many times slower. */
+  readonly keepsSubnormals?: boolean;
+}
+
+/**
+ * The device that runs machine code.
+ *
+ * @throws PlatformError where machine code, or the instruction set asked for, cannot run: `doctor()` says why
+ */
+export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
+  const isa = chooseIsa(options.isa);
+  const system = requireNativeSystem();
+  const memory = new NativeMemory(system);
+  return new MemoryDevice({
+    target: { ...describeTarget(isa), name: options.isa === undefined ? "x64" : `x64-${isa.name}` },
+    memory,
+    instantiate: (program) =>
+      new NativeExecutable(program, system, memory, { isa, keepsSubnormals: options.keepsSubnormals }),
+  });
+}
+
+function chooseIsa(wanted: "avx2" | "avx512" | undefined): Isa {
+  const { isa, reasons } = doctor();
+  if (isa === undefined) throw new PlatformError(`machine code cannot run here: ${reasons.join("; ")}`);
+  if (wanted === "avx512" && isa !== "avx512")
+    throw new ArgumentError(`the instruction set avx512 was asked for, but ${reasons.join("; ")}`);
+  return (wanted ?? isa) === "avx512" ? avx512 : avx2;
+}
+
+const describeTarget = ({ vector, vectorRegisters }: Isa): TargetDescription => ({
+  ...x64Target,
+  lanes: vector.lanes,
+  vectorRegisters,
+});
