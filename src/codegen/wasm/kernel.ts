@@ -24,6 +24,7 @@ import {
 } from "./scalar.ts";
 import { Scope, Scopes } from "./scopes.ts";
 import { type Address, pushLoad, storeScalar } from "./storage.ts";
+import { registersWithFreeTails } from "./tails.ts";
 import { extractLane, splatScalar, vectorBinary, words } from "./vector.ts";
 import { VectorLoop } from "./vector-loop.ts";
 
@@ -62,9 +63,11 @@ export class KernelEmitter {
   /** Values outside vector loops: each is a local or a constant. */
   readonly values = new Map<Value, Push>();
   private readonly registers = new Map<Register, number[]>();
+  readonly freeTails: ReadonlySet<Register>;
 
   constructor(kernel: Kernel, options: KernelOptions) {
     this.options = options;
+    this.freeTails = registersWithFreeTails(kernel.body);
     const leading = leadingParameters(options.spmd);
     this.parameterCount = leading + kernel.buffers.length + kernel.parameters.length;
     this.e = new Emitter(this.parameterCount, options);

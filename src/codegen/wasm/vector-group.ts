@@ -226,7 +226,7 @@ export class GroupWriter {
     const { e } = this;
     const vectors = this.vectorsOf(value, group);
     const locals = this.k.registerLocals(register, element, group.offset / 4);
-    const mask = this.maskOf(group);
+    const mask = this.k.freeTails.has(register) ? undefined : this.maskOf(group);
     const parts = mask && masks(e, mask, register.dtype);
     locals.forEach((local, part) => {
       vectors[part]!();
