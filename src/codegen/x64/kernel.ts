@@ -17,6 +17,7 @@ import type {
 } from "../../ir/kernel.ts";
 import type { Assembler } from "./assembler/assembler.ts";
 import { at, type Register, rsp, withBits } from "./assembler/operands.ts";
+import { computeElementwise } from "./elementwise.ts";
 import { Emitter, type KernelOptions } from "./emitter.ts";
 import { operandsOf } from "./flatten.ts";
 import { type Isa, type Shape, scalarShape } from "./isa.ts";
@@ -404,32 +405,3 @@ function* registersOf(statements: readonly Statement[]): Generator<LoopRegister>
     yield* registersOf(statement.remainder);
   }
 }
-
-/** What needs no memory, register, index or report. */
-export function computeElementwise(lanes: Lanes, value: Value, operands: readonly Vectors[]): Vectors {
-  const [a, b, c] = operands as [Vectors, Vectors, Vectors];
-  switch (value.kind) {
-    case "unary":
-      return lanes.unary(value.operator, value.dtype, a);
-    case "binary":
-      return lanes.binary(value.operator, value.dtype, a, b, {
-        a: constantOf(value.a),
-        b: constantOf(value.b),
-      });
-    case "compare":
-      return [lanes.compare(value.operator, value.a.dtype, a, b)];
-    case "mulAdd":
-      return lanes.mulAdd(value.dtype, a, b, c);
-    case "select":
-      return lanes.select(value.dtype, a[0]!, b, c);
-    case "convert":
-      return lanes.convert(value.x.dtype, value.dtype, a);
-    case "bitcast":
-      return lanes.bitcast(value.x.dtype, value.dtype, a);
-    default:
-      throw new InternalError(`${value.kind} is not elementwise`);
-  }
-}
-
-const constantOf = (value: Value): number | undefined =>
-  value.kind === "constant" ? value.value : undefined;
