@@ -33,6 +33,8 @@ export class TileModel {
   private readonly parts: number;
   private readonly registers: number;
   private readonly isFused: boolean;
+  /** What a load costs beside its instruction where the arithmetic is fast enough to wait for memory. */
+  private readonly loadCycles: number;
   /** Whether the loads of a step are best written before its arithmetic. */
   readonly loadsComeFirst: boolean;
 
@@ -41,6 +43,7 @@ export class TileModel {
     this.parts = Math.ceil(bytesOf(dtype) / 4);
     this.registers = target.vectorRegisters;
     this.isFused = target.arithmetic === "x64" || target.arithmetic === "wasm-fma";
+    this.loadCycles = target.arithmetic === "x64" ? 0.15 : 0;
     this.loadsComeFirst = target.arithmetic === "wasm" || target.arithmetic === "wasm-fma";
   }
 
@@ -65,9 +68,9 @@ export class TileModel {
     const vectors = groups * this.parts;
     const multiplyAdds = height * vectors;
     const arithmetic = multiplyAdds / 2;
-    const instructions =
-      multiplyAdds * (this.isFused ? 1 : 2) + height * loads.left + vectors * loads.right + loopInstructions;
-    return Math.max(arithmetic, instructions / issueWidth, this.isFused ? 4 : 3);
+    const loaded = height * loads.left + vectors * loads.right;
+    const instructions = multiplyAdds * (this.isFused ? 1 : 2) + loaded + loopInstructions;
+    return Math.max(arithmetic, instructions / issueWidth, this.isFused ? 4 : 3) + this.loadCycles * loaded;
   }
 
   /** The best tiles for a matrix, and their cycles for one step in depth. All column tiles share one cut of the rows. */

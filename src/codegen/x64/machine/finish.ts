@@ -10,6 +10,7 @@ import {
   memory,
   type Operand,
   type Register,
+  type RegisterClass,
   register,
   rsp,
 } from "../assembler/operands.ts";
@@ -46,9 +47,10 @@ export function finishFunction(code: MachineCode, isa: Isa, record: Register): F
   const vectors = Array.from({ length: isa.vectorRegisters }, (_, i) => (i + 16) % isa.vectorRegisters);
   let file: RegisterFile = { general: generalOrder, vector: vectors, mask: maskOrder };
   let allocation = allocate(intervals, classOf, file, fixed);
-  // A class that spills needs registers to work on what lies in memory; the others keep all of theirs.
-  for (let round = 0; round < 3 && allocation.spilled.length > 0; round++) {
-    const classes = new Set(allocation.spilled.map(classOf));
+  // A class may need registers to work on what lies in memory; the others keep all of theirs.
+  for (let round = 0; round < 3; round++) {
+    const classes = classesWithScratch(items, code, allocation);
+    if (classes.size === 0) break;
     const without = (order: readonly number[], scratch: readonly number[]): number[] =>
       order.filter((n) => !scratch.includes(n));
     file = {
@@ -59,6 +61,50 @@ export function finishFunction(code: MachineCode, isa: Isa, record: Register): F
     allocation = allocate(intervals, classOf, file, fixed);
   }
   return new Finisher(code, isa, allocation).write(items);
+}
+
+/** The operand that may be the spilled value in its slot: one in ModRM.rm, as wide as what lies there. */
+function foldableOperand(
+  { form, operands, mask }: InstructionItem,
+  isSpilled: (r: Register) => boolean,
+): number {
+  if (operands.some((x) => isMemory(x))) return -1;
+  return operands.findIndex((operand, i) => {
+    if (!isRegister(operand) || !isSpilled(operand)) return false;
+    const { place, access, size } = form.operands[i]!;
+    if (place === "E") return size === "v" || size === "y" || size === "q";
+    return place === "W" && access === "read" && mask?.number !== operand.number;
+  });
+}
+
+/** The classes with a spilled value that an instruction cannot take from memory. */
+function classesWithScratch(
+  items: readonly Item[],
+  code: MachineCode,
+  { registers, spilled }: Allocation,
+): Set<RegisterClass> {
+  const classes = new Set<RegisterClass>();
+  if (spilled.length === 0) return classes;
+  const isSpilled = (r: Register): boolean =>
+    r.number >= firstVirtual && registers[r.number - firstVirtual] === undefined;
+  for (const item of items) {
+    if (item.kind === "fused") {
+      const [target, ...inputs] = item.operands;
+      if (isSpilled(target) || inputs.filter(isSpilled).length > 1) classes.add("vector");
+    } else if (item.kind === "instruction") {
+      const [first] = item.operands;
+      const isConstant = (r: Register): boolean => code.virtuals[r.number - firstVirtual]?.home !== undefined;
+      if (first !== undefined && isRegister(first) && isSpilled(first) && isConstant(first)) continue;
+      const folded = foldableOperand(item, isSpilled);
+      item.operands.forEach((operand, i) => {
+        if (isRegister(operand) && isSpilled(operand) && i !== folded) classes.add(operand.class);
+        if (!isMemory(operand)) return;
+        for (const r of [operand.base, operand.index]) if (r && isSpilled(r)) classes.add(r.class);
+      });
+      if (item.mask !== undefined && isSpilled(item.mask)) classes.add("mask");
+    }
+  }
+  return classes;
 }
 
 class Finisher {
@@ -157,7 +203,7 @@ class Finisher {
     if (isMove(item) && this.isSameRegister(operands)) return;
     const scratch = new Scratch();
     const after: (() => void)[] = [];
-    const folded = this.foldableOperand(item);
+    const folded = foldableOperand(item, (r) => this.registerOf(r) === undefined);
     const placed = operands.map((operand, i): Operand => {
       if (isMemory(operand)) return this.placeMemory(operand, scratch);
       if (!isRegister(operand)) return operand;
@@ -181,17 +227,6 @@ class Finisher {
     if (to === undefined || from === undefined || !isRegister(to) || !isRegister(from)) return false;
     const [a, b] = [this.registerOf(to), this.registerOf(from)];
     return a !== undefined && a === b;
-  }
-
-  /** The operand that may be the spilled value in its slot: one in ModRM.rm, as wide as what lies there. */
-  private foldableOperand({ form, operands, mask }: InstructionItem): number {
-    if (operands.some((x) => isMemory(x))) return -1;
-    return operands.findIndex((operand, i) => {
-      if (!isRegister(operand) || this.registerOf(operand) !== undefined) return false;
-      const { place, access, size } = form.operands[i]!;
-      if (place === "E") return size === "v" || size === "y" || size === "q";
-      return place === "W" && access === "read" && mask?.number !== operand.number;
-    });
   }
 
   private placeMemory(m: Memory, scratch: Scratch): Memory {
