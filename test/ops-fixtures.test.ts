@@ -9,6 +9,7 @@ import { Trace, withTrace } from "../src/graph/trace.ts";
 import * as ops from "../src/ops/index.ts";
 import { createWasmDevice } from "../src/runtime/wasm-device.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "../src/testing/index.ts";
+import { nativeTargets } from "../src/testing/native-targets.ts";
 import {
   decodeArray,
   type EncodedArray,
@@ -230,7 +231,7 @@ function requireNear(what: string, got: DenseArray, encoded: EncodedArray, toler
   });
 }
 
-const targets = [interpreterTarget, deviceTarget(createWasmDevice())];
+const targets = [interpreterTarget, deviceTarget(createWasmDevice()), ...nativeTargets];
 
 describe.each(opFixtures.filter((name) => name !== "ops-losses.json"))("%s", (name) => {
   const { cases, weightsSeed } = readFixture<OpFixture>(name);

@@ -18,6 +18,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "../testing/index.ts";
+import { nativeTargets } from "../testing/native-targets.ts";
 import { binaryCrossEntropy, crossEntropy, huber, mae, mse } from "./index.ts";
 
 const losses: Record<string, (predictions: Tensor, labels: Tensor, options: object) => Tensor> = {
@@ -60,7 +61,7 @@ function expectNear(actual: DenseArray, encoded: EncodedArray): void {
   });
 }
 
-const targets = [interpreterTarget, deviceTarget(createWasmDevice())];
+const targets = [interpreterTarget, deviceTarget(createWasmDevice()), ...nativeTargets];
 
 describe.each(["ops-losses.json", "ops-extremes.json"])("%s", (name) => {
   const { cases, weightsSeed } = readFixture<OpFixture>(name);

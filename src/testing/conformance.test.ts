@@ -5,8 +5,6 @@ import type { Op } from "../graph/op.ts";
 import { Trace, withTrace } from "../graph/trace.ts";
 import * as ops from "../ops/index.ts";
 import { createWasmDevice } from "../runtime/wasm-device.ts";
-import { doctor } from "../runtime/x64/doctor.ts";
-import { createNativeDevice } from "../runtime/x64-device.ts";
 import {
   checkDefinition,
   checkDerivatives,
@@ -16,17 +14,10 @@ import {
   checkViews,
 } from "./cases.ts";
 import { deviceTarget, type EvaluationTarget } from "./evaluation-target.ts";
+import { nativeTargets } from "./native-targets.ts";
 import { opCases } from "./op-cases/index.ts";
 
-const { isa, reasons } = doctor();
-const nativeSets =
-  isa === "avx512" ? (["avx2", "avx512"] as const) : isa === "avx2" ? (["avx2"] as const) : [];
-if (reasons.length > 0) console.log(`machine code: ${reasons.join("; ")}`);
-
-const targets: readonly EvaluationTarget[] = [
-  deviceTarget(createWasmDevice()),
-  ...nativeSets.map((set) => deviceTarget(createNativeDevice({ isa: set, keepsSubnormals: true }))),
-];
+const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice()), ...nativeTargets];
 
 describe("the definition", () => {
   test.each(opCases)("$name", (row) => {

@@ -3,8 +3,9 @@ import { byTier } from "../../test/tier.ts";
 import { createWasmDevice } from "../runtime/wasm-device.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "./evaluation-target.ts";
 import { fuzz, randomProgram } from "./fuzz.ts";
+import { nativeTargets } from "./native-targets.ts";
 
-const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice())];
+const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice()), ...nativeTargets];
 const seedsPerTest = 25;
 const groups = Array.from({ length: byTier(8, 400) }, (_, group) => group * seedsPerTest);
 

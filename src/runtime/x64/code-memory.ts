@@ -20,11 +20,14 @@ export interface LoadedCode {
 export function loadCode(system: NativeSystem, code: MachineBytes): LoadedCode {
   const bytes = Math.max(pageBytes, Math.ceil(code.bytes.length / pageBytes) * pageBytes);
   const reasons: string[] = [];
+  // perf looks up names only for memory that no file is behind.
+  const isProfiled = env("NETWRIGHT_PERF_MAP") === "1";
   const loaded =
-    loadTwice(system, code.bytes, bytes, reasons) ?? loadOnce(system, code.bytes, bytes, reasons);
+    (isProfiled ? undefined : loadTwice(system, code.bytes, bytes, reasons)) ??
+    loadOnce(system, code.bytes, bytes, reasons);
   if (loaded === undefined)
     throw new PlatformError(`the system gives no memory that may run code: ${reasons.join("; ")}`);
-  if (env("NETWRIGHT_PERF_MAP") === "1") appendPerfMap(code.symbols, loaded.address);
+  if (isProfiled) appendPerfMap(code.symbols, loaded.address);
   return loaded;
 }
 
