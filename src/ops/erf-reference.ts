@@ -14,3 +14,15 @@ export function erf(x: number): number {
   const value = (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
   return x < 0 ? -value : value;
 }
+
+/** erfc x = e^(−x²)/√π · 1/(x + ½/(x + 1/(x + 3⁄2/(x + …)))) from 0.8 on, 1 − erf x below. */
+export function erfc(x: number): number {
+  if (!(x > 0.8)) return 1 - erf(x);
+  if (x > 28) return 0;
+  let denominator = x;
+  for (let k = 600; k >= 1; k--) denominator = x + k / 2 / denominator;
+  // x² of a number of 24 bits is exact; rounded, it would spoil the power.
+  const high = Math.fround(x);
+  const power = Math.exp(-high * high) * Math.exp((high - x) * (high + x));
+  return power / Math.sqrt(Math.PI) / denominator;
+}

@@ -1,4 +1,4 @@
-/** erf in f64, to about 1e-15; the rational functions are those of fdlibm (Sun Microsystems, s_erf.c). */
+/** erf and erfc in f64, to about 1e-15; the rational functions are those of fdlibm (Sun Microsystems, s_erf.c). */
 import { exp64 } from "./exp64.ts";
 import type { Float } from "./float.ts";
 
@@ -69,4 +69,26 @@ function erfc<V>(f: Float<V>, x: V): V {
   const inverse = f.div(1, square);
   const fraction = f.select(f.less(x, 1 / 0.35), ratio(f, inverse, far), ratio(f, inverse, farther));
   return f.div(exp64(f, f.add(f.sub(-0.5625, square), fraction)), x);
+}
+
+/** erfc x = 1 − erf x without cancellation: where erfc is small, exp of −x² split so that the greater part is exact. */
+export function erfc64<V>(f: Float<V>, x: V): V {
+  const { b } = f;
+  const magnitude = f.min(f.abs(x), 28);
+  const small = f.sub(1, f.mulAdd(magnitude, ratio(f, f.mul(x, x), near), magnitude));
+  const medium = f.sub(1 - middleOffset, ratio(f, f.sub(magnitude, 1), middle));
+  const tail = f.select(f.less(magnitude, 1.25), medium, erfcFar(f, magnitude));
+  const result = f.select(f.greaterEqual(magnitude, 0.84375), tail, small);
+  const mirrored = f.select(f.less(x, 0), f.sub(2, result), result);
+  return f.select(b.compare("equal", x, x), mirrored, x);
+}
+
+function erfcFar<V>(f: Float<V>, x: V): V {
+  const { b } = f;
+  const high = b.convert("f64", b.convert("f32", x));
+  const inverse = f.div(1, f.mul(x, x));
+  const fraction = f.select(f.less(x, 1 / 0.35), ratio(f, inverse, far), ratio(f, inverse, farther));
+  const low = f.mulAdd(b.binary("sub", high, x), b.binary("add", high, x), fraction);
+  const main = exp64(f, f.sub(-0.5625, f.mul(high, high)));
+  return f.div(f.mul(main, exp64(f, low)), x);
 }

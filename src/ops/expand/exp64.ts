@@ -47,3 +47,13 @@ export function expm164<V>(f: Float<V>, x: V): V {
   const result = f.mulAdd(small, half, f.sub(half, 0.5));
   return f.select(f.lessEqual(x, largest), f.add(result, result), f.add(x, Infinity));
 }
+
+/** 2ˣ: exact at whole numbers. */
+export function exp264<V>(f: Float<V>, x: V): V {
+  const near = f.min(f.max(x, -1080), 1025);
+  const n = f.b.unary("round", near);
+  const r = f.mul(f.sub(near, n), Math.LN2);
+  const small = f.mulAdd(f.polynomial(r, coefficients), f.mul(r, r), r);
+  const result = scale64(f, f.add(small, 1), f.b.convert("i32", n));
+  return f.select(f.less(x, 1024), result, f.add(x, Infinity));
+}

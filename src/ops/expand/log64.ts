@@ -57,3 +57,11 @@ export function log1p64<V>(f: Float<V>, x: V): V {
   const m = scale64(f, u, negative(f, exponent));
   return f.withPoles(x, f.add(logarithm(f, f.sub(m, 1), exponent), correction), -1);
 }
+
+/** log₂ x, a whole number at powers of two: the exponent is added last. */
+export function log264<V>(f: Float<V>, x: V): V {
+  const exponent = exponentOf(f, x);
+  const m = scale64(f, x, negative(f, exponent));
+  const fraction = logarithm(f, f.sub(m, 1), f.b.constant("i32", 0));
+  return f.withPoles(x, f.mulAdd(fraction, Math.LOG2E, f.b.convert("f64", exponent)), 0);
+}

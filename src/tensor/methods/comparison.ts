@@ -12,6 +12,8 @@ import {
   not,
   notEqual,
   or,
+  shiftLeft,
+  shiftRight,
   xor,
 } from "../../ops/index.ts";
 import { operands } from "../elementwise.ts";
@@ -64,6 +66,16 @@ export interface ComparisonMethods {
     this: Tensor<S, D>,
     other: O & OperandCheck<"xor", S, D, O>,
   ): Elementwise<S, D, O>;
+  /** x · 2^other, integers; high bits are lost. @example tensor([3], { dtype: "i32" }).shiftLeft(2) // [12] */
+  shiftLeft<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"shiftLeft", S, D, O>,
+  ): Elementwise<S, D, O>;
+  /** ⌊x / 2^other⌋, integers. @example tensor([13], { dtype: "i32" }).shiftRight(2) // [3] */
+  shiftRight<S extends TensorShape, D extends DType, const O extends TensorLike>(
+    this: Tensor<S, D>,
+    other: O & OperandCheck<"shiftRight", S, D, O>,
+  ): Elementwise<S, D, O>;
   /** Not true; integers with all bits inverted. @example tensor([true]).not() // [false] */
   not<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
 }
@@ -83,5 +95,7 @@ export const comparison = {
   and: compare("and", and),
   or: compare("or", or),
   xor: compare("xor", xor),
+  shiftLeft: compare("shiftLeft", shiftLeft),
+  shiftRight: compare("shiftRight", shiftRight),
   not,
 };

@@ -1,5 +1,5 @@
 /** Methods of one element at a time. Functions of the reals take integers too, and give f32 for them. */
-import type { DType } from "../../base/dtype.ts";
+import { type DType, isFloat } from "../../base/dtype.ts";
 import type { TensorShape } from "../../base/shape-types.ts";
 import type { FloatOf } from "../../base/types/dtype.ts";
 import type { Node } from "../../graph/node.ts";
@@ -31,6 +31,34 @@ export interface UnaryMethods {
   tanh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** erf x = 2/√π ∫₀ˣ e^(−t²) dt. @example tensor([0]).erf() // [0] */
   erf<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** 2ˣ, exact at whole numbers. @example tensor([3]).exp2() // [8] */
+  exp2<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The logarithm to the base 2, exact at powers of two. @example tensor([8]).log2() // [3] */
+  log2<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The logarithm to the base 10. @example tensor([1000]).log10() // [3] */
+  log10<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The cube root, of negative numbers too. @example tensor([-8]).cbrt() // [-2] */
+  cbrt<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** tan x, x in radians. @example tensor([0]).tan() // [0] */
+  tan<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The angle in −π/2 … π/2 whose sine is x; NaN outside −1 … 1. @example tensor([0]).asin() // [0] */
+  asin<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The angle in 0 … π whose cosine is x; NaN outside −1 … 1. @example tensor([1]).acos() // [0] */
+  acos<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The angle in −π/2 … π/2 whose tangent is x. @example tensor([0]).atan() // [0] */
+  atan<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** (eˣ − e⁻ˣ)/2. @example tensor([0]).sinh() // [0] */
+  sinh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** (eˣ + e⁻ˣ)/2. @example tensor([0]).cosh() // [1] */
+  cosh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The inverse of sinh. @example tensor([0]).asinh() // [0] */
+  asinh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The inverse of cosh; NaN below 1. @example tensor([1]).acosh() // [0] */
+  acosh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The inverse of tanh; NaN outside −1 … 1. @example tensor([0]).atanh() // [0] */
+  atanh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** 1 − erf x, without cancellation for large x. @example tensor([0]).erfc() // [1] */
+  erfc<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** −x. @example tensor([1, -2]).neg() // [-1, 2] */
   neg<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
   /** |x|; its gradient at 0 is 0. @example tensor([1, -2]).abs() // [1, 2] */
@@ -51,6 +79,22 @@ export interface UnaryMethods {
   isNaN<S extends TensorShape>(this: Tensor<S, any>): Tensor<S, "bool">;
   /** Whether x is neither NaN nor infinite. @example tensor([Infinity, 1]).isFinite() // [false, true] */
   isFinite<S extends TensorShape>(this: Tensor<S, any>): Tensor<S, "bool">;
+  /** Whether x is Infinity or −Infinity. @example tensor([Infinity, 1]).isInfinite() // [true, false] */
+  isInfinite<S extends TensorShape>(this: Tensor<S, any>): Tensor<S, "bool">;
+  /**
+   * NaN replaced by `nan` (0 when left out), infinities by `positiveInfinity` and `negativeInfinity` (the largest finite
+   * numbers of the dtype when left out). Integers pass unchanged. What is replaced gets gradient 0.
+   *
+   * @example tensor([NaN, 1]).nanToNum() // [0, 1]
+   */
+  nanToNum<S extends TensorShape, D extends DType>(
+    this: Tensor<S, D>,
+    options?: {
+      readonly nan?: number;
+      readonly positiveInfinity?: number;
+      readonly negativeInfinity?: number;
+    },
+  ): Tensor<S, D>;
 }
 
 type Unary = (x: Node) => Node;
@@ -66,6 +110,25 @@ const finite = (x: Node): Node => {
   return ops.less(ops.abs(real), ops.like(real, Infinity));
 };
 
+interface Replacements {
+  readonly nan?: number;
+  readonly positiveInfinity?: number;
+  readonly negativeInfinity?: number;
+}
+
+const largestFinite: Partial<Record<DType, number>> = {
+  f16: 65504,
+  bf16: 2 ** 128 - 2 ** 120,
+  f64: Number.MAX_VALUE,
+};
+
+function nanToNum(x: Node, { nan = 0, ...options }: Replacements = {}): Node {
+  if (!isFloat(x.dtype)) return x;
+  const largest = largestFinite[x.dtype] ?? 2 ** 128 - 2 ** 104;
+  const { positiveInfinity = largest, negativeInfinity = -largest } = options;
+  return ops.nanToNum(x, nan, positiveInfinity, negativeInfinity);
+}
+
 export const unary = {
   exp: real(ops.exp),
   expm1: real(ops.expm1),
@@ -78,6 +141,20 @@ export const unary = {
   cos: real(ops.cos),
   tanh: real(ops.tanh),
   erf: real(ops.erf),
+  exp2: real(ops.exp2),
+  log2: real(ops.log2),
+  log10: real(ops.log10),
+  cbrt: real(ops.cbrt),
+  tan: real(ops.tan),
+  asin: real(ops.asin),
+  acos: real(ops.acos),
+  atan: real(ops.atan),
+  sinh: real(ops.sinh),
+  cosh: real(ops.cosh),
+  asinh: real(ops.asinh),
+  acosh: real(ops.acosh),
+  atanh: real(ops.atanh),
+  erfc: real(ops.erfc),
   neg: ops.neg,
   abs: ops.abs,
   sign: ops.sign,
@@ -88,4 +165,6 @@ export const unary = {
   round: ops.round,
   isNaN: (x: Node): Node => ops.notEqual(x, x),
   isFinite: finite,
+  isInfinite: real(ops.isInfinite),
+  nanToNum,
 };
