@@ -9,15 +9,21 @@ const ways = 8;
 
 /**
  * Cycles that one pass down the depth of a side waits for memory, when another tile passed there before. Each step in
- * depth touches a line; strides by powers of two use few of a cache's sets, so fewer lines stay.
+ * depth touches a line, or two where it straddles; strides by powers of two use few of a cache's sets, so fewer lines
+ * stay; and the side shares the cache with everything else.
  */
 export function cachePenalty(side: Side, depth: number, { cacheBytes }: TargetDescription): number {
   const stride = Math.abs(maxOf(side.depthStride)) * bytesOf(side.buffer.dtype);
   if (stride < lineBytes) return 0;
-  const misses = (bytes: number): boolean => depth > ways * setsTouched(stride, bytes / (ways * lineBytes));
+  const lines = depth * (stride % lineBytes === 0 ? 1 : 1.5);
+  const misses = (bytes: number): boolean =>
+    lines > share * ways * setsTouched(stride, bytes / (ways * lineBytes));
   if (misses(cacheBytes.l2)) return depth * secondMiss;
   return misses(cacheBytes.l1) ? depth * firstMiss : 0;
 }
+
+/** Of a cache, what one side may count on. */
+const share = 0.6;
 
 /** Cycles for one line from the second cache, and from beyond: most of the waiting is hidden. */
 const firstMiss = 0.5;

@@ -15,6 +15,7 @@ import { forBatch, forTiles } from "./loops.ts";
 import { inPlace, type Panels, packedBatch, packedPanels, packTile } from "./panels.ts";
 import { type Part, type Plan, partsOf, planContraction } from "./plan.ts";
 import {
+  batchCount,
   type ContractionOperand,
   flopOf,
   operandBytes,
@@ -94,14 +95,19 @@ class ContractionLowering {
     return { kernels: this.kernels, scratch: this.scratch };
   }
 
-  private get sharesBatch(): boolean {
-    return this.parts[0]?.shared.axis === "batch";
+  /** How the threads share the work; of several parts, the first. */
+  private get shared(): Part["shared"]["axis"] {
+    return this.parts[0]!.shared.axis;
   }
 
   private sums(): KernelBuffer {
     const { rows, columns } = this.problem;
-    const scope = this.sharesBatch ? "thread" : "program";
-    return this.newScratch("sums", multiplySizes(rows, columns), scope);
+    return this.newScratch("sums", multiplySizes(rows, columns), this.matrixScope);
+  }
+
+  /** Of scratch for one matrix at a time. */
+  private get matrixScope(): KernelBuffer["scope"] {
+    return this.shared === "batch" ? "thread" : "program";
   }
 
   private newScratch(name: string, elements: Size, scope: KernelBuffer["scope"]): KernelBuffer {
@@ -119,16 +125,21 @@ class ContractionLowering {
 
   // ---- packing ------------------------------------------------------------------------------------------------
 
-  /** The panels of one side, filled by kernels before, or by each thread for its matrices. */
+  /**
+   * The panels of one side: filled matrix by matrix where one thread does a whole matrix and each has its own operand, so
+   * that panels stay in its cache; else by kernels before.
+   */
   private packed(name: string, side: Side, tiling: Tiling): Panels {
     const { problem } = this;
     const { batch, depth } = problem;
     const own = name === "left" ? problem.rows : problem.columns;
     const matrix = multiplySizes(own, depth);
     const from = inPlace(side);
-    const isInside = this.sharesBatch && side.batchStrides.some((stride) => stride !== 0);
-    if (isInside) {
-      const buffer = this.newScratch(`packed ${name}`, matrix, "thread");
+    const isAlone = this.shared === "batch" || (this.shared === "none" && this.parts.length === 1);
+    const isOwn =
+      batchCount(problem) > 1 && side.batchStrides.every((s, axis) => s !== 0 || batch[axis] === 1);
+    if (isAlone && isOwn) {
+      const buffer = this.newScratch(`packed ${name}`, matrix, this.matrixScope);
       const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
       const { dtype } = this.request;
       this.prepares.push((b, at) =>
