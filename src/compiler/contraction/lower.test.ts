@@ -13,9 +13,10 @@ import {
 } from "../../graph/view.ts";
 import { viewAddress } from "../../ir/affine.ts";
 import { evaluateKernel } from "../../ir/evaluate.ts";
-import type { Affine, KernelBuffer, Value } from "../../ir/kernel.ts";
+import type { Affine, Kernel, KernelBuffer, Value } from "../../ir/kernel.ts";
 import { type TargetDescription, wasmTarget } from "../../ir/target.ts";
 import { verifyKernel } from "../../ir/verify.ts";
+import { runWasmKernel } from "../../testing/wasm-kernel.ts";
 import { type ContractionPlan, type ContractionRequest, lowerContraction } from "./lower.ts";
 import { slicesOf } from "./slices.ts";
 
@@ -115,7 +116,7 @@ interface Memory {
   readonly b: Float64Array;
 }
 
-/** Lowers with an epilogue that adds a bias; verifies, evaluates unless told not to, compares every bit. */
+/** Lowers with an epilogue that adds a bias; verifies, evaluates unless told not to, compares every bit, on wasm too. */
 function check(run: Run, { evaluates = true } = {}): ContractionPlan {
   const { a, b, shape, dtype = "f32", target = wasmTarget, dimensions = new Map() } = run;
   const buffer = (
@@ -155,19 +156,26 @@ function check(run: Run, { evaluates = true } = {}): ContractionPlan {
   if (!evaluates) return plan;
   const values = { a: numbers(count(a.stored), a.dtype, 1), b: numbers(count(b.stored), b.dtype, 2) };
   const bias = numbers(Math.max(1, evaluateSize(shape[shape.length - 1]!, dimensions)), dtype as DType, 3);
-  const result = new (arrayTypeOf(dtype as DType))(count(shape)).fill(77);
-  const memory = new Map<KernelBuffer, TypedArray>([
-    [handles.a, encode(a.dtype, values.a)],
-    [handles.b, encode(b.dtype, values.b)],
-    [handles.bias, encode(dtype as DType, bias)],
-    [handles.out, result],
-  ]);
-  for (const scratch of plan.scratch)
-    memory.set(scratch, new (arrayTypeOf(scratch.dtype))(maxOf(scratch.elements)).fill(NaN));
-  for (const kernel of plan.kernels) {
-    const buffers = kernel.buffers.map((handle) => memory.get(handle)!);
-    evaluateKernel(kernel, { buffers, dimensions, fused: target.arithmetic === "x64" });
-  }
+  const execute = (runKernel: (kernel: Kernel, buffers: TypedArray[]) => unknown): TypedArray => {
+    const result = new (arrayTypeOf(dtype as DType))(count(shape)).fill(77);
+    const memory = new Map<KernelBuffer, TypedArray>([
+      [handles.a, encode(a.dtype, values.a)],
+      [handles.b, encode(b.dtype, values.b)],
+      [handles.bias, encode(dtype as DType, bias)],
+      [handles.out, result],
+    ]);
+    for (const scratch of plan.scratch)
+      memory.set(scratch, new (arrayTypeOf(scratch.dtype))(maxOf(scratch.elements)).fill(NaN));
+    for (const kernel of plan.kernels) {
+      runKernel(
+        kernel,
+        kernel.buffers.map((handle) => memory.get(handle)!),
+      );
+    }
+    return result;
+  };
+  const fused = target.arithmetic === "x64";
+  const result = execute((kernel, buffers) => evaluateKernel(kernel, { buffers, dimensions, fused }));
   const want = expected(run, values);
   const N = evaluateSize(shape[shape.length - 1]!, dimensions);
   const toDType = round[dtype] ?? ((x: number) => x);
@@ -176,6 +184,9 @@ function check(run: Run, { evaluates = true } = {}): ContractionPlan {
     if (!Object.is(result[p], value) && result[p] !== value)
       expect.fail(`element ${p} of ${shape.join("×")}: got ${result[p]}, expected ${value}`);
   }
+  const isEmpty = [a.stored, b.stored, shape].some((sizes) => count(sizes) === 0);
+  if (target.arithmetic === "wasm" && !isEmpty)
+    expect(execute((kernel, buffers) => runWasmKernel(kernel, buffers, { dimensions }))).toEqual(result);
   return plan;
 }
 
