@@ -11,9 +11,9 @@ import { createNativeDevice } from "./x64-device.ts";
 const makers = {
   wasm: (threads: number): Device => createWasmDevice({ threads }),
   interpreter: (): Device => new InterpreterDevice(),
-  x64: (): Device => createNativeDevice(),
-  "x64-avx2": (): Device => createNativeDevice({ isa: "avx2" }),
-  "x64-avx512": (): Device => createNativeDevice({ isa: "avx512" }),
+  x64: (threads: number): Device => createNativeDevice({ threads }),
+  "x64-avx2": (threads: number): Device => createNativeDevice({ isa: "avx2", threads }),
+  "x64-avx512": (threads: number): Device => createNativeDevice({ isa: "avx512", threads }),
 } satisfies Record<string, (threads: number) => Device>;
 
 export type TargetName = keyof typeof makers;

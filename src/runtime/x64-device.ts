@@ -8,10 +8,12 @@ import { doctor } from "./x64/doctor.ts";
 import { NativeExecutable } from "./x64/executable.ts";
 import { NativeMemory } from "./x64/memory.ts";
 import { requireNativeSystem } from "./x64/system.ts";
+import { NativeThreads } from "./x64/threads.ts";
 
 export interface NativeDeviceOptions {
   /** The instruction set; default: the best that may run here. */
   readonly isa?: "avx2" | "avx512";
+  readonly threads?: number;
   /** Subnormals stay as they are, as in JavaScript; else they are zero inside programs. With some, many times slower. */
   readonly keepsSubnormals?: boolean;
 }
@@ -25,11 +27,22 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   const isa = chooseIsa(options.isa);
   const system = requireNativeSystem();
   const memory = new NativeMemory(system);
+  const count = options.threads ?? 1;
+  // They start when the first program is worth more than one thread.
+  const threads = count > 1 ? new NativeThreads(system, memory, count) : undefined;
   return new MemoryDevice({
-    target: { ...describeTarget(isa), name: options.isa === undefined ? "x64" : `x64-${isa.name}` },
+    target: {
+      ...describeTarget(isa),
+      threads: count,
+      name: options.isa === undefined ? "x64" : `x64-${isa.name}`,
+    },
     memory,
     instantiate: (program) =>
-      new NativeExecutable(program, system, memory, { isa, keepsSubnormals: options.keepsSubnormals }),
+      new NativeExecutable(program, system, memory, {
+        isa,
+        threads,
+        keepsSubnormals: options.keepsSubnormals,
+      }),
   });
 }
 

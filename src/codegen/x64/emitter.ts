@@ -22,6 +22,10 @@ export interface KernelOptions {
   /** Buffers whose f32 subnormals become zero as they are stored. */
   readonly flush: ReadonlySet<KernelBuffer>;
   dimensionOffset(dimension: Dimension): number;
+  /** Several threads call it, each with its number; parallel loops share out their iterations. */
+  readonly isShared: boolean;
+  /** Bytes from one thread's copy of a scratch buffer to the next thread's. */
+  readonly threadBytes: ReadonlyMap<KernelBuffer, number>;
   /** The routine that notes a failed check. */
   readonly report: Label;
 }

@@ -22,7 +22,7 @@ import { Emitter, type KernelOptions } from "./emitter.ts";
 import { operandsOf } from "./flatten.ts";
 import { type Isa, type Shape, scalarShape } from "./isa.ts";
 import { Lanes, type Vectors } from "./lanes.ts";
-import { record } from "./layout.ts";
+import { pool, poolOffset, record } from "./layout.ts";
 import { type FinishedFunction, finishFunction } from "./machine/finish.ts";
 import { type Address, Scope, Scopes } from "./scopes.ts";
 import { Storage } from "./storage.ts";
@@ -37,6 +37,9 @@ export function emitKernel(assembler: Assembler, kernel: Kernel, options: Kernel
   emitter.block(kernel.body);
   return finishFunction(emitter.e.code, options.isa, emitter.e.record);
 }
+
+/** More: better shared out; fewer: less claiming. */
+const claimsPerThread = 6;
 
 export class KernelEmitter {
   readonly e: Emitter;
@@ -349,6 +352,7 @@ export class KernelEmitter {
       for (; position < extent; position++) this.scopes.fix(index, position, () => this.block(remainder));
       return;
     }
+    if (mode === "parallel" && this.options.isShared) return this.shared(loop);
     const { code } = this.e;
     const counter = code.general();
     code.emit("xor", counter, counter);
@@ -361,17 +365,90 @@ export class KernelEmitter {
     this.counted(rest, { step: 1, end: this.e.size(extent), runs: false });
   }
 
+  /**
+   * Threads claim some iterations at a time, so that one that is held up does not hold up the others; the last thread also
+   * takes the remainder. Iterations touch disjoint memory: who runs them changes nothing.
+   */
+  private shared({ index, extent, step, body, remainder }: Loop): void {
+    const { e } = this;
+    const { code } = e;
+    const [thread, threads] = [e.fromRecord(record.thread), e.fromRecord(record.threads)];
+    const meeting = e.atStart((target) => code.emit("mov", target, at(e.argumentBlock, poolOffset)));
+    const size = e.inRegister(e.size(extent));
+    const iterations = step === 1 ? size : this.quotient(size, e.inRegister(step));
+    const chunk = this.quotient(iterations, e.multiplied(threads, claimsPerThread));
+    code.emit("add", chunk, 1);
+    const [top, all, whole] = [code.label(), code.label(), code.label()];
+    const [claimed, last] = [code.general(), code.general()];
+    code.mark("loopStart");
+    code.bind(top);
+    code.emit("mov", claimed, chunk);
+    code.emit("lock xadd", at(meeting, pool.claimed), claimed);
+    code.emit("cmp", claimed, iterations);
+    code.emit("jge", all);
+    code.emit("mov", last, claimed);
+    code.emit("add", last, chunk);
+    code.emit("cmp", last, iterations);
+    code.emit("jle", whole);
+    code.emit("mov", last, iterations);
+    code.bind(whole);
+    const [counter, limit] = [e.multiplied(claimed, step), e.multiplied(last, step)];
+    code.emit("sub", limit, step);
+    const main = new Scope(index, counter, true);
+    this.scopes.inside(main, () => this.block(body));
+    this.counted(main, { step, end: limit, runs: true, limit });
+    code.emit("jmp", top);
+    code.mark("loopEnd");
+    code.bind(all);
+    if (step === 1 || remainder.length === 0) return;
+    const done = code.label();
+    const next = code.general();
+    code.emit("mov", next, thread);
+    code.emit("add", next, 1);
+    code.emit("cmp", next, threads);
+    code.emit("jne", done);
+    const rest = new Scope(index, e.multiplied(iterations, step), true);
+    this.scopes.inside(rest, () => this.block(remainder));
+    this.counted(rest, { step: 1, end: e.size(extent), runs: false });
+    code.bind(done);
+  }
+
+  /** Of integers so small that in f64 the quotient is never rounded across one. */
+  private quotient(a: Register, b: Register): Register {
+    const { code } = this.e;
+    const zero = this.scalar.integer(0);
+    const [x, y] = [this.scalar.op("vcvtsi2sd", zero, a), this.scalar.op("vcvtsi2sd", zero, b)];
+    const result = code.general();
+    code.emit("vcvttsd2si", result, this.scalar.op("vdivsd", x, y));
+    return result;
+  }
+
   /** Puts a loop together: it runs while counter + step ≤ end. `runs`: the first iteration surely does. */
-  counted(scope: Scope, { step, end, runs }: { step: number; end: number | Register; runs: boolean }): void {
+  counted(
+    scope: Scope,
+    {
+      step,
+      end,
+      runs,
+      limit: given,
+    }: {
+      step: number;
+      end: number | Register;
+      runs: boolean;
+      /** end − step, where the start of the function does not know it. */
+      limit?: Register;
+    },
+  ): void {
     const { code } = this.e;
     const { counter } = scope;
     const limit =
-      typeof end === "number"
+      given ??
+      (typeof end === "number"
         ? end - step
         : this.e.atStart((target) => {
             code.emit("mov", target, end);
             code.emit("sub", target, step);
-          });
+          }));
     const [top, done] = [code.label(), code.label()];
     if (!runs) {
       code.emit("cmp", counter, limit);

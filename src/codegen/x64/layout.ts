@@ -8,6 +8,8 @@
  *           32  i64   the step that runs now
  *           40  i32   lock of the status
  *           44  i32   MXCSR while the code runs
+ *           48  i64   address of the threads' block (`threads.ts`)
+ *           56  i64   number of threads
  *           64  i64   value of each dimension of the program, then the addresses of the arena, the inputs, the states,
  *                     the results and the arrays, in the program's order
  */
@@ -22,6 +24,8 @@ export const failedStepOffset = 24;
 export const stepOffset = 32;
 export const lockOffset = 40;
 export const modeOffset = 44;
+export const poolOffset = 48;
+export const threadsOffset = 56;
 const firstDimension = 64;
 
 /** Exceptions masked, to nearest; subnormals are zero, coming and going. */
@@ -75,6 +79,30 @@ export class ArgumentLayout {
     return first + 8 * position;
   }
 }
+
+/**
+ * The block in memory in which threads meet (`threads.ts`), each part in a cache line of its own:
+ *
+ *     byte   0  i32   generation: raised for each job; what sleepers wait on
+ *           64  i32   how many sleep
+ *          128  i32   how many have not finished the job
+ *          192  i64   the kernel; 0: the threads end
+ *          200  i64   its record, of which every thread makes a copy with its own number
+ *          208  i64   how many words the record has
+ *          216  i32   MXCSR
+ *          256  i64   iterations of the kernel's parallel loop that have been claimed
+ */
+export const pool = {
+  generation: 0,
+  sleepers: 64,
+  unfinished: 128,
+  kernel: 192,
+  record: 200,
+  words: 208,
+  mode: 216,
+  claimed: 256,
+  bytes: 320,
+} as const;
 
 /** What a kernel is called with: rdi points to 64-bit words on the caller's stack. */
 export const record = {

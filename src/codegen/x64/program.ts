@@ -4,7 +4,7 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import { Dimension, type Size, SizeExpression } from "../../base/size.ts";
-import type { Index, Kernel, KernelBuffer } from "../../ir/kernel.ts";
+import type { Index, Kernel } from "../../ir/kernel.ts";
 import type { Program, ProgramBuffer, ProgramStep } from "../../ir/program.ts";
 import { Assembler, type MachineBytes } from "./assembler/assembler.ts";
 import {
@@ -22,23 +22,38 @@ import {
   rsi,
   rsp,
 } from "./assembler/operands.ts";
+import type { KernelOptions } from "./emitter.ts";
 import type { Isa } from "./isa.ts";
 import { emitKernel } from "./kernel.ts";
-import { ArgumentLayout, modeOffset, record, statusOffset, stepOffset } from "./layout.ts";
+import { ArgumentLayout, modeOffset, record, statusOffset, stepOffset, threadsOffset } from "./layout.ts";
 import { emitReport } from "./report.ts";
+import { emitFork, mostRecordWords } from "./threads.ts";
 
 export interface ProgramCode {
   readonly code: MachineBytes;
   readonly layout: ArgumentLayout;
   /** Offset of `run(arguments)`. */
   readonly entry: number;
+  /** Whether any kernel is worth several threads. */
+  readonly isParallel: boolean;
   /** Values that lie in memory in all kernels together. */
   readonly spills: number;
 }
 
-export function emitProgram(program: Program, isa: Isa): ProgramCode {
-  return new ProgramEmitter(program, isa).emit();
+export interface ProgramOptions {
+  readonly isa: Isa;
+  /** Kernels estimated to take less run on one thread. */
+  readonly parallelMicroseconds?: number | undefined;
 }
+
+export function emitProgram(program: Program, options: ProgramOptions): ProgramCode {
+  return new ProgramEmitter(program, options).emit();
+}
+
+/** Rough speed of one thread. */
+const flopPerMicrosecond = 60_000;
+const bytesPerMicrosecond = 10_000;
+const defaultParallelMicroseconds = 20;
 
 /** What the entry keeps on its stack, behind the record of the kernel it calls. */
 interface Frame {
@@ -50,22 +65,26 @@ interface Frame {
   readonly mode: number;
 }
 
+/** What calls of one kernel may differ in. */
+type KernelVariant = Pick<KernelOptions, "flush" | "isShared" | "threadBytes">;
+
 const saved = [rbx, rbp, gpr64(12), gpr64(13), gpr64(14), gpr64(15)];
 
 class ProgramEmitter {
   private readonly program: Program;
-  private readonly isa: Isa;
+  private readonly options: ProgramOptions;
   private readonly layout: ArgumentLayout;
   private readonly a = new Assembler();
   private readonly functions = new Map<Kernel, Map<string, Label>>();
   /** Kernels to write once the entry is done. */
-  private readonly pending: { label: Label; kernel: Kernel; flush: ReadonlySet<KernelBuffer> }[] = [];
+  private readonly pending: { label: Label; kernel: Kernel; options: KernelVariant }[] = [];
   private readonly report: Label;
+  private isParallel = false;
   private readonly frame: Frame;
 
-  constructor(program: Program, isa: Isa) {
+  constructor(program: Program, options: ProgramOptions) {
     this.program = program;
-    this.isa = isa;
+    this.options = options;
     this.layout = new ArgumentLayout(program);
     this.report = this.a.label();
     this.frame = frameOf(program);
@@ -85,7 +104,8 @@ class ProgramEmitter {
     a.emit("ldmxcsr", at(rdi, modeOffset));
     a.emit("mov", at(rsp, record.arguments), rdi);
     a.emit("mov", at(rsp, record.thread), 0);
-    a.emit("mov", at(rsp, record.threads), 1);
+    a.emit("mov", rax, at(rdi, threadsOffset));
+    a.emit("mov", at(rsp, record.threads), rax);
     a.emit("mov", at(rdi, stepOffset), 0);
     this.steps(program.compute, false);
     const end = a.label();
@@ -104,19 +124,19 @@ class ProgramEmitter {
     a.begin("report a failed check");
     a.bind(this.report);
     emitReport(a);
-    return { code: a.finish(), layout: this.layout, entry, spills };
+    return { code: a.finish(), layout: this.layout, entry, isParallel: this.isParallel, spills };
   }
 
   private kernels(): number {
     const { a } = this;
     let spills = 0;
-    for (const { label, kernel, flush } of this.pending) {
+    for (const { label, kernel, options } of this.pending) {
       a.align(64);
       a.begin(kernel.name);
       a.bind(label);
       const { spills: some } = emitKernel(a, kernel, {
-        isa: this.isa,
-        flush,
+        ...options,
+        isa: this.options.isa,
         dimensionOffset: (dimension) => this.layout.dimension(dimension),
         report: this.report,
       });
@@ -170,7 +190,15 @@ class ProgramEmitter {
         `${kernel.name}: called with ${buffers.length} of ${kernel.buffers.length} buffers`,
       );
     const flush = isCommit ? kernel.buffers.filter((_, i) => buffers[i]!.placement.kind === "state") : [];
-    const target = this.kernelFunction(kernel, new Set(flush));
+    const isShared = this.program.threads > 1 && this.isWorthSharing(kernel);
+    const scratch = kernel.buffers.flatMap((b, i) =>
+      b.scope === "thread" ? [[b, buffers[i]!.bytes] as const] : [],
+    );
+    const target = this.kernelFunction(kernel, {
+      flush: new Set(flush),
+      isShared,
+      threadBytes: new Map(scratch),
+    });
     a.emit("mov", rdi, at(rsp, this.frame.block));
     a.emit("inc", at(rdi, stepOffset));
     buffers.forEach((buffer, i) => {
@@ -181,8 +209,27 @@ class ProgramEmitter {
       a.emit("mov", rax, this.counterOf(index));
       a.emit("mov", at(rsp, record.first + 8 * (buffers.length + i)), rax);
     });
+    if (isShared) {
+      this.isParallel = true;
+      const words = record.first / 8 + buffers.length + kernel.parameters.length;
+      return emitFork(a, target, words, this.frame);
+    }
     a.emit("mov", rdi, rsp);
     a.emit("call", target);
+  }
+
+  /** One parallel loop, nothing but values and registers beside it, and enough work. */
+  private isWorthSharing(kernel: Kernel): boolean {
+    const loops = kernel.body.filter((s) => s.kind === "loop");
+    const isPlain = kernel.body.every(
+      (s) => s.kind !== "store" && !(s.kind === "define" && /^check/.test(s.value.kind)),
+    );
+    const words = record.first / 8 + kernel.buffers.length + kernel.parameters.length;
+    if (!isPlain || loops.length !== 1 || loops[0]!.mode !== "parallel" || words > mostRecordWords)
+      return false;
+    const { flop, bytes } = kernel.cost;
+    const microseconds = Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
+    return microseconds >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
   }
 
   /** Into rax; rdi is lost. */
@@ -217,14 +264,16 @@ class ProgramEmitter {
     }
   }
 
-  private kernelFunction(kernel: Kernel, flush: ReadonlySet<KernelBuffer>): Label {
-    const key = kernel.buffers.map((buffer) => (flush.has(buffer) ? "f" : "-")).join("");
+  private kernelFunction(kernel: Kernel, options: KernelVariant): Label {
+    const { flush, isShared, threadBytes } = options;
+    const flags = kernel.buffers.map((buffer) => (flush.has(buffer) ? "f" : "-")).join("");
+    const key = `${flags}:${isShared}:${[...threadBytes.values()]}`;
     const known = this.functions.get(kernel) ?? new Map<string, Label>();
     this.functions.set(kernel, known);
     let label = known.get(key);
     if (label === undefined) {
       known.set(key, (label = this.a.label()));
-      this.pending.push({ label, kernel, flush });
+      this.pending.push({ label, kernel, options });
     }
     return label;
   }

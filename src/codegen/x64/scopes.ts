@@ -9,6 +9,7 @@ import { strideOf } from "../../ir/affine.ts";
 import type { Affine, Index, KernelBuffer } from "../../ir/kernel.ts";
 import type { Register } from "./assembler/operands.ts";
 import { type Emitter, splitConstant } from "./emitter.ts";
+import { record } from "./layout.ts";
 import type { Item } from "./machine/code.ts";
 
 /** The byte `base` + `offset`. */
@@ -63,6 +64,8 @@ export class Scopes {
   private readonly shifts = new Map<Index, number>();
   private readonly starts = new Map<string, Register>();
   private readonly loaded = new Map<number, Register>();
+  /** Of scratch buffers: this thread's copy. */
+  private readonly threadPointers = new Map<KernelBuffer, Register>();
 
   /** Parameters and buffers by their offset in the call's record. */
   constructor(
@@ -170,7 +173,18 @@ export class Scopes {
   private bufferPointer(buffer: KernelBuffer): Register {
     const offset = this.buffers.get(buffer);
     if (offset === undefined) throw new InternalError(`buffer ${buffer.name} is not one of the kernel's`);
-    return this.fromRecord(offset);
+    const bytes = this.e.options.threadBytes.get(buffer);
+    if (bytes === undefined || !this.e.options.isShared) return this.fromRecord(offset);
+    let found = this.threadPointers.get(buffer);
+    if (found === undefined) {
+      const [thread, first] = [this.fromRecord(record.thread), this.fromRecord(offset)];
+      found = this.e.atStart((target) => {
+        this.e.code.emit("mov", target, first);
+        this.e.code.emit("add", target, this.e.multiplied(thread, bytes));
+      });
+      this.threadPointers.set(buffer, found);
+    }
+    return found;
   }
   private fromRecord(offset: number): Register {
     let found = this.loaded.get(offset);

@@ -7,8 +7,10 @@ import {
   flushSubnormals,
   keepSubnormals,
   modeOffset,
+  poolOffset,
   positionOffset,
   statusOffset,
+  threadsOffset,
   valueOffset,
 } from "../../codegen/x64/layout.ts";
 import { emitProgram } from "../../codegen/x64/program.ts";
@@ -18,9 +20,14 @@ import type { RunArguments } from "../memory-device.ts";
 import { type LoadedCode, loadCode, unloadCode } from "./code-memory.ts";
 import type { NativeMemory } from "./memory.ts";
 import type { NativeSystem } from "./system.ts";
+import type { NativeThreads } from "./threads.ts";
 
 export interface NativeOptions {
   readonly isa: Isa;
+  /** Who else runs kernels. */
+  readonly threads?: NativeThreads | undefined;
+  /** Kernels estimated to take less run on one thread. */
+  readonly parallelMicroseconds?: number | undefined;
   /** Subnormals stay as they are, as in JavaScript: for bit-exact tests, many times slower when there are some. */
   readonly keepsSubnormals?: boolean | undefined;
 }
@@ -29,6 +36,7 @@ export class NativeExecutable {
   readonly program: Program;
   readonly code: MachineBytes;
   readonly spills: number;
+  readonly isParallel: boolean;
   /** Writing the code. */
   readonly emitMs: number;
   private readonly system: NativeSystem;
@@ -46,7 +54,9 @@ export class NativeExecutable {
     this.system = system;
     this.memory = memory;
     const start = performance.now();
-    const { code, layout, entry, spills } = emitProgram(program, options.isa);
+    const { threads } = options;
+    const shared = threads === undefined ? { ...program, threads: 1 } : program;
+    const { code, layout, entry, spills, isParallel } = emitProgram(shared, options);
     this.emitMs = performance.now() - start;
     this.code = code;
     this.spills = spills;
@@ -57,6 +67,9 @@ export class NativeExecutable {
     memory.reserveArena(program.arenaBytes);
     this.words = memory.view("u32", this.block, layout.bytes / 4) as Uint32Array;
     this.words.fill(0);
+    this.isParallel = isParallel;
+    if (isParallel && threads !== undefined) this.put(poolOffset, threads.start());
+    this.put(threadsOffset, isParallel && threads !== undefined ? threads.count : 1);
     this.words[modeOffset / 4] = options.keepsSubnormals ? keepSubnormals : flushSubnormals;
   }
 

@@ -63,14 +63,14 @@ describe.each(isas)("$name", (set) => {
     }
   });
 
-  it("random kernels", () => {
+  it.each([1, 3])("random kernels on %i threads", (threads) => {
     const [first, count] = [0, byTier(150, 20_000)];
     for (let seed = first; seed < first + count; seed++) {
       const { kernel, arrays, dimensions } = randomKernel(seed);
       const expected = arrays.map((a) => a.slice());
       const failure = evaluateKernel(kernel, { buffers: expected, dimensions, fused: true });
       const got = arrays.map((a) => a.slice());
-      const reported = runNativeKernel(kernel, got, { dimensions, isa: set, keepsSubnormals: true });
+      const reported = runNativeKernel(kernel, got, { dimensions, isa: set, threads, keepsSubnormals: true });
       const numbers = (list: readonly TypedArray[]): Float64Array[] =>
         list.map((array, i) => decode(kernel.buffers[i]!.dtype, array));
       expect(numbers(got), `seed ${seed}`).toEqual(numbers(expected));

@@ -19,6 +19,7 @@ export class NativeSystem {
   private readonly madvise: (...values: readonly (number | string)[]) => number;
   private readonly memfd: (...values: readonly (number | string)[]) => number;
   private readonly truncate: (...values: readonly (number | string)[]) => number;
+  private readonly createThread: (...values: readonly (number | string)[]) => number;
   private readonly close: (...values: readonly (number | string)[]) => number;
 
   constructor(host: NativeHost) {
@@ -32,6 +33,9 @@ export class NativeSystem {
     this.madvise = define("int madvise(uintptr_t address, size_t bytes, int advice)");
     this.memfd = define("int memfd_create(const char *name, unsigned int flags)");
     this.truncate = define("int ftruncate(int file, int64_t bytes)");
+    this.createThread = define(
+      "int pthread_create(uintptr_t handle, uintptr_t attributes, uintptr_t main, uintptr_t argument)",
+    );
     this.close = define("int close(int file)");
   }
 
@@ -63,6 +67,10 @@ export class NativeSystem {
   }
   closeFile(file: number): void {
     this.close(file);
+  }
+  /** Starts a thread at generated code; its handle is written to `handle`. Gives the error's number, or 0. */
+  startThread(handle: number, main: number, argument: number): number {
+    return this.createThread(handle, 0, main, argument);
   }
   errorNumber(): number {
     return this.host.errorNumber();

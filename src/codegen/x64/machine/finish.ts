@@ -13,6 +13,7 @@ import {
   type RegisterClass,
   register,
   rsp,
+  withBits,
 } from "../assembler/operands.ts";
 import type { Mnemonic } from "../assembler/tables/index.ts";
 import type { Isa } from "../isa.ts";
@@ -72,7 +73,9 @@ function foldableOperand(
   return operands.findIndex((operand, i) => {
     if (!isRegister(operand) || !isSpilled(operand)) return false;
     const { place, access, size } = form.operands[i]!;
-    if (place === "E") return size === "v" || size === "y" || size === "q";
+    // Writing 32 bits of a register clears the others; writing them to memory does not.
+    if (place === "E")
+      return (size === "v" || size === "y" || size === "q") && (access === "read" || operand.bits === 64);
     return place === "W" && access === "read" && mask?.number !== operand.number;
   });
 }
@@ -257,7 +260,8 @@ class Finisher {
     this.assembler.emit(this.moveName(spilled), temporary, this.slotOf(spilled));
   }
   private spill(temporary: Register, spilled: Register): void {
-    this.assembler.emit(this.moveName(spilled), this.slotOf(spilled), temporary);
+    const whole = (r: Register): Register => (r.class === "general" ? withBits(r, 64) : r);
+    this.assembler.emit(this.moveName(spilled), this.slotOf(whole(spilled)), whole(temporary));
   }
 
   // ---- a × b + c ----------------------------------------------------------------------------------------------
