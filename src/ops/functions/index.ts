@@ -1,5 +1,8 @@
 /** Functions composed of primitives. They add no op: fusion makes them fast, custom gradients make some exact. */
 export * from "./activations.ts";
+export * from "./arrangement.ts";
+export * from "./cumulative.ts";
+export * from "./einsum.ts";
 export * from "./numbers.ts";
 export * from "./random.ts";
 export * from "./selection.ts";
