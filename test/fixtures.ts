@@ -36,6 +36,7 @@ export interface OpFixture {
 
 export const opFixtures = [
   "ops-elementwise.json",
+  "ops-functions.json",
   "ops-reduce.json",
   "ops-contraction.json",
   "ops-movement.json",

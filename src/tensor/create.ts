@@ -7,7 +7,7 @@ import type { Size } from "../base/size.ts";
 import type { ArrayDType } from "../base/types/dtype.ts";
 import type { Node } from "../graph/node.ts";
 import { currentTrace } from "../graph/trace.ts";
-import { broadcastTo, cast, equal, full as fullNode, iota, reshape } from "../ops/index.ts";
+import { broadcastTo, cast, equal, full as fullNode, iota, lowerTriangle, reshape } from "../ops/index.ts";
 import { hostArray, hostNode, toNode } from "./convert.ts";
 import { isTensor } from "./handle.ts";
 import { located } from "./located.ts";
@@ -179,6 +179,23 @@ export function eye<const R extends number, const C extends number = R, D extend
     requireShape([rows, columns], "eye");
     const shape = [rows, columns];
     return fromNode(cast(equal(iota(shape, 0), iota(shape, 1)), dtype)) as Tensor<[R, C], D>;
+  });
+}
+
+/**
+ * Ones at and below a diagonal (0: the main one, 1: one above it), zeros elsewhere.
+ *
+ * @example tri(2) // [[1, 0], [1, 1]]
+ */
+export function tri<const R extends number, const C extends number = R, D extends DType = "f32">(
+  rows: R,
+  columns: C = rows as number as C,
+  { diagonal = 0, dtype = "f32" as D }: CreateOptions<D> & { readonly diagonal?: number } = {},
+): Tensor<[R, C], NoInfer<D>> {
+  return located(() => {
+    requireShape([rows, columns], "tri");
+    const node = lowerTriangle(fullNode([rows, columns], 1, dtype), diagonal);
+    return fromNode(node) as Tensor<[R, C], D>;
   });
 }
 

@@ -2,6 +2,7 @@ export { seed } from "../base/default-key.ts";
 export type { DType } from "../base/dtype.ts";
 export { Dimension, dimension } from "../base/size.ts";
 export { setTarget, setThreads, type TargetName } from "../runtime/devices.ts";
+export { concat, einsum, meshgrid, stack, tensordot } from "./combine.ts";
 export { type Compiled, type CompileOptions, compile } from "./compile.ts";
 export {
   arange,
@@ -14,6 +15,7 @@ export {
   onesLike,
   type TensorOptions,
   tensor,
+  tri,
   zeros,
   zerosLike,
 } from "./create.ts";

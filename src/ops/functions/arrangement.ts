@@ -15,7 +15,7 @@ import { select } from "../select.ts";
 import { pad, slice, sliceAxis } from "../slice.ts";
 import { iota } from "../sources.ts";
 
-/** Arrays of one shape along a new axis. @example stack([a, b], 0) // (3,), (3,) → (2, 3) */
+/** Arrays of one shape along a new axis. @example stack([x, x], 0) // (2, 3) twice → (2, 2, 3) */
 export function stack(inputs: readonly Node[], axis = 0): Node {
   const [first] = inputs;
   if (first === undefined) throw new ArgumentError("stack: needs at least one array");
@@ -140,7 +140,7 @@ export function diagonalMatrix(x: Node): Node {
  * For each element of `indices` (i32) the element of x at that place along an axis, at the same place along the others. An
  * index outside fails the run.
  *
- * @example takeAlong(x, argsorted, 1) // (B, n), (B, k) → (B, k)
+ * @example takeAlong(x, cast(greater(x, zerosLike(x)), "i32"), 1) // (B, n), (B, k) → (B, k)
  */
 export function takeAlong(x: Node, indices: Node, axis: number): Node {
   const rank = x.shape.length;

@@ -107,7 +107,7 @@ function contract(a: Lettered, b: Lettered, kept: ReadonlySet<string>): Lettered
  * letter twice in one input takes its diagonal.
  *
  * @throws ShapeError when a letter has two sizes
- * @example einsum("bij,bjk->bik", [a, b]) // batched matrix product
+ * @example einsum("ij,kj->ik", [x, x]) // x times its transpose
  */
 export function einsum(equation: string, inputs: readonly Node[]): Node {
   const { inputs: letters, output } = parse(equation, inputs.length);

@@ -2,7 +2,7 @@
 import { isFloat } from "../../base/dtype.ts";
 import type { Node } from "../../graph/node.ts";
 import { add, div, mul, neg, sub } from "../arithmetic.ts";
-import { equal, greater, less, lessEqual, notEqual } from "../compare.ts";
+import { equal, greaterEqual, less, lessEqual, notEqual } from "../compare.ts";
 import { like, zerosLike } from "../constants.ts";
 import { customGradient } from "../custom-gradient.ts";
 import { exp, log, log1p } from "../exponential.ts";
@@ -12,10 +12,10 @@ import { trunc } from "../rounding.ts";
 import { select } from "../select.ts";
 import { sigmoid } from "./activations.ts";
 
-/** x limited to low … high, both of its shape and dtype; NaN stays NaN. At a limit the gradient is that of x, as in PyTorch. */
+/** x limited to low … high, both of its shape and dtype; NaN stays NaN. At a limit the gradient is 0, as in PyTorch. */
 export function clamp(x: Node, low?: Node, high?: Node): Node {
-  const raised = low === undefined ? x : select(less(x, low), low, x);
-  return high === undefined ? raised : select(greater(raised, high), high, raised);
+  const raised = low === undefined ? x : select(lessEqual(x, low), low, x);
+  return high === undefined ? raised : select(greaterEqual(raised, high), high, raised);
 }
 
 /** a − trunc(a/b)·b, of the sign of a (as C's fmod and JavaScript's %); NaN for floats and 0 for integers where b is 0. */

@@ -99,7 +99,7 @@ export interface ArithmeticMethods {
     other: O & OperandCheck<"minimum", S, D, O>,
   ): Elementwise<S, D, O>;
   /**
-   * Limited to `min` … `max`, of which one may be left out; at a limit the gradient is that of x. NaN stays NaN.
+   * Limited to `min` … `max`, of which one may be left out; at a limit the gradient is 0. NaN stays NaN.
    *
    * @throws ArgumentError when neither is given
    * @example tensor([-1, 0.5, 2]).clamp({ min: 0, max: 1 }) // [0, 0.5, 1]

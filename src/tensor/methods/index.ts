@@ -2,6 +2,7 @@
 import type { Node } from "../../graph/node.ts";
 import { type ActivationMethods, activations } from "./activations.ts";
 import { type ArithmeticMethods, arithmetic } from "./arithmetic.ts";
+import { type ArrangementMethods, arrangement } from "./arrangement.ts";
 import { type ComparisonMethods, comparison } from "./comparison.ts";
 import { type MovementMethods, movement } from "./movement.ts";
 import { type PartMethods, parts } from "./parts.ts";
@@ -13,6 +14,7 @@ import { type UnaryMethods, unary } from "./unary.ts";
 export interface Methods
   extends ActivationMethods,
     ArithmeticMethods,
+    ArrangementMethods,
     ComparisonMethods,
     MovementMethods,
     PartMethods,
@@ -28,6 +30,7 @@ export type NodeMethod = (x: Node, ...args: never[]) => Node | Node[];
 export const methods: { readonly [name in keyof Methods]: NodeMethod } = {
   ...activations,
   ...arithmetic,
+  ...arrangement,
   ...comparison,
   ...movement,
   ...parts,
