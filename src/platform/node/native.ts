@@ -35,13 +35,18 @@ function openHost(): NativeHost | { readonly reason: string } {
 function hostOf(koffi: Koffi): NativeHost {
   // Also the first thing to do in every worker thread: a call before it is a fault.
   const library = koffi.load(null);
+  // koffi keeps every prototype for ever.
+  const prototypes: ReturnType<Koffi["proto"]>[] = [];
   return {
     libraryFunction(definition) {
       const call = library.func(definition);
       return (...values) => Number(call(...values));
     },
     functionAt(address, argumentCount) {
-      const prototype = koffi.proto("int64_t", Array<string>(argumentCount).fill("uintptr_t"));
+      const prototype = (prototypes[argumentCount] ??= koffi.proto(
+        "int64_t",
+        Array<string>(argumentCount).fill("uintptr_t"),
+      ));
       const call = koffi.decode(address, prototype) as (...values: readonly number[]) => number;
       return call;
     },
