@@ -1,6 +1,7 @@
 /**
  * The compiler, one page: a traced function becomes a Program by these passes, in this order.
  *
+ *   mergeScans    graph → graph        loops that run alike become one, stacks that nobody reads go
  *   simplify      graph → graph        algebra that never changes a bit, no-op movements, constants
  *   lowerProgram  graph → steps        views, fusion into clusters, kernels, results and commit
  *   planMemory    steps → offsets      liveness, one arena
@@ -15,6 +16,7 @@ import type { Program } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { verifyProgram } from "../ir/verify-program.ts";
 import { lowerProgram } from "./lower-program.ts";
+import { mergeScans } from "./merge-scans.ts";
 import { planMemory } from "./plan-memory.ts";
 import { simplify } from "./simplify.ts";
 
@@ -26,7 +28,7 @@ export interface CompileOptions {
 
 export function compileProgram(fn: GraphFunction, { target, onPass }: CompileOptions): Program {
   onPass?.("trace", () => graphText(fn));
-  const simplified = simplify(fn);
+  const simplified = simplify(mergeScans(fn));
   onPass?.("simplify", () => graphText(simplified));
   const draft = lowerProgram(simplified, target);
   const arenaBytes = planMemory(draft, target.threads);

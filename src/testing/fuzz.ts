@@ -4,6 +4,7 @@
  */
 import { gradients } from "../autodiff/index.ts";
 import { NetwrightError } from "../base/errors.ts";
+import { mergeScans } from "../compiler/merge-scans.ts";
 import { simplify } from "../compiler/simplify.ts";
 import type { GraphFunction } from "../graph/function.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
@@ -63,7 +64,7 @@ const tolerance: Tolerance = { steps: 3000, toLargest: true, scale: 0.1 };
 export function fuzz(seed: number, target: EvaluationTarget, steps?: number): void {
   const { fn, inputs } = randomProgram(seed, steps);
   verifyGraph(fn);
-  verifyGraph(simplify(fn));
+  verifyGraph(simplify(mergeScans(fn)));
   const want = interpreterTarget.evaluate(fn, inputs);
   const got = target.evaluate(fn, inputs);
   const differences = want.map((value, i) => differenceOf(got[i]!, value, tolerance));
