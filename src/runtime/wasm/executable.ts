@@ -1,5 +1,6 @@
 /** A Program, compiled to a module and bound to the memory: ready to run any number of times. */
 import { InternalError } from "../../base/errors.ts";
+import { dumpModule } from "../../codegen/wasm/dump.ts";
 import {
   type ArgumentLayout,
   barrierBlock,
@@ -12,6 +13,7 @@ import {
 import { emitProgram, type ProgramOptions } from "../../codegen/wasm/program.ts";
 import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
+import { printPass } from "../debug.ts";
 import type { RunArguments } from "../memory-device.ts";
 import { maxPages, type WasmMemory } from "./memory.ts";
 import { ThreadChoice } from "./thread-choice.ts";
@@ -60,6 +62,7 @@ export class WasmExecutable {
       memory: { shared: memory.shared, initialPages: 1, maximumPages: maxPages },
     });
     const written = performance.now();
+    printPass("wasm", () => dumpModule(emitted.bytes));
     const module = new WebAssembly.Module(emitted.bytes as Uint8Array<ArrayBuffer>);
     const instance = new WebAssembly.Instance(module, { netwright: { memory: memory.memory } });
     this.emitMs = written - start;
