@@ -37,7 +37,14 @@ beforeAll(() => {
     join(project, "package.json"),
     JSON.stringify({ name: "user", private: true, type: "module" }),
   );
-  const quietly = ["--ignore-scripts", "--offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  const quietly = [
+    "--ignore-scripts",
+    "--omit=optional",
+    "--offline",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
   run("npm", ["install", ...quietly, `./${packed.filename}`]);
   mkdirSync(join(project, "data"));
   writeSmallMnist(join(project, "data"));
@@ -75,6 +82,23 @@ test.each(["typescript", "typescript-6"])("the ten lines compile with %s and run
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
   run(process.execPath, [join(root, "node_modules", compiler, "bin", "tsc"), "-p", "."]);
   checkOutput(run(process.execPath, [join("out", "main.js")]));
+});
+
+test("an error names the layer and the line in the user's file", () => {
+  const code = [
+    'import { tensor } from "netwright";',
+    'import { Linear, Sequential } from "netwright/nn";',
+    "const model = new Sequential(new Linear(4, 3));",
+    "try {",
+    "  model.forward(tensor([[1, 2, 3]]));",
+    "} catch (error) {",
+    "  console.log(error.message);",
+    "}",
+  ];
+  writeFileSync(join(project, "shapes.js"), code.join("\n"));
+  const message = run(process.execPath, ["shapes.js"]);
+  expect(message).toContain('in layer "0"');
+  expect(message).toMatch(/shapes\.js:5:\d+/);
 });
 
 test("a wrong chain of layers is red", () => {

@@ -34,11 +34,10 @@ export function drawImage(image: GreyImage, { color = false }: DrawOptions = {})
     );
   }
   const at = (row: number, column: number): number => (row < height ? pixels[row * width + column]! : 0);
-  const draw = color ? greyPair : plainPair;
+  const draw = color ? greyLine : plainLine;
   const lines: string[] = [];
   for (let row = 0; row < height; row += 2) {
-    const cells = Array.from({ length: width }, (_, column) => draw(at(row, column), at(row + 1, column)));
-    lines.push(cells.join("") + (color ? reset : ""));
+    lines.push(draw(Array.from({ length: width }, (_, column) => [at(row, column), at(row + 1, column)])));
   }
   if (caption !== undefined) lines.push(fit(caption, width));
   return lines;
@@ -70,11 +69,26 @@ export function drawImages(
 const gap = "  ";
 const reset = "\x1b[0m";
 
-const plainPair = (top: number, bottom: number): string =>
-  top >= 0.5 ? (bottom >= 0.5 ? "█" : "▀") : bottom >= 0.5 ? "▄" : " ";
+/** The upper and the lower pixel of a character. */
+type Pair = readonly [top: number, bottom: number];
+
+const plainLine = (pairs: readonly Pair[]): string =>
+  pairs
+    .map(([top, bottom]) => (top >= 0.5 ? (bottom >= 0.5 ? "█" : "▀") : bottom >= 0.5 ? "▄" : " "))
+    .join("");
 
 /** The upper half takes the foreground's tone, the lower half the background's: 24 greys, 232 … 255 of the palette. */
-const greyPair = (top: number, bottom: number): string => `\x1b[38;5;${tone(top)};48;5;${tone(bottom)}m▀`;
+function greyLine(pairs: readonly Pair[]): string {
+  let before = "";
+  const cells = pairs.map(([top, bottom]) => {
+    const tones = `\x1b[38;5;${tone(top)};48;5;${tone(bottom)}m`;
+    const change = tones === before ? "" : tones;
+    before = tones;
+    return `${change}▀`;
+  });
+  return cells.join("") + reset;
+}
+
 const tone = (value: number): number => 232 + Math.round(Math.min(1, Math.max(0, value)) * 23);
 
 const fit = (text: string, width: number): string => text.slice(0, width).padEnd(width);

@@ -20,6 +20,7 @@ export {
   zerosLike,
 } from "./create.ts";
 export { type DeviceFacts, device } from "./device.ts";
+export { explainNaN, type NaNExplanation, type ValueRange } from "./explain-nan.ts";
 export { scalar, where } from "./functions.ts";
 export { type Gradients, type GradientTargets, type GradOptions, grad, valueAndGrad } from "./grad.ts";
 export type { ProgramReport } from "./program.ts";

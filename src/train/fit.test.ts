@@ -6,7 +6,7 @@ import { weightsSha256 } from "../checkpoint/index.ts";
 import { arrayDataset, loader } from "../data/index.ts";
 import { crossEntropy, mse } from "../losses/index.ts";
 import { accuracy, streaming } from "../metrics/index.ts";
-import { Linear, ReLU, Sequential } from "../nn/index.ts";
+import { Linear, Module, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, adam, clipByGlobalNorm, sgd } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
 import { earlyStopping, evaluate, type FitOptions, fit, predict, type StepRecord } from "./index.ts";
@@ -202,7 +202,22 @@ describe("errors", () => {
     await expect(training).rejects.toThrow(StepError);
     expect(digests.length).toBeGreaterThan(0);
     expect(await weightsSha256(model)).toBe(digests[digests.length - 1]);
-    expect(await message(training)).toContain("fit: the loss must be finite");
+    expect(await message(training)).toMatch(
+      /^StepError: fit: the loss of epoch 1, step \d+ is not finite: the first NaN came out of \w+.*; the first Infinity came out of dot \(in layer "\d"\).*The step changed nothing/,
+    );
+  });
+
+  test("a NaN is traced to the operation and the layer it came out of", async () => {
+    class Logarithm extends Module {
+      forward(x: Tensor): Tensor {
+        return x.log();
+      }
+    }
+    const model = new Sequential(new Logarithm(), new Linear(2, 3));
+    const data = arrayDataset({ points: [[1, -2]], labels: Int32Array.of(0) });
+    expect(await message(fit(model, data, { ...options, optimizer: adam() }))).toMatchInlineSnapshot(
+      `"StepError: fit: the loss of epoch 1, step 1 is not finite: the first NaN came out of log (in layer "0", at HERE): from argument 0 (1, 2) -2.000 … 1.000. The step changed nothing: the model is as it was before. Look at the data of this batch, lower the learning rate, or limit gradients with clipNorm"`,
+    );
   });
 
   test("a label out of range names it; nothing has changed", async () => {

@@ -41,22 +41,31 @@ export function progress(style: ProgressStyle = "auto", output: ProgressOutput =
 
 const redrawMs = 100;
 
+/** Where the rate is measured from: the end of an epoch's first step, which may have compiled the program. */
+interface Start {
+  readonly ms: number;
+  readonly samples: number;
+}
+
 function bar(output: ProgressOutput): Callback {
-  let started = 0;
+  let start: Start | undefined;
   let drawn = 0;
   const clear = (): void => output.write("\r\x1b[K");
   return {
     onTrainBegin: (run) => writeResumption(output, run),
     onError: clear,
     onEpochBegin() {
-      started = output.now();
-      drawn = started;
+      start = undefined;
     },
     onStepEnd(step, run) {
       const now = output.now();
+      if (start === undefined) {
+        start = { ms: now, samples: step.samplesOfEpoch };
+        drawn = now;
+      }
       if (now - drawn < redrawMs) return;
       drawn = now;
-      output.write(`\r${barLine(step, run, now - started).slice(0, output.columns - 1)}\x1b[K`);
+      output.write(`\r${barLine(step, run, start, now).slice(0, output.columns - 1)}\x1b[K`);
     },
     onEpochEnd(record, run) {
       clear();
@@ -73,19 +82,22 @@ function bar(output: ProgressOutput): Callback {
 const plainLineMs = 10_000;
 
 function lines(output: ProgressOutput): Callback {
-  let started = 0;
+  let start: Start | undefined;
   let written = 0;
   return {
     onTrainBegin: (run) => writeResumption(output, run),
     onEpochBegin() {
-      started = output.now();
-      written = started;
+      start = undefined;
     },
     onStepEnd(step, run) {
       const now = output.now();
+      if (start === undefined) {
+        start = { ms: now, samples: step.samplesOfEpoch };
+        written = now;
+      }
       if (now - written < plainLineMs) return;
       written = now;
-      output.write(`${statusText(step, run, now - started).join("  ")}\n`);
+      output.write(`${statusText(step, run, start, now).join("  ")}\n`);
     },
     onEpochEnd(record, run) {
       output.write(`${epochLine(record, run)}\n`);
@@ -116,8 +128,8 @@ function writeStopReason(output: ProgressOutput, { history }: TrainingRun): void
 
 const barCells = 20;
 
-function barLine(step: StepRecord, run: TrainingRun, elapsedMs: number): string {
-  const [head, percent, ...rest] = statusText(step, run, elapsedMs);
+function barLine(step: StepRecord, run: TrainingRun, start: Start, now: number): string {
+  const [head, percent, ...rest] = statusText(step, run, start, now);
   const filled = Math.round((step.samplesOfEpoch / run.samplesPerEpoch) * barCells);
   const cells = "━".repeat(filled) + "─".repeat(barCells - filled);
   return [`${head} ${cells} ${percent}`, ...rest].join("  ");
@@ -126,16 +138,18 @@ function barLine(step: StepRecord, run: TrainingRun, elapsedMs: number): string 
 /** `epoch 3/10`, ` 61 %`, `0:04 left`, `23,400 samples/s`, `loss 0.071` … */
 function statusText(
   { samplesOfEpoch, runningScores }: StepRecord,
-  run: TrainingRun,
-  elapsedMs: number,
+  { epoch, epochs, samplesPerEpoch }: TrainingRun,
+  start: Start,
+  now: number,
 ): string[] {
-  const share = samplesOfEpoch / run.samplesPerEpoch;
-  const leftSeconds = (elapsedMs / 1000) * (1 / share - 1);
+  const seconds = (now - start.ms) / 1000;
+  const done = samplesOfEpoch - start.samples;
+  const leftSeconds = (seconds * (samplesPerEpoch - samplesOfEpoch)) / done;
   return [
-    epochText(run.epoch, run.epochs),
-    `${String(Math.floor(share * 100)).padStart(3)} %`,
+    epochText(epoch, epochs),
+    `${String(Math.floor((samplesOfEpoch / samplesPerEpoch) * 100)).padStart(3)} %`,
     `${minutes(leftSeconds)} left`,
-    rateText(samplesOfEpoch, elapsedMs / 1000),
+    rateText(done, seconds),
     ...scoreTexts(runningScores()),
   ];
 }

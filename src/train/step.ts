@@ -3,7 +3,7 @@ import type { HostArray } from "../base/host-array.ts";
 import type { Module } from "../nn/index.ts";
 import { check } from "../ops/index.ts";
 import { clipByGlobalNorm, type Optimizer } from "../optim/index.ts";
-import { compile, grad, type Tensor } from "../tensor/index.ts";
+import { type Compiled, compile, grad, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import type { Divisors } from "./columns.ts";
@@ -31,7 +31,7 @@ export interface ProgramParts {
 }
 
 /** One batch: inputs in the order of `forward`'s arguments, labels last. */
-export type BatchProgram = (...columns: readonly HostArray[]) => BatchTensors;
+export type BatchProgram = Compiled<HostArray[], BatchTensors>;
 
 /**
  * One step: forward, loss, metrics, gradients and the optimizer's update in one program. The update is part of it, so a

@@ -1,5 +1,6 @@
 /** The loop of `fit`: epochs, steps, validation, checkpoints. */
 import { fileSize, monotonicMs } from "#platform";
+import type { HostArray } from "../base/host-array.ts";
 import { load, save } from "../checkpoint/index.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
@@ -8,6 +9,7 @@ import { Breather } from "./breather.ts";
 import { type Callback, notify } from "./callback.ts";
 import { type ColumnRoles, columnRoles, divisorsOf, pick } from "./columns.ts";
 import { evaluator } from "./evaluate.ts";
+import { explained } from "./failed-step.ts";
 import type { FitOptions } from "./fit.ts";
 import { type Scores, validationName } from "./history.ts";
 import { describeResumption, type Progress, progressOf } from "./resumption.ts";
@@ -82,14 +84,25 @@ export class Training {
     const names = [...inputs, labels];
     const breather = new Breather();
     for (const batch of this.#batches) {
-      const loss = await pass.add(this.#program(...pick(batch, names)), batch[labels]!);
-      this.run.step++;
+      const loss = await this.#step(pass, pick(batch, names));
       const { position } = this.#batches;
       const stepOfEpoch = position.epoch < this.run.epoch ? position.step : this.#batches.length;
       const record = { stepOfEpoch, samplesOfEpoch: pass.samples, loss, runningScores: () => pass.scores() };
       await notify(this.#callbacks, "onStepEnd", record, this.run);
       await breather.pause();
       if (this.run.isStopped) return;
+    }
+  }
+
+  /** One step; the loss before its update. */
+  async #step(pass: Pass, columns: readonly HostArray[]): Promise<number> {
+    try {
+      const loss = await pass.add(this.#program(...columns), columns[columns.length - 1]!);
+      this.run.step++;
+      return loss;
+    } catch (error) {
+      const place = `epoch ${this.run.epoch}, step ${this.run.step + 1}`;
+      throw await explained(error, this.#program, columns, place);
     }
   }
 

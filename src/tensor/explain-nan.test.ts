@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { compile, explainNaN, state, tensor, where } from "./index.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Where the test stands is not part of the text. */
+const text = (explanation: unknown): string =>
+  String(explanation).replace(/at [^ ,)]*\.test\.ts:\d+:\d+/g, "at HERE");
+
+test("the first operation that gives a NaN, with its inputs and the user's line", async () => {
+  const step = compile((x: Tensor) => x.sub(2).log().mul(3).sum());
+  const explanation = await explainNaN(() => step([1, 2, 3]));
+  expect(explanation).toMatchObject({ op: "log", value: Number.NaN });
+  expect(explanation?.line).toContain("explain-nan.test.ts");
+  expect(text(explanation)).toMatchInlineSnapshot(
+    `"the first NaN came out of log (at HERE): from sub (3,) -1.000 … 1.000"`,
+  );
+});
+
+test("infinities that cancel are followed to where they began", async () => {
+  const step = compile((x: Tensor) => x.mul(100).exp().sub(x.mul(200).exp()).sum());
+  expect(text(await explainNaN(() => step([1, 2])))).toMatchInlineSnapshot(
+    `"the first NaN came out of sub (at HERE): from exp (2,), 2 infinite and exp (2,), 2 infinite; the first Infinity came out of exp (at HERE): from mul (2,) 100.0 … 200.0"`,
+  );
+});
+
+test("an infinity that reaches the result, where there is no NaN", async () => {
+  const step = compile((x: Tensor) => x.mul(1e30).exp().sum());
+  expect(text(await explainNaN(() => step([1, 2])))).toMatchInlineSnapshot(
+    `"the first Infinity came out of exp (at HERE): from mul (2,) 1.000e+30 … 2.000e+30"`,
+  );
+});
+
+test("an infinity that only masks is not blamed", async () => {
+  const step = compile((x: Tensor) => where(x.greater(1), x, -Infinity).max().sub(2).sqrt());
+  expect(await explainNaN(() => step([1, 2]))).toBeUndefined();
+  expect((await explainNaN(() => step([1, 1.5])))?.op).toBe("sqrt");
+});
+
+test("nothing is committed, in compiled functions and outside", async () => {
+  const count = state([1], { name: "count" });
+  const step = compile((x: Tensor) => {
+    count.assign(count.add(x));
+    return count.log();
+  });
+  expect(text(await explainNaN(() => step([-5])))).toMatchInlineSnapshot(
+    `"the first NaN came out of log (at HERE): from add (1,) -4"`,
+  );
+  expect(await count.toArray()).toEqual([1]);
+  expect((await explainNaN(() => tensor([0]).div([0])))?.op).toBe("div");
+});
+
+test("a state that holds a NaN already is named", async () => {
+  const weight = state([1, Number.NaN], { name: "weight" });
+  expect(text(await explainNaN(() => weight.sum().item()))).toMatchInlineSnapshot(
+    `"the first NaN came out of weight (at HERE)"`,
+  );
+});
+
+test("finite results have nothing to explain", async () => {
+  expect(await explainNaN(() => tensor([1, 2]).sum().item())).toBeUndefined();
+});
