@@ -71,8 +71,8 @@ export function accuracyText(report: AccuracyReport): { text: string; failures: 
 
     npm run accuracy -- --write
 
-with \`node build/examples/mnist.js\`, a process for each seed, on ${date.slice(0, 10)} (UTC): target ${target}, ${machine.processor}, Node
-${machine.node.slice(1)}.
+with \`node build/examples/mnist.js\`, a process for each seed, on ${date.slice(0, 10)} (UTC): target ${target},
+${machine.processor}, Node ${machine.node.slice(1)}.
 
 ${summaryTable(own, report.reference)}
 

@@ -12,6 +12,10 @@ export interface Options {
   readonly rounds: number;
   readonly sampleSeconds: number;
   readonly json: string | undefined;
+  /** A file that an earlier run wrote: nothing is measured. */
+  readonly from: string | undefined;
+  /** Whether RESULTS.md and the README's table are renewed. */
+  readonly publish: boolean;
 }
 
 export const usage = `npm run bench -- [workload …] [options]
@@ -23,6 +27,8 @@ Workloads: ${workloads.join(", ")} (all unless told); the beginning of a case al
   --rounds n       samples of each contender, taken in turn (9)
   --sample-ms n    how long one sample runs (100)
   --json FILE      write every figure there too
+  --publish        renew bench/RESULTS.md and the table in README.md
+  --from FILE      measure nothing: take the figures that --json wrote
   --help`;
 
 /** Reads the arguments; null when help was asked for. A wrong argument is an error that says what is accepted. */
@@ -36,6 +42,8 @@ export function readOptions(args: readonly string[]): Options | null {
       rounds: { type: "string" },
       "sample-ms": { type: "string" },
       json: { type: "string" },
+      from: { type: "string" },
+      publish: { type: "boolean", default: false },
       help: { type: "boolean" },
     },
   });
@@ -48,6 +56,8 @@ export function readOptions(args: readonly string[]): Options | null {
     rounds: positive("rounds", values.rounds, 9),
     sampleSeconds: positive("sample-ms", values["sample-ms"], 100) / 1000,
     json: values.json,
+    from: values.from,
+    publish: values.publish,
   };
 }
 

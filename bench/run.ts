@@ -10,14 +10,21 @@ import { Lane, lanesOf } from "./lane.ts";
 import { describeMachine, loadNow } from "./machine.ts";
 import { type CaseResult, measureCase, type Probe, type Skipped, startProbe } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
+import { publish } from "./publish.ts";
+import { type BenchRecord, readRecord } from "./record.ts";
 import { caseTable, startupTable } from "./report.ts";
 import { measureStartup, type StartupResult } from "./startup.ts";
+import { targetsOf, targetTable } from "./targets.ts";
 import { type Case, casesFor } from "./workloads.ts";
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if (!options) {
     console.log(usage);
+    return;
+  }
+  if (options.from) {
+    finish(readRecord(options.from), options);
     return;
   }
   const machine = describeMachine();
@@ -38,22 +45,20 @@ async function main(): Promise<void> {
     const measured = await measureAll(options, lanes, await startProbe(probeLane));
     const startup = options.words.includes("startup") ? await runStartup(options) : [];
     console.log(`\nload ${loadBefore} before, ${loadNow()} after; ${new Date().toISOString()}`);
-    if (options.json) {
-      const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
-      const content = {
-        date,
-        command: process.argv.slice(2),
-        machine,
-        loadBefore,
-        loadAfter: loadNow(),
-        results,
-        startup,
-      };
-      writeFileSync(options.json, `${JSON.stringify(content, null, 1)}\n`);
-    }
+    const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
+    const command = process.argv.slice(2);
+    const record = { date, command, machine, loadBefore, loadAfter: loadNow(), results, startup };
+    if (options.json) writeFileSync(options.json, `${JSON.stringify(record, null, 1)}\n`);
+    finish(record, options);
   } finally {
     for (const lane of [...lanes, probeLane]) lane.close();
   }
+}
+
+/** Holds the figures against the targets, and renews the pages where that was asked for. */
+function finish(record: BenchRecord, { publish: isPublished }: Options): void {
+  if (targetsOf(record).length > 0) console.log(`\n## targets\n\n${targetTable(record)}`);
+  if (isPublished) console.log(`\nwrote ${publish(record).join(" and ")}`);
 }
 
 async function measureAll(

@@ -1,0 +1,99 @@
+/** What Netwright must reach, held against a run's figures. */
+import { type BenchRecord, measured } from "./record.ts";
+import { round3, table } from "./report.ts";
+
+interface Target {
+  readonly what: string;
+  readonly bound: string;
+  readonly value: string;
+  readonly holds: boolean;
+}
+
+/** The parts of a peer's time that a training step may take. */
+const STEP_SHARES = { "jax-js": 1 / 3, tfjs: 1 / 6 };
+/** The least part of the register-only loop's speed in a product of 512³. */
+const MATMUL_SHARE = 0.8;
+const STARTUP_MS = 250;
+/** Threads must not make a step slower; so much is the spread of medians. */
+const THREADS_SLACK = 1.05;
+
+/** Every target that this run has figures for. */
+export function targetsOf(record: BenchRecord): readonly Target[] {
+  return [
+    ...stepTargets(record),
+    ...threadTargets(record),
+    ...matmulTargets(record),
+    ...startupTargets(record),
+  ];
+}
+
+function stepTargets(record: BenchRecord): readonly Target[] {
+  const own = measured(record, "mlp", "netwright", 1);
+  return Object.entries(STEP_SHARES).flatMap(([peer, share]) => {
+    const other = measured(record, "mlp", peer, 1);
+    if (!own || !other) return [];
+    const times = other.seconds.median / own.seconds.median;
+    return [
+      {
+        what: `a training step, one thread, against ${other.contender} ${other.version}`,
+        bound: `≥ ${Math.round(1 / share)} times as fast`,
+        value: `${round3(times)} times`,
+        holds: times >= 1 / share,
+      },
+    ];
+  });
+}
+
+function threadTargets(record: BenchRecord): readonly Target[] {
+  const single = measured(record, "mlp", "netwright", 1);
+  const counts = [2, 4].map((threads) => measured(record, "mlp", "netwright", threads));
+  return counts.flatMap((several) => {
+    if (!single || !several) return [];
+    const ratio = several.seconds.median / single.seconds.median;
+    return [
+      {
+        what: `a training step with ${several.threads} threads, against one`,
+        bound: "not slower",
+        value: `${round3(ratio)}×`,
+        holds: ratio <= THREADS_SLACK,
+      },
+    ];
+  });
+}
+
+function matmulTargets(record: BenchRecord): readonly Target[] {
+  return record.results.flatMap(({ id, title, peak }) => {
+    const own = measured(record, id, "netwright", 1);
+    if (!id.startsWith("matmul/512/") || !own || !peak) return [];
+    const share = own.value.median / peak.median;
+    return [
+      {
+        what: `${title}, one thread, of the register-only loop's ${round3(peak.median)} GFLOP/s`,
+        bound: `≥ ${100 * MATMUL_SHARE} %`,
+        value: `${round3(100 * share)} %`,
+        holds: share >= MATMUL_SHARE,
+      },
+    ];
+  });
+}
+
+function startupTargets({ startup }: BenchRecord): readonly Target[] {
+  return startup
+    .filter(({ contender }) => contender === "netwright")
+    .map(({ milliseconds: { median } }) => ({
+      what: "process start to first step done, one thread",
+      bound: `≤ ${STARTUP_MS} ms`,
+      value: `${round3(median)} ms`,
+      holds: median <= STARTUP_MS,
+    }));
+}
+
+export function targetTable(record: BenchRecord): string {
+  const rows = targetsOf(record).map(({ what, bound, value, holds }) => [
+    what,
+    bound,
+    value,
+    holds ? "yes" : "**no**",
+  ]);
+  return table(["what", "target", "measured", "holds"], rows);
+}
