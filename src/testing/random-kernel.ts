@@ -4,7 +4,7 @@ import { type Dimension, dimension, type Size } from "../base/size.ts";
 import type { BinaryOperator, CompareOperator, ScalarDType, UnaryOperator } from "../graph/scalar.ts";
 import { addAffine, constantAffine, scaleAffine, strideOf } from "../ir/affine.ts";
 import { KernelBuilder } from "../ir/builder.ts";
-import type { Affine, Kernel, KernelBuffer, Register, Value } from "../ir/kernel.ts";
+import type { Affine, Kernel, KernelBuffer, Loop, Register, Value } from "../ir/kernel.ts";
 import { extremesOf, kernelBuffer, randomNumbers, zeros } from "./kernels.ts";
 
 export interface RandomKernel {
@@ -37,6 +37,7 @@ export function randomKernel(seed: number): RandomKernel {
 interface Around {
   readonly index: Affine;
   readonly last: number;
+  readonly mode: Loop["mode"];
 }
 
 class Generator {
@@ -105,7 +106,7 @@ class Generator {
     const { size, count } = this.extent(5);
     const step = this.random() < 0.3 ? 1 + this.below(3) : 1;
     const inside = (index: Affine): void =>
-      this.nest([...around, { index, last: Math.max(0, count - 1) }], depth - 1);
+      this.nest([...around, { index, last: Math.max(0, count - 1), mode }], depth - 1);
     this.b.loop(mode, this.name("i"), size, { step, body: inside, remainder: step > 1 ? inside : undefined });
   }
 
@@ -115,7 +116,10 @@ class Generator {
     if (kind === 1) return this.map(around, true);
     if (kind === 2) return this.reduction(around);
     this.b.unrolled(this.name("u"), 1 + this.below(3), (index) =>
-      this.store([...around, { index, last: 2 }], this.tree(around, this.pick(registerDTypes), 2)),
+      this.store(
+        [...around, { index, last: 2, mode: "unrolled" }],
+        this.tree(around, this.pick(registerDTypes), 2),
+      ),
     );
   }
 
@@ -125,7 +129,7 @@ class Generator {
       this.name("j"),
       size,
       (index) => {
-        const inside = [...around, { index, last: Math.max(0, count - 1) }];
+        const inside: Around[] = [...around, { index, last: Math.max(0, count - 1), mode: "vector" }];
         const many = 1 + this.below(2);
         for (let i = 0; i < many; i++) this.store(inside, this.tree(inside, this.pick(registerDTypes), 3));
       },
@@ -150,7 +154,7 @@ class Generator {
       this.name("j"),
       size,
       (index) => {
-        const inside = [...around, { index, last: Math.max(0, count - 1) }];
+        const inside: Around[] = [...around, { index, last: Math.max(0, count - 1), mode: "vector" }];
         each((at) => {
           const old = b.read(register, at);
           b.set(register, b.binary(operator, old, this.tree(inside, dtype, 2)), at);
@@ -160,22 +164,30 @@ class Generator {
       this.random() < 0.5,
     );
     each((at) =>
-      this.store([...around, { index: at, last: register.count - 1 }], b.combine(register, operator, at)),
+      this.store(
+        [...around, { index: at, last: register.count - 1, mode: "unrolled" }],
+        b.combine(register, operator, at),
+      ),
     );
   }
 
   // ---- addresses ----------------------------------------------------------------------------------------------
 
-  /** An address that stays within the elements; with `moves`, every loop's index moves it. */
+  /**
+   * An address that stays within the elements; with `moves`, every loop's index moves it, and iterations of a parallel
+   * loop stay apart: its stride is more than all other loops reach.
+   */
   private address(around: readonly Around[], moves: boolean): Affine {
     let low = 0;
     let high = 0;
     let address: Affine = constantAffine(0);
     const innermost = around.length - 1;
-    around.forEach(({ index, last }, i) => {
+    const inwards = around.map((loop, i) => ({ ...loop, i })).reverse();
+    inwards.forEach(({ index, last, mode, i }) => {
       const strides = i === innermost ? [1, 1, 1, -1, 2, 3, 0] : [0, 1, 7, 20, -3];
       let stride = this.pick(strides);
       if (moves && stride === 0) stride = 1;
+      if (moves && mode === "parallel") stride = high - low + 1;
       const reach = stride * (last + 6);
       if (high - low + Math.abs(reach) >= elements) return;
       low += Math.min(0, reach);
@@ -190,8 +202,9 @@ class Generator {
     const buffer = kernelBuffer(this.name("out"), dtype, elements, "write");
     const address = this.address(around, true);
     const last = around[around.length - 1];
-    // Lanes must not write one place: the index of the innermost loop has to move the address.
-    if (last !== undefined && strideOf(address, last.index.terms[0]!.index) === 0) return;
+    // Lanes and threads must not write one place: the index of their loop has to move the address.
+    const moving = around.filter((loop) => loop === last || loop.mode === "parallel");
+    if (moving.some(({ index }) => strideOf(address, index.terms[0]!.index) === 0)) return;
     this.outputs.push(buffer);
     this.b.store(buffer, address, value);
   }
