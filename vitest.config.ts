@@ -9,6 +9,7 @@ export default defineConfig({
       { find: /^netwright$/, replacement: src("tensor/index.ts") },
       { find: /^netwright\/(.*)$/, replacement: src("$1/index.ts") },
       { find: "#platform", replacement: src("platform/node.ts") },
+      { find: "#native", replacement: src("runtime/native.ts") },
     ],
   },
   test: {

@@ -1,8 +1,8 @@
 /**
  * Builds the package: TypeScript → build/src (modules and types), then one file an entry, shared code in chunks → dist.
  *
- * Two hundred small modules cost 50 ms to load in Node, a dozen cost 15: a program that trains should start at once. The
- * platform's two files stay apart, for the package's `imports` choose between them.
+ * Two hundred small modules cost 50 ms to load in Node, a dozen cost 15: a program that trains should start at once. What
+ * the package's `imports` choose between stays apart: the platform's two files, and the native device or none.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
@@ -36,8 +36,10 @@ const bundle = await rolldown({
     ...Object.fromEntries(rooms.map((room) => [`${room}/index`, `build/src/${room}/index.js`])),
     "platform/node": "build/src/platform/node.js",
     "platform/browser": "build/src/platform/browser.js",
+    "runtime/native": "build/src/runtime/native.js",
+    "runtime/native-none": "build/src/runtime/native-none.js",
   },
-  external: [/^node:/, "#platform"],
+  external: [/^node:/, "#platform", "#native"],
   platform: "neutral",
 });
 await bundle.write({ dir: "dist", format: "esm", chunkFileNames: "chunks/[name].js" });

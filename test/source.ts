@@ -56,9 +56,10 @@ export function importsOf(source: ts.SourceFile): Import[] {
   return found;
 }
 
-/** The file a relative import or `#platform` means; undefined for packages. */
+/** The file a relative import , `#platform` or `#native` means; undefined for packages. */
 export function resolveImport(from: string, specifier: string): string | undefined {
   if (specifier === "#platform") return "src/platform/node.ts";
+  if (specifier === "#native") return "src/runtime/native.ts";
   if (!specifier.startsWith(".")) return undefined;
   return relative(root, resolve(root, dirname(from), specifier)).replaceAll("\\", "/");
 }

@@ -11,7 +11,7 @@ import { crossEntropy } from "../losses/index.ts";
 import { Dropout, Linear, Parameter, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, type Optimizer, SGD } from "../optim/index.ts";
 import { compile, grad, ones, type Tensor, tensor } from "../tensor/index.ts";
-import { load, save, weightsSha256 } from "./index.ts";
+import { load, save, serialize, weightsSha256 } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "netwright-checkpoint-"));
 const file = join(folder, "model.safetensors");
@@ -45,6 +45,24 @@ const failure = async (run: Promise<unknown>): Promise<NetwrightError> => {
   error!.message = error!.message.replaceAll(folder, "FOLDER");
   return error!;
 };
+
+test("the bytes of serialize are those of the file, and load takes them", async () => {
+  const model = makeModel();
+  await save(model, file, { metadata: { license: "MIT" } });
+  const bytes = await serialize(model, { metadata: { license: "MIT" } });
+  expect(Buffer.compare(bytes, readFileSync(file))).toBe(0);
+  const other = makeModel();
+  await load(other, bytes);
+  expect(await weightsSha256(other)).toBe(await weightsSha256(model));
+  expect((await failure(load(other, bytes.subarray(0, 100)))).message).toMatchInlineSnapshot(
+    `""the given bytes" is not a valid safetensors file: its header claims 336 bytes, the file has 100; it is cut short or of another format: copy or download it again"`,
+  );
+  expect(
+    (await failure(serialize(model, { metadata: { "netwright.x": "" } }))).message,
+  ).toMatchInlineSnapshot(
+    `"serialize: metadata "netwright.x" begins with "netwright.", which is reserved; choose another key"`,
+  );
+});
 
 test("a model saved and loaded into another has the same bits", async () => {
   const model = makeModel();

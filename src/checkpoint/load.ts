@@ -3,7 +3,7 @@ import { ArgumentError, DTypeError, type NetwrightError, nearestName, ShapeError
 import type { HostArray } from "../base/host-array.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import type { Loader, LoaderState } from "../data/index.ts";
-import { readSafetensors } from "../formats/index.ts";
+import { parseSafetensors, readSafetensors } from "../formats/index.ts";
 import type { LoadReport, Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
@@ -37,6 +37,7 @@ export interface Loaded extends LoadReport {
  * Sets a model's parameters and buffers to those of a .safetensors file, by name. Either everything fits and is set, or
  * nothing changes.
  *
+ * @param source the file's path (in a page its URL, also one of a Blob), or its bytes
  * @throws FileError when it cannot be read; FormatError when it is damaged or no safetensors file; ArgumentError for names
  * of one side only (with the nearest), ShapeError and DTypeError for values that do not fit
  * @example
@@ -44,9 +45,15 @@ export interface Loaded extends LoadReport {
  * await save(model, "model.safetensors");
  * await load(model, "model.safetensors");
  */
-export async function load(model: Module, path: string, options: LoadOptions = {}): Promise<Loaded> {
+export async function load(
+  model: Module,
+  source: string | Uint8Array,
+  options: LoadOptions = {},
+): Promise<Loaded> {
   const { strict, cast, optimizer, loader } = options;
-  const { tensors, metadata } = await readSafetensors(path);
+  const isBytes = typeof source !== "string";
+  const path = isBytes ? "the given bytes" : source;
+  const { tensors, metadata } = isBytes ? parseSafetensors(source, path) : await readSafetensors(source);
   checkVersion(path, metadata);
   const facts = factsOf(path, metadata);
   const { weights, moments, streams } = separate(tensors);

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import type { Loader } from "../data/index.ts";
-import { writeSafetensors } from "../formats/index.ts";
+import { serializeSafetensors, writeSafetensors } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
@@ -33,11 +33,36 @@ export interface SaveOptions {
  * await save(model, "model.safetensors", { metadata: { license: "MIT" } });
  */
 export async function save(model: Module, path: string, options: SaveOptions = {}): Promise<void> {
+  const { tensors, metadata } = await contentOf("save", model, options);
+  await writeSafetensors(path, tensors, { metadata });
+}
+
+/**
+ * The bytes of the file that `save` writes: for a page, which has no files and offers them as a download, or for a database.
+ * `load` takes them back.
+ *
+ * @throws ArgumentError for metadata keys that begin with "netwright."
+ * @example
+ * const model = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 2));
+ * const bytes = await serialize(model);
+ * await load(model, bytes);
+ */
+export async function serialize(model: Module, options: SaveOptions = {}): Promise<Uint8Array> {
+  const { tensors, metadata } = await contentOf("serialize", model, options);
+  return serializeSafetensors(tensors, { metadata });
+}
+
+interface Content {
+  readonly tensors: Map<string, HostArray>;
+  readonly metadata: Map<string, string>;
+}
+
+async function contentOf(caller: string, model: Module, options: SaveOptions): Promise<Content> {
   const { optimizer, loader, progress, metadata = {} } = options;
   const own = Object.keys(metadata).find(isOwnKey);
   if (own !== undefined) {
     throw new ArgumentError(
-      `save: metadata "${own}" begins with "netwright.", which is reserved; choose another key`,
+      `${caller}: metadata "${own}" begins with "netwright.", which is reserved; choose another key`,
     );
   }
   const tensors = await readStates(model.stateDict());
@@ -55,7 +80,7 @@ export async function save(model: Module, path: string, options: SaveOptions = {
     ...Object.entries(metadata),
   ];
   const known = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
-  await writeSafetensors(path, tensors, { metadata: new Map(known) });
+  return { tensors, metadata: new Map(known) };
 }
 
 /** All values of one moment: every read begins before the first is awaited. */

@@ -1,11 +1,11 @@
 /** Which device `cpu` is: chosen once in a process, at first use. */
+import { createNativeDevice } from "#native";
 import { availableParallelism, env } from "#platform";
 import { ArgumentError, nearestName } from "../base/errors.ts";
 import type { Device } from "./device.ts";
 import { InterpreterDevice } from "./interpreter-device.ts";
 import { selfTest } from "./self-test.ts";
 import { createWasmDevice } from "./wasm-device.ts";
-import { createNativeDevice } from "./x64-device.ts";
 
 /** Makers of the targets `cpu` can be, by the names that `NETWRIGHT_TARGET` and `setTarget` take. */
 const makers = {

@@ -1,0 +1,2 @@
+/** What `#native` is in Node: the device that runs machine code. A page gets `native-none.ts` instead, without the generator. */
+export { createNativeDevice } from "./x64-device.ts";
