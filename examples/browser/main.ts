@@ -3,6 +3,7 @@
  *
  *     npm run browser                                   then open the address it prints
  *     …/?epochs=3&threads=2&seed=1                      what the page reads from its address
+ *     …/?weights=mnist.safetensors                      begins with a saved model
  *
  * Threads need a page that is isolated from others (two headers; `vite.config.ts` sends them); without it one thread works.
  */
@@ -13,7 +14,7 @@ import { crossEntropy } from "netwright/losses";
 import { accuracy } from "netwright/metrics";
 import { Linear, ReLU, Sequential } from "netwright/nn";
 import { adam } from "netwright/optim";
-import { fit } from "netwright/train";
+import { evaluate, fit } from "netwright/train";
 
 const element = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E;
 const say = (text: string): void => void (element("status").textContent = text);
@@ -33,8 +34,10 @@ const makeModel = () =>
 async function main(): Promise<void> {
   const { train, test } = await mnist({ directory: new URL("/mnist", location.href).href });
   const model = makeModel();
+  const weights = wishes.get("weights");
+  if (weights !== null) await load(model, new URL(weights, location.href).href);
   const { target, threads } = device();
-  const history = await fit(model, train, {
+  await fit(model, train, {
     ...{ validation: test, epochs, seed, progress: "none" },
     ...{ loss: crossEntropy, optimizer: adam(), metrics: [accuracy] },
     callbacks: [
@@ -65,8 +68,8 @@ async function main(): Promise<void> {
   const sha256 = await weightsSha256(model);
   if ((await weightsSha256(restored)) !== sha256) throw new Error("the file holds other weights");
 
-  const right = percent(history.epochs.at(-1)?.scores.validationAccuracy ?? 0);
-  say(`done: ${right} of unseen digits are right (${target}, ${threads} threads)`);
+  const { accuracy: right } = await evaluate(model, test, { loss: crossEntropy, metrics: [accuracy] });
+  say(`done: ${percent(right!)} of unseen digits are right (${target}, ${threads} threads)`);
   Object.assign(document.body.dataset, { sha256, target, threads });
 }
 

@@ -1,0 +1,131 @@
+/**
+ * The page of `examples/browser`, built and opened in Chromium: it trains on the real MNIST, stays alive while it does, and
+ * ends with the weights that Node ends with, bit for bit.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { build, type PreviewServer, preview } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { load, weightsSha256 } from "../src/checkpoint/index.ts";
+import { Linear, ReLU, Sequential } from "../src/nn/index.ts";
+import { root } from "./source.ts";
+
+const browserPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const executablePath = process.env.CHROMIUM ?? browserPaths.find(existsSync);
+const noBrowser = "no Chromium is installed (apt-get install chromium), and CHROMIUM names none";
+
+const config = join(root, "examples/browser/vite.config.ts");
+const folder = mkdtempSync(join(tmpdir(), "netwright-browser-"));
+const outDir = join(folder, "page");
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+beforeAll(async () => {
+  if (!existsSync(join(root, "dist")))
+    throw new Error("the package is not built: npm run build, or npm test");
+  await build({ configFile: config, logLevel: "silent", build: { outDir } });
+});
+
+const scripts = (): string[] => {
+  const assets = join(outDir, "assets");
+  return readdirSync(assets).map((name) => readFileSync(join(assets, name), "utf8"));
+};
+
+test("the page's scripts take less than 150 kB, compressed", () => {
+  const bytes = scripts().reduce((sum, text) => sum + gzipSync(text).length, 0);
+  expect(bytes).toBeGreaterThan(10_000);
+  expect(bytes).toBeLessThan(150_000);
+});
+
+test("they name nothing of Node and carry no machine code's generator", () => {
+  for (const text of scripts()) expect(text).not.toMatch(/["']node:|\brequire\(|\bkoffi\b|vfmadd/);
+});
+
+/** What Node's program ends with. */
+function trainInNode(...flags: string[]): { readonly weightsSha256: string } {
+  const program = [join(root, "build/examples/mnist.js"), "--json", "--target", "wasm", ...flags];
+  return JSON.parse(execFileSync(process.execPath, program, { encoding: "utf8" }).trim().split("\n").at(-1)!);
+}
+
+describe.skipIf(executablePath === undefined)(
+  `in Chromium${executablePath ? "" : ` (skipped: ${noBrowser})`}`,
+  () => {
+    let browser: Browser;
+    let server: PreviewServer;
+    let address: string;
+
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+      [server, address] = await serve();
+    });
+    afterAll(async () => {
+      await browser?.close();
+      await server?.close();
+    });
+
+    test("2 threads, one epoch: the weights are those of Node, the page stays alive", async () => {
+      const page = await open(`${address}?epochs=1&threads=2`);
+      expect(await facts(page)).toMatchObject({ target: "wasm", threads: "2" });
+      expect((await facts(page)).sha256).toBe(trainInNode("--epochs", "1", "--threads", "1").weightsSha256);
+      // A page that is frozen draws no frames; training takes the time of dozens.
+      expect(await page.evaluate("frames")).toBeGreaterThan(5);
+      expect(await page.locator("#epochs td").allInnerTexts()).toHaveLength(5);
+      expect(await page.locator("#digits figure").count()).toBe(20);
+    });
+
+    test("a file of the page opens in Node, one of Node in the page", async () => {
+      const page = await open(`${address}?epochs=1&threads=1&seed=3`);
+      const { sha256 } = await facts(page);
+      const bytes = (await page.evaluate(
+        `fetch(document.getElementById("download").href).then((r) => r.arrayBuffer()).then((b) => [...new Uint8Array(b)])`,
+      )) as number[];
+      const file = join(outDir, "from-page.safetensors");
+      writeFileSync(file, Uint8Array.from(bytes));
+      const model = new Sequential(
+        ...[new Linear(784, 64), new ReLU(), new Linear(64, 64), new ReLU(), new Linear(64, 10)],
+      );
+      await load(model, file);
+      expect(await weightsSha256(model)).toBe(sha256);
+      const again = await open(`${address}?epochs=0&weights=from-page.safetensors`);
+      expect((await facts(again)).sha256).toBe(sha256);
+    });
+
+    test("without isolation: one thread, the same weights", async () => {
+      const [plain, at] = await serve({ headers: { "Cross-Origin-Opener-Policy": "unsafe-none" } });
+      try {
+        const page = await open(`${at}?epochs=1&seed=3`);
+        expect(await page.evaluate("crossOriginIsolated")).toBe(false);
+        expect(await facts(page)).toMatchObject({ target: "wasm", threads: "1" });
+        expect((await facts(page)).sha256).toBe(trainInNode("--epochs", "1", "--seed", "3").weightsSha256);
+      } finally {
+        await plain.close();
+      }
+    });
+
+    async function serve(options = {}): Promise<[PreviewServer, string]> {
+      const shared = { configFile: config, logLevel: "silent" as const, build: { outDir } };
+      const started = await preview({ ...shared, preview: { port: 0, host: "127.0.0.1", ...options } });
+      return [started, started.resolvedUrls!.local[0]!];
+    }
+
+    /** The page when it is done; what it throws is thrown here. */
+    async function open(url: string): Promise<Page> {
+      const page = await browser.newPage();
+      await page.addInitScript(
+        "frames = 0; (function count() { frames++; requestAnimationFrame(count); })();",
+      );
+      await page.goto(url);
+      await page.waitForFunction("document.body?.dataset.sha256 || document.body?.dataset.error", null, {
+        timeout: 60_000,
+      });
+      expect(await facts(page)).not.toHaveProperty("error");
+      return page;
+    }
+
+    const facts = (page: Page): Promise<Record<string, string>> =>
+      page.evaluate("({ ...document.body.dataset })") as Promise<Record<string, string>>;
+  },
+);
