@@ -113,3 +113,13 @@ test("wrong flags and missing data are told in words", () => {
 test.each(["mnist", "mnist-loop"])("%s is one file of at most 150 lines", (example) => {
   expect(readText(`examples/${example}.ts`).split("\n").length).toBeLessThanOrEqual(151);
 });
+
+test("the teaching twin derives it all: its gradients are right, it learns XOR and digits", () => {
+  const file = join(root, "build", "examples", "from-nothing.js");
+  const flags = ["--images", "1280", "--epochs", "1"];
+  const output = execFileSync(process.execPath, [file, ...flags], { encoding: "utf8" });
+  const [, derived, tried] = /∂loss\/∂w: (\S+) by backpropagation, (\S+) by trying/.exec(output)!;
+  expect(Number(derived)).toBeCloseTo(Number(tried), 7);
+  expect(output).toContain("XOR of 00, 01, 10, 11: 0, 1, 1, 0");
+  expect(Number(/ (\S+) % of unseen/.exec(output)![1])).toBeGreaterThan(60);
+});
