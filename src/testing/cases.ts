@@ -117,6 +117,7 @@ export function checkForward(row: Case, target: EvaluationTarget): void {
   }
 }
 
+/** Operands that are transposed, reversed, strided or broadcast give what copies of them give: a row's views on a target. */
 export function checkViews(row: Case, target: EvaluationTarget): void {
   const [dtype] = dtypesOf(row);
   const wanted = row.arguments.map((argument) => argument.shape ?? viewShape);

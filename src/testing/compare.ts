@@ -47,7 +47,7 @@ export function differenceOf(
   return undefined;
 }
 
-/** @throws NetwrightError that starts with `what` and names the first element that differs */
+/** Every element within the tolerance. @throws NetwrightError that starts with `what` and names the first element that differs */
 export function requireClose(what: string, got: DenseArray, want: DenseArray, tolerance: Tolerance): void {
   const difference = differenceOf(got, want, tolerance);
   if (difference !== undefined) throw new NetwrightError(`${what}: ${difference}`);

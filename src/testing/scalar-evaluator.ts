@@ -35,6 +35,7 @@ export const blockOf = (dtype: ScalarDType, values: ArrayLike<number>): Block =>
   data: arrays[dtype].from(values),
 });
 
+/** Evaluates a scalar body on blocks of numbers, operator by operator: what the interpreter does, without a graph. */
 export class ScalarEvaluator implements ScalarBuilder<Block> {
   private readonly length: number;
   private readonly fused: boolean;

@@ -11,8 +11,11 @@ export interface Example {
   readonly isDocstring: boolean;
 }
 
+/** The reference is made from docstrings, whose examples are found there. */
+const isWritten = (path: string): boolean => path.endsWith(".md") && !path.startsWith("docs/reference/");
+
 export function allExamples(): Example[] {
-  const pages = ["README.md", ...filesUnder("docs", (path) => path.endsWith(".md"))];
+  const pages = ["README.md", ...filesUnder("docs", isWritten)];
   return [
     ...pages.flatMap((file) => markdownExamples(file, readText(file))),
     ...libraryFiles().flatMap((file) => docstringExamples(file, readText(file))),
