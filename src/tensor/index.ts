@@ -1,5 +1,16 @@
 export { seed } from "../base/default-key.ts";
 export type { DType } from "../base/dtype.ts";
+export {
+  ArgumentError,
+  DTypeError,
+  FileError,
+  FormatError,
+  InternalError,
+  NetwrightError,
+  PlatformError,
+  ShapeError,
+  StepError,
+} from "../base/errors.ts";
 export { Dimension, dimension } from "../base/size.ts";
 export { setTarget, setThreads, type TargetName } from "../runtime/devices.ts";
 export { concat, einsum, meshgrid, stack, tensordot } from "./combine.ts";
