@@ -3,6 +3,8 @@ import type { ScalarBuilder } from "../graph/scalar.ts";
 import { type Block, blockOf, ScalarEvaluator } from "./scalar-evaluator.ts";
 
 const smallestNormal = 2 ** -126;
+/** An error of two ulp carries what is just above it below. */
+const mayBeFlushed = smallestNormal * (1 + 2 ** -22);
 const overflow = 2 ** 128 * (1 - 2 ** -25);
 
 /** The distance of two neighbouring f32 at x. */
@@ -19,13 +21,13 @@ function exponentOf(x: number): number {
 
 /**
  * How far the f32 `got` is from the exact `expected` (a float64), in ulp of f32. Infinity where a special value is lost.
- * A zero is right for what is below the smallest normal number: targets may flush.
+ * A zero is right for what rounds to less than the smallest normal number: targets may flush.
  */
 export function ulpError(got: number, expected: number): number {
   if (Number.isNaN(expected)) return Number.isNaN(got) ? 0 : Infinity;
   if (Math.abs(expected) >= overflow && !Number.isFinite(got)) return got * expected > 0 ? 0 : Infinity;
   if (!Number.isFinite(got)) return Math.abs(expected) >= overflow ? 0 : Infinity;
-  if (got === 0 && Math.abs(expected) < smallestNormal) return 0;
+  if (got === 0 && Math.abs(expected) <= mayBeFlushed) return 0;
   return Math.abs(got - expected) / ulpOf(expected);
 }
 
