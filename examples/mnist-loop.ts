@@ -1,7 +1,7 @@
 /**
  * Handwritten digits with the training loop written out: the twin of `mnist.ts`.
  *
- *     node build/examples/mnist-loop.js --epochs 10 --seed 0 --batch-size 32 --schedule constant --target wasm --threads 1 --data DIR
+ *     node build/examples/mnist-loop.js --epochs 10 --seed 0 --batch-size 32 --schedule constant --target cpu --threads 1 --data DIR
  *
  * With the same flags it makes the same steps, so both end with the same weights, bit for bit. With --json it prints its
  * figures as one line of JSON.

@@ -1,7 +1,7 @@
 /**
  * Handwritten digits: trains a small network on MNIST and shows what it learnt.
  *
- *     npm run mnist -- --epochs 10 --seed 0 --batch-size 32 --schedule constant --target wasm --threads 1 --data DIR
+ *     npm run mnist -- --epochs 10 --seed 0 --batch-size 32 --schedule constant --target cpu --threads 1 --data DIR
  *
  * Read it from top to bottom: data, model, training, results, saving. With --json it prints its figures as one line of JSON
  * instead. `mnist-loop.ts` is its twin with the training loop written out.
@@ -50,6 +50,7 @@ const makeModel = () =>
   new Sequential(new Linear(784, 64), new ReLU(), new Linear(64, 64), new ReLU(), new Linear(64, 10));
 const model = makeModel();
 say(`${model}\n`);
+say(`computed by ${device().target} on ${device().threads} threads\n`);
 
 // With `linear` the learning rate falls to zero over the whole run: it settles instead of wandering around.
 const steps = epochs * Math.ceil(train.length / batchSize);

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { doctor } from "../src/runtime/x64/doctor.ts";
 import { writeSmallMnist } from "./mnist-files.ts";
 import { readText, root } from "./source.ts";
 
@@ -55,7 +56,7 @@ test("--json prints every figure, in one line", () => {
     testAccuracy: expect.any(Number),
     weightsSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     peakMemoryBytes: expect.any(Number),
-    target: "wasm",
+    target: process.env["NETWRIGHT_TARGET"] || (doctor().isa === undefined ? "wasm" : "x64"),
     threads: 1,
     seed: 5,
   });

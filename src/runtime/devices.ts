@@ -1,31 +1,50 @@
 /** Which device `cpu` is: chosen once in a process, at first use. */
 import { createNativeDevice } from "#native";
 import { availableParallelism, env } from "#platform";
-import { ArgumentError, nearestName } from "../base/errors.ts";
+import { ArgumentError, NetwrightError, nearestName, PlatformError } from "../base/errors.ts";
 import type { Device } from "./device.ts";
 import { InterpreterDevice } from "./interpreter-device.ts";
 import { selfTest } from "./self-test.ts";
 import { createWasmDevice } from "./wasm-device.ts";
 
-/** Makers of the targets `cpu` can be, by the names that `NETWRIGHT_TARGET` and `setTarget` take. */
+/** Makers of the code generators that can be asked for by name. */
 const makers = {
-  wasm: (threads: number): Device => createWasmDevice({ threads }),
-  interpreter: (): Device => new InterpreterDevice(),
   x64: (threads: number): Device => createNativeDevice({ threads }),
   "x64-avx2": (threads: number): Device => createNativeDevice({ isa: "avx2", threads }),
   "x64-avx512": (threads: number): Device => createNativeDevice({ isa: "avx512", threads }),
+  wasm: (threads: number): Device => createWasmDevice({ threads }),
+  interpreter: (): Device => new InterpreterDevice(),
 } satisfies Record<string, (threads: number) => Device>;
 
-export type TargetName = keyof typeof makers;
+type GeneratorName = keyof typeof makers;
 
-const defaultTarget: TargetName = "wasm";
+/**
+ * What `NETWRIGHT_TARGET` and `setTarget` take: `cpu` is machine code (`x64`) where it may run and WebAssembly elsewhere; the
+ * others are one code generator each, and an error where it cannot run.
+ */
+export type TargetName = "cpu" | GeneratorName;
+
+const defaultTarget: TargetName = "cpu";
+
+/** A device that has proven itself on this machine, and why it is not the one that `cpu` prefers. */
+export interface ChosenDevice {
+  readonly device: Device;
+  readonly requested: TargetName;
+  /** Why machine code does not run here; undefined when it does, or when another target was asked for. */
+  readonly fallback: string | undefined;
+}
 
 let requested: TargetName | undefined;
 let requestedThreads: number | undefined;
-let chosen: Device | undefined;
+let chosen: ChosenDevice | undefined;
 
 /**
  * Chooses the target of `cpu`, before anything has run; `NETWRIGHT_TARGET` does the same from outside and yields to this.
+ *
+ * - `cpu` (the default): machine code where it may run, WebAssembly elsewhere; `device().fallback` says why
+ * - `x64`: machine code for the best instruction set of this processor; `x64-avx2`, `x64-avx512`: for that one
+ * - `wasm`: WebAssembly with SIMD, and threads where memory can be shared
+ * - `interpreter`: the definition of every op, thousands of times slower
  *
  * @throws ArgumentError for a name that is no target, or when another target has already run
  * @example
@@ -34,9 +53,10 @@ let chosen: Device | undefined;
  */
 export function setTarget(name: TargetName): void {
   const target = targetNamed(name, "setTarget");
-  if (chosen !== undefined && chosen.name !== target) {
+  if (chosen !== undefined && chosen.device.name !== target && chosen.requested !== target) {
     throw new ArgumentError(
-      `setTarget: "${chosen.name}" is in use, and its memory with it; call setTarget("${target}") before the first value is computed`,
+      `setTarget: "${chosen.device.name}" is in use, and its memory with it; call setTarget("${target}") before the first ` +
+        "value is computed",
     );
   }
   requested = target;
@@ -53,23 +73,48 @@ export function setTarget(name: TargetName): void {
  */
 export function setThreads(count: number): void {
   const threads = threadCount(count, "setThreads");
-  if (chosen !== undefined && chosen.threads !== threads) {
+  if (chosen !== undefined && chosen.device.threads !== threads) {
     throw new ArgumentError(
-      `setThreads: ${chosen.threads} are in use; call setThreads(${threads}) before the first value is computed`,
+      `setThreads: ${chosen.device.threads} are in use; call setThreads(${threads}) before the first value is computed`,
     );
   }
   requestedThreads = threads;
 }
 
 /** The processor's device. It has proven itself on this machine: see `self-test.ts`. */
-export function cpuDevice(): Device {
-  return (chosen ??= choose());
+export const cpuDevice = (): Device => chosenDevice().device;
+
+/** The same, with how it was chosen. */
+export const chosenDevice = (): ChosenDevice => (chosen ??= choose());
+
+function choose(): ChosenDevice {
+  const name = requested ?? targetFromEnvironment() ?? defaultTarget;
+  const threads = requestedThreads ?? threadsFromEnvironment() ?? availableParallelism();
+  return chooseTarget(name, (target) => proven(makers[target](threads)));
 }
 
-function choose(): Device {
-  const name = requested ?? targetFromEnvironment() ?? defaultTarget;
-  const device = makers[name](requestedThreads ?? threadsFromEnvironment() ?? availableParallelism());
-  if (name !== "interpreter") selfTest(device);
+/** Exported for tests: `make` gives a device that has proven itself, or throws why it cannot. */
+export function chooseTarget(name: TargetName, make: (target: GeneratorName) => Device): ChosenDevice {
+  if (name !== "cpu") return { device: make(name), requested: name, fallback: undefined };
+  try {
+    return { device: make("x64"), requested: name, fallback: undefined };
+  } catch (error) {
+    if (!(error instanceof NetwrightError)) throw error;
+    return { device: makeFallback(make, error), requested: name, fallback: error.message };
+  }
+}
+
+function makeFallback(make: (target: GeneratorName) => Device, reason: NetwrightError): Device {
+  try {
+    return make("wasm");
+  } catch (cause) {
+    if (!(cause instanceof PlatformError)) throw cause;
+    throw new PlatformError(`${reason.message}; and ${cause.message}`, { cause });
+  }
+}
+
+function proven(device: Device): Device {
+  if (device.name !== "interpreter") selfTest(device);
   return device;
 }
 
@@ -89,8 +134,8 @@ function targetFromEnvironment(): TargetName | undefined {
 }
 
 function targetNamed(name: string, what: string): TargetName {
-  if (Object.hasOwn(makers, name)) return name as TargetName;
-  const names = Object.keys(makers);
+  const names = ["cpu", ...Object.keys(makers)];
+  if (names.includes(name)) return name as TargetName;
   const nearest = nearestName(name, names);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   throw new ArgumentError(`${what}: "${name}" is no target; targets are ${names.join(", ")}${hint}`);

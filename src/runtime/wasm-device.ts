@@ -1,5 +1,6 @@
 /** The WebAssembly device: one growing memory; a compiled function is one module. */
 import { canShareMemory } from "#platform";
+import { PlatformError } from "../base/errors.ts";
 import { wasmTarget } from "../ir/target.ts";
 import type { Device } from "./device.ts";
 import { MemoryDevice } from "./memory-device.ts";
@@ -12,7 +13,12 @@ export interface WasmDeviceOptions {
   readonly threads?: number;
 }
 
+/** @throws PlatformError where the process has no WebAssembly (`node --jitless`) */
 export function createWasmDevice({ threads = 1 }: WasmDeviceOptions = {}): Device {
+  if (typeof WebAssembly === "undefined")
+    throw new PlatformError(
+      "this process has no WebAssembly (node --jitless?); set NETWRIGHT_TARGET=interpreter to go on slowly",
+    );
   const shared = threads > 1 && canShareMemory();
   const memory = new WasmMemory({ shared });
   // They start when the first program is worth more than one thread.

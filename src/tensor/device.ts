@@ -1,9 +1,11 @@
 /** The device that computes, as users ask for it. */
-import { cpuDevice } from "../runtime/devices.ts";
+import { chosenDevice } from "../runtime/devices.ts";
 
 export interface DeviceFacts {
-  /** The code generator: `wasm` or `interpreter`. */
+  /** The code generator: `x64`, `wasm` or `interpreter`. */
   readonly target: string;
+  /** Why `cpu` is WebAssembly here and not machine code; undefined when it is, or when another target was asked for. */
+  readonly fallback: string | undefined;
   /** Equal arithmetics give equal bits. */
   readonly arithmetic: string;
   readonly threads: number;
@@ -19,6 +21,6 @@ export interface DeviceFacts {
  * const { target, threads } = device();
  */
 export function device(): DeviceFacts {
-  const cpu = cpuDevice();
-  return { target: cpu.name, arithmetic: cpu.arithmetic, threads: cpu.threads, ...cpu.memory() };
+  const { device: cpu, fallback } = chosenDevice();
+  return { target: cpu.name, fallback, arithmetic: cpu.arithmetic, threads: cpu.threads, ...cpu.memory() };
 }

@@ -17,8 +17,7 @@ export interface NativeReport {
  * @example
  * const { isa, reasons } = doctor(); // "avx512", []
  */
-export function doctor(): NativeReport {
-  const system = nativeSystem();
+export function doctor(system: NativeSystem | { readonly reason: string } = nativeSystem()): NativeReport {
   if (!(system instanceof NativeSystem))
     return { isa: undefined, reasons: [system.reason], features: undefined };
   let features: CpuFeatures;

@@ -90,7 +90,12 @@ let system: NativeSystem | undefined;
 export function nativeSystem(): NativeSystem | { readonly reason: string } {
   if (system !== undefined) return system;
   const host = nativeHost();
-  return "reason" in host ? host : (system = new NativeSystem(host));
+  if ("reason" in host) return host;
+  try {
+    return (system = new NativeSystem(host));
+  } catch (error) {
+    return { reason: `the C library lacks a function that is needed: ${(error as Error).message}` };
+  }
 }
 
 export function requireNativeSystem(): NativeSystem {
