@@ -61,6 +61,7 @@ export const contenders: readonly Contender[] = [
   },
   torch("torch", "PyTorch"),
   torch("torch-fused", "PyTorch, fused optimizer", "--fused"),
+  torch("torch-compile", "PyTorch, torch.compile", "--compile"),
   {
     key: "tfjs",
     title: "TensorFlow.js wasm",

@@ -24,17 +24,60 @@ export type Work =
     }
   | { readonly kind: "softmax"; readonly rows: number; readonly columns: number }
   | { readonly kind: "layernorm"; readonly rows: number; readonly columns: number; readonly epsilon: number }
+  /** The gradients of input, weight and bias for a given gradient of the output. */
+  | {
+      readonly kind: "layernorm-backward";
+      readonly rows: number;
+      readonly columns: number;
+      readonly epsilon: number;
+    }
   | { readonly kind: "gelu"; readonly elements: number }
+  /** One elementary function of many numbers in [-limit, limit), or of their magnitudes. */
+  | {
+      readonly kind: "elementwise";
+      readonly function: ElementaryFunction;
+      readonly elements: number;
+      readonly limit: number;
+    }
   | {
       readonly kind: "adamw";
       readonly elements: number;
       readonly learningRate: number;
       readonly weightDecay: number;
     }
+  /** One step of AdamW on the parameters of a model, their gradients given. */
+  | {
+      readonly kind: "adamw-model";
+      readonly shapes: readonly (readonly number[])[];
+      readonly learningRate: number;
+      readonly weightDecay: number;
+    }
+  | GptWork
   /** Register-only arithmetic: multiply then add, or fused. `iterations` of `run` are millions of loop passes. */
   | { readonly kind: "peak"; readonly fused: boolean }
   /** a[i] = b[i] + s · c[i]. */
   | { readonly kind: "triad"; readonly elements: number };
+
+/** `pow` is x to the power of 1.7. */
+export type ElementaryFunction = "exp" | "log" | "tanh" | "erf" | "sin" | "cos" | "pow";
+
+/**
+ * The training step of a small GPT (pre-norm blocks, GELU by the error function, causal attention, learnt positions, the
+ * head tied to the token table) with AdamW.
+ */
+export interface GptWork {
+  readonly kind: "gpt";
+  readonly layers: number;
+  readonly heads: number;
+  readonly width: number;
+  readonly context: number;
+  readonly vocabulary: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** How many different batches are taken in turn. */
+  readonly batches: number;
+}
 
 export type WorkKind = Work["kind"];
 export type WorkOf<K extends WorkKind> = Extract<Work, { readonly kind: K }>;

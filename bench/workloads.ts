@@ -1,5 +1,5 @@
 /** What is measured: each workload is a list of cases, each case one piece of work and how to state its speed. */
-import type { Work } from "./protocol.ts";
+import type { ElementaryFunction, GptWork, Work } from "./protocol.ts";
 
 export interface Case {
   /** "matmul/512/tn": the workload first, then what distinguishes the case. */
@@ -32,6 +32,51 @@ export const mlpWork: Work = {
   learningRate: 1e-3,
   batches: 256,
 };
+
+const gptWork: GptWork = {
+  kind: "gpt",
+  layers: 4,
+  heads: 4,
+  width: 128,
+  context: 64,
+  vocabulary: 65,
+  batchSize: 12,
+  learningRate: 1e-3,
+  weightDecay: 0.01,
+  batches: 64,
+};
+
+/** The parameters of a GPT with untied head: 4 + 12 a layer. */
+function gptShapes(layers: number, width: number, vocabulary: number, context: number): number[][] {
+  const norm = [[width], [width]];
+  const linear = (outputs: number, inputs: number): number[][] => [[outputs, inputs], [outputs]];
+  const block = [
+    ...norm,
+    ...linear(3 * width, width),
+    ...linear(width, width),
+    ...norm,
+    ...linear(4 * width, width),
+    ...linear(width, 4 * width),
+  ];
+  const blocks = Array.from({ length: layers }, () => block).flat();
+  return [[vocabulary, width], [context, width], ...blocks, ...norm];
+}
+
+const elementsOf = (shapes: readonly (readonly number[])[]): number =>
+  shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+
+const modelShapes = gptShapes(12, 256, 2048, 256);
+
+/** A million elements: they stay in the second- or third-level cache, so that arithmetic is seen. */
+const elementary = (name: ElementaryFunction, limit: number): Case => ({
+  ...streamed(
+    "elementwise",
+    `${name}, 1 M`,
+    { kind: "elementwise", function: name, elements: 2 ** 20, limit },
+    2 * F32_BYTES * 2 ** 20,
+  ),
+  id: `elementwise/${name}`,
+});
 
 const streamed = (workload: string, title: string, work: Work, bytes: number): Case => ({
   id: workload,
@@ -87,6 +132,15 @@ export const cases: readonly Case[] = [
     { kind: "layernorm", rows: 4096, columns: 768, epsilon: 1e-5 },
     2 * F32_BYTES * 4096 * 768,
   ),
+  {
+    ...streamed(
+      "layernorm",
+      "4096×768 backward",
+      { kind: "layernorm-backward", rows: 4096, columns: 768, epsilon: 1e-5 },
+      3 * F32_BYTES * 4096 * 768,
+    ),
+    id: "layernorm/backward",
+  },
   streamed("gelu", "10 M, erf", { kind: "gelu", elements: 1e7 }, 2 * F32_BYTES * 1e7),
   streamed(
     "adamw",
@@ -94,6 +148,30 @@ export const cases: readonly Case[] = [
     { kind: "adamw", elements: 1e7, learningRate: 1e-3, weightDecay: 0.01 },
     ADAMW_BYTES * 1e7,
   ),
+  {
+    ...streamed(
+      "adamw",
+      `${modelShapes.length} parameters, ${(elementsOf(modelShapes) / 1e6).toFixed(1)} M numbers`,
+      { kind: "adamw-model", shapes: modelShapes, learningRate: 1e-3, weightDecay: 0.01 },
+      ADAMW_BYTES * elementsOf(modelShapes),
+    ),
+    id: "adamw/model",
+  },
+  elementary("exp", 10),
+  elementary("log", 10),
+  elementary("tanh", 4),
+  elementary("erf", 4),
+  elementary("sin", 10),
+  elementary("cos", 10),
+  elementary("pow", 10),
+  {
+    id: "gpt-small",
+    workload: "gpt-small",
+    title: "4 layers, 4 heads, width 128, 12×64 tokens",
+    work: gptWork,
+    unit: "µs",
+    amount: 1,
+  },
 ];
 
 /** "startup" is no case: it starts fresh processes and is measured by `startup.ts`. */

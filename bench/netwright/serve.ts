@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 import { device } from "netwright";
 import type { WorkKind, WorkOf } from "../protocol.ts";
 import { type Job, serve } from "../serve.ts";
-import { adamw } from "./adamw.ts";
+import { adamw, adamwModel } from "./adamw.ts";
+import { elementwise } from "./elementwise.ts";
 import { gelu } from "./gelu.ts";
-import { layernorm } from "./layernorm.ts";
+import { gpt } from "./gpt.ts";
+import { layernorm, layernormBackward } from "./layernorm.ts";
 import { matmul } from "./matmul.ts";
 import { mlp } from "./mlp.ts";
 import { softmax } from "./softmax.ts";
@@ -15,8 +17,12 @@ const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   matmul,
   softmax,
   layernorm,
+  "layernorm-backward": layernormBackward,
   gelu,
+  elementwise,
   adamw,
+  "adamw-model": adamwModel,
+  gpt,
 };
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {

@@ -70,6 +70,15 @@ export interface ArrangementMethods {
    * @example tensor([[1, 2], [3, 4]]).takeAlong([[1], [0]], 1) // [[2], [3]]
    */
   takeAlong<D extends DType>(this: Tensor<any, D>, indices: TensorLike, axis: number): Tensor<any, D>;
+  /**
+   * The elements at `indices` (i32, of any shape) along an axis, which their axes replace: rows of a table. An index outside
+   * 0 … size − 1 fails the run.
+   *
+   * Shapes: (…, size, …) and indices (…I) → (…, …I, …).
+   *
+   * @example tensor([[1, 2], [3, 4]]).gather([1, 1, 0]) // [[3, 4], [3, 4], [1, 2]]
+   */
+  gather<D extends DType>(this: Tensor<any, D>, indices: TensorLike, axis?: number): Tensor<any, D>;
   /** All products of two vectors. @example tensor([1, 2]).outer([3, 4]) // [[3, 4], [6, 8]] */
   outer<D extends DType, const O extends TensorLike>(
     this: Tensor<any, D>,
@@ -102,5 +111,7 @@ export const arrangement = {
   cummin: ops.cumulativeMin,
   takeAlong: (x: Node, indices: TensorLike, axis: number): Node =>
     ops.takeAlong(x, toNode(indices, "i32", "takeAlong"), axis),
+  gather: (x: Node, indices: TensorLike, axis = 0): Node =>
+    ops.gather(x, toNode(indices, "i32", "gather"), axis),
   outer,
 };

@@ -1,0 +1,145 @@
+/** The training step of a small GPT, as a user writes it. */
+import { arange, compile, grad, ones, type Tensor, where } from "netwright";
+import { crossEntropy } from "netwright/losses";
+import { type Initializer, initializers, Linear, Module, Parameter } from "netwright/nn";
+import { AdamW } from "netwright/optim";
+import { hashedLabels, hashedUniform } from "../data.ts";
+import type { WorkOf } from "../protocol.ts";
+import type { Job } from "../serve.ts";
+import { layerNorm } from "./layernorm.ts";
+
+const weightLimit = 0.05;
+const epsilon = 1e-5;
+
+/** Each weight's seed is its place in the order in which the model is built: the peers count alike. */
+class Seeds {
+  private last = 0;
+  next(): (shape: readonly number[]) => Float32Array {
+    const seed = ++this.last;
+    return (shape) =>
+      hashedUniform(
+        seed,
+        shape.reduce((a, b) => a * b, 1),
+        weightLimit,
+      );
+  }
+  weight(): Initializer {
+    const values = this.next();
+    return ({ shape }) => values(shape);
+  }
+}
+
+class Norm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  constructor(width: number) {
+    super();
+    this.weight = new Parameter(ones([width]));
+    this.bias = new Parameter(new Float32Array(width));
+  }
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight, this.bias, epsilon);
+  }
+}
+
+class Block extends Module {
+  readonly heads: number;
+  readonly attentionNorm: Norm;
+  readonly qkv: Linear;
+  readonly attentionOut: Linear;
+  readonly hiddenNorm: Norm;
+  readonly hidden: Linear;
+  readonly hiddenOut: Linear;
+
+  constructor(width: number, heads: number, seeds: Seeds) {
+    super();
+    const linear = (inputs: number, outputs: number): Linear =>
+      new Linear(inputs, outputs, { weightInit: seeds.weight(), biasInit: initializers.zeros() });
+    this.heads = heads;
+    this.attentionNorm = new Norm(width);
+    this.qkv = linear(width, 3 * width);
+    this.attentionOut = linear(width, width);
+    this.hiddenNorm = new Norm(width);
+    this.hidden = linear(width, 4 * width);
+    this.hiddenOut = linear(4 * width, width);
+  }
+
+  /** (B, T, C) → (B, T, C) */
+  forward(x: Tensor): Tensor {
+    const attended = x.add(this.attention(this.attentionNorm.forward(x)));
+    const hidden = this.hidden.forward(this.hiddenNorm.forward(attended)).gelu(); // (B, T, 4C)
+    return attended.add(this.hiddenOut.forward(hidden));
+  }
+
+  private attention(x: Tensor): Tensor {
+    const [B, T, C] = x.shape;
+    const size = C / this.heads;
+    const [q, k, v] = this.qkv
+      .forward(x)
+      .split(3, -1) // (B, T, C)
+      .map((part) => part.reshape([B, T, this.heads, size]).permute([0, 2, 1, 3])); // (B, heads, T, size)
+    const scores = q.matmul(k.transpose()).mul(1 / Math.sqrt(size)); // (B, heads, T, T)
+    const isPast = arange(T).reshape([T, 1]).greaterEqual(arange(T)); // (T, T)
+    const attended = where(isPast, scores, -Infinity).softmax().matmul(v); // (B, heads, T, size)
+    return this.attentionOut.forward(attended.permute([0, 2, 1, 3]).reshape([B, T, C]));
+  }
+}
+
+class Gpt extends Module {
+  readonly tokens: Parameter;
+  readonly positions: Parameter;
+  readonly blocks: readonly Block[];
+  readonly norm: Norm;
+
+  constructor({ layers, heads, width, context, vocabulary }: WorkOf<"gpt">) {
+    super();
+    const seeds = new Seeds();
+    const table = (rows: number): Parameter => {
+      const shape = [rows, width];
+      return new Parameter({ dtype: "f32", shape, data: seeds.next()(shape) });
+    };
+    this.tokens = table(vocabulary);
+    this.positions = table(context);
+    this.blocks = Array.from({ length: layers }, () => new Block(width, heads, seeds));
+    this.norm = new Norm(width);
+  }
+
+  /** (B, T) → (B, T, vocabulary) */
+  forward(tokens: Tensor): Tensor {
+    const embedded = this.tokens.gather(tokens).add(this.positions); // (B, T, C)
+    const last = this.blocks.reduce<Tensor>((x, block) => block.forward(x), embedded);
+    return this.norm.forward(last).matmul(this.tokens.transpose());
+  }
+}
+
+/** Reads the loss of every step. */
+export async function gpt(work: WorkOf<"gpt">): Promise<Job> {
+  const { batchSize, context, vocabulary, batches, learningRate, weightDecay } = work;
+  const model = new Gpt(work);
+  const optimizer = new AdamW(model.parameters(), { learningRate, weightDecay });
+  const train = compile((x: Tensor, y: Tensor) => {
+    const loss = crossEntropy(model.forward(x), y);
+    optimizer.step(grad(loss, optimizer.parameters));
+    return loss;
+  });
+  const size = batchSize * context;
+  const [inputs, targets] = [101, 102].map((seed) => hashedLabels(seed, batches * size, vocabulary));
+  const batch = (from: Int32Array, at: number) =>
+    ({ dtype: "i32", shape: [batchSize, context], data: from.subarray(at * size, (at + 1) * size) }) as const;
+  let position = 0;
+  const step = async (): Promise<number> => {
+    const at = position;
+    position = (position + 1) % batches;
+    using loss = train(batch(inputs, at), batch(targets, at));
+    return Number(await loss.item());
+  };
+  const check: number[] = [];
+  for (let i = 0; i < 3; i++) check.push(await step());
+  return {
+    check,
+    async run(iterations) {
+      for (let i = 0; i < iterations; i++) await step();
+    },
+    release() {},
+  };
+}
