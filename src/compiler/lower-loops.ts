@@ -3,7 +3,7 @@
  *
  * - *map*: nothing reduced; the collapsed domain's last axis is the vector loop.
  * - *row*: the last axis is reduced; the vector loop runs along the row, sums are 16 lanes folded by a tree.
- * - *column*: the last axis is kept; the vector loop runs over 16 columns at a time, each lane one chain down its column.
+ * - *column*: the last axis is kept; the vector loop runs over 16 to 64 columns at a time, each lane one chain down its column.
  *
  * A cluster runs in stages: stage 0 computes what needs no reduced value, its reductions are finished at its end, stage 1
  * may use them, and so on. A full value needed in a later stage is computed again when cheap, else kept in scratch.
@@ -29,8 +29,10 @@ import { MemberEvaluator } from "./evaluate-member.ts";
 import type { KernelContext, Location } from "./kernel-context.ts";
 import { nest, outerLoops } from "./nest.ts";
 
-/** Lanes of every sum: one AVX-512 register, two of AVX2, four of WebAssembly. */
+/** Lanes of every sum along a row: one AVX-512 register, two of AVX2, four of WebAssembly. */
 const lanes = 16;
+/** Most columns that a column kernel takes at once: so many chains run side by side, each down its own column. */
+const mostColumns = 64;
 /** Steps of one block of a long sum. */
 const blockSteps = 16;
 /** A value dearer than this many multiply-adds is kept for later stages rather than computed again. */
@@ -61,7 +63,7 @@ class LoopsLowering {
   private readonly rowRegisters = new Map<Node, Register>();
   private readonly scratch = new Map<Node, KernelBuffer>();
   private readonly evaluator: MemberEvaluator;
-  /** Lanes of a row value: 1 in row kernels, `lanes` columns in column kernels. */
+  /** Lanes of a row value: 1 in row kernels, the columns of a tile in column kernels. */
   private readonly rowLanes: number;
 
   constructor({ cluster, accesses, outputs, context }: LoopsRequest) {
@@ -74,7 +76,7 @@ class LoopsLowering {
     const collapsed = collapseDomain(cluster.domain, cluster.axes ?? [], views);
     this.domain = cluster.axes === undefined ? splitLongAxis(collapsed) : collapsed;
     this.findStages();
-    this.rowLanes = this.isColumn ? lanes : 1;
+    this.rowLanes = this.isColumn ? this.tileColumns() : 1;
     this.evaluator = new MemberEvaluator({
       builder: this.builder,
       context,
@@ -99,6 +101,18 @@ class LoopsLowering {
   private get isColumn(): boolean {
     const { axes, sizes } = this.domain;
     return this.cluster.axes !== undefined && sizes.length > 0 && !axes.includes(sizes.length - 1);
+  }
+  /** As many columns as leave each row value few enough registers that all stay in them; with threads, equal tiles. */
+  private tileColumns(): number {
+    const { lanes: vector, vectorRegisters, threads } = this.context.host.target;
+    const values = [...this.cluster.members.values()].filter((level) => level === "row").length;
+    const width = this.domain.sizes.at(-1)!;
+    const isUneven = (columns: number): boolean =>
+      threads > 1 && typeof width === "number" && width % columns > 0;
+    let columns = mostColumns;
+    while (columns > lanes && ((values * columns) / vector > vectorRegisters / 4 || isUneven(columns)))
+      columns /= 2;
+    return columns;
   }
   private level(member: Node): Level {
     return this.cluster.members.get(member)!;
@@ -241,11 +255,12 @@ class LoopsLowering {
     );
   }
 
-  /** Column kernels walk the last axis 16 columns at a time, then what is left. */
+  /** Column kernels walk the last axis a tile of columns at a time, then what is left. */
   private columnTiles(at: readonly Affine[]): void {
     const { sizes } = this.domain;
     const last = sizes.length - 1;
     const width = sizes[last]!;
+    const columnsAtOnce = this.rowLanes;
     const tile = (start: Affine, columns: number): void => {
       const tiled = [...at];
       tiled[last] = start;
@@ -253,15 +268,18 @@ class LoopsLowering {
     };
     if (typeof width !== "number") {
       this.builder.loop("serial", "columns", width, {
-        step: lanes,
-        body: (i) => tile(i, lanes),
+        step: columnsAtOnce,
+        body: (i) => tile(i, columnsAtOnce),
         remainder: (i) => tile(i, 1),
       });
       return;
     }
-    const whole = Math.floor(width / lanes);
-    if (whole > 0) this.builder.serial("columns", whole, (i) => tile(scaleAffine(i, lanes), lanes));
-    if (width % lanes > 0) tile(constantAffine(whole * lanes), width % lanes);
+    const whole = Math.floor(width / columnsAtOnce);
+    // Threads share the tiles where nothing else is shared and no narrower tile is left.
+    const isShared = at.length === this.domain.axes.length + 1 && width % columnsAtOnce === 0;
+    const body = (i: Affine): void => tile(scaleAffine(i, columnsAtOnce), columnsAtOnce);
+    if (whole > 0) this.builder.loop(isShared ? "parallel" : "serial", "columns", whole, { body });
+    if (width % columnsAtOnce > 0) tile(constantAffine(whole * columnsAtOnce), width % columnsAtOnce);
   }
 
   /** All stages at one row (columns undefined), or at `columns` neighbouring columns. */
@@ -280,7 +298,12 @@ class LoopsLowering {
     const stores = inStage.filter((member) => this.level(member) === "full" && this.outputs.has(member));
     const kept = inStage.filter((member) => this.scratch.has(member));
     if (reductions.length + stores.length + kept.length === 0) return;
-    const sums = new LongSum(this.builder, reductions, columns);
+    const sums = new LongSum(
+      this.builder,
+      reductions,
+      columns,
+      columns === undefined ? lanes : this.rowLanes,
+    );
     sums.reset(0);
     const { sizes, axes } = this.domain;
     const body = (full: readonly Affine[], level: number): void => {
@@ -359,7 +382,7 @@ class LoopsLowering {
       const total = own + inputs.reduce((sum, x) => sum + x, 0);
       const dear = total > recomputeLimit && laterReader(member);
       if (dear && !this.outputs.has(member)) {
-        const elements = this.reducedCount() * (this.isColumn ? lanes : 1);
+        const elements = this.reducedCount() * this.rowLanes;
         this.scratch.set(
           member,
           this.context.scratch(`${member.op.name}${member.id}`, scratchDType(member), elements),
@@ -383,7 +406,7 @@ class LoopsLowering {
     if (!this.isColumn) return row;
     const column = at[sizes.length - 1]!;
     const laneTerm = column.terms[column.terms.length - 1]!;
-    return addAffine(scaleAffine(row, lanes), { constant: 0, terms: [laneTerm] });
+    return addAffine(scaleAffine(row, this.rowLanes), { constant: 0, terms: [laneTerm] });
   }
 }
 
@@ -401,14 +424,21 @@ class LongSum {
   private readonly builder: KernelBuilder;
   private readonly reductions: readonly Node[];
   private readonly width: number;
+  private readonly lanes: number;
   private readonly isColumn: boolean;
   private readonly registers = new Map<Node, Register[]>();
 
-  constructor(builder: KernelBuilder, reductions: readonly Node[], columns: number | undefined) {
+  constructor(
+    builder: KernelBuilder,
+    reductions: readonly Node[],
+    columns: number | undefined,
+    registerLanes: number,
+  ) {
     this.builder = builder;
     this.reductions = reductions;
     this.isColumn = columns !== undefined;
-    this.width = columns ?? lanes;
+    this.width = columns ?? registerLanes;
+    this.lanes = registerLanes;
   }
 
   private register(reduction: Node, level: number): Register {
@@ -418,7 +448,7 @@ class LongSum {
       name: `sum${reduction.id}.${level}`,
       dtype: accumulatorDType(reduction),
       count: 1,
-      lanes,
+      lanes: this.lanes,
     };
     return list[level]!;
   }

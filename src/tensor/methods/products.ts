@@ -3,7 +3,7 @@ import { type DType, promote } from "../../base/dtype.ts";
 import { ShapeError } from "../../base/errors.ts";
 import { broadcastShapes, type Shape, shapeText } from "../../base/shape.ts";
 import type { Matmul, MatmulCheck, TensorShape } from "../../base/shape-types.ts";
-import { sizesAgree } from "../../base/size.ts";
+import { productOf, sizesAgree } from "../../base/size.ts";
 import type { Node } from "../../graph/node.ts";
 import { broadcastTo, cast, dot, reshape } from "../../ops/index.ts";
 import { toNode } from "../convert.ts";
@@ -31,11 +31,22 @@ function matmul(x: Node, other: TensorLike): Node {
   const [a, b] = [cast(x, dtype), cast(y, dtype)];
   const rows = x.shape.length === 1 ? reshape(a, [1, x.shape[0]!]) : a;
   const columns = y.shape.length === 1 ? reshape(b, [y.shape[0]!, 1]) : b;
-  const product = dot(...withBatch(rows, columns));
+  const product = isOneMatrix(rows, columns) ? ofAllRows(rows, columns) : dot(...withBatch(rows, columns));
   const kept = product.shape.slice(0, -2);
   if (x.shape.length > 1) kept.push(product.shape.at(-2)!);
   if (y.shape.length > 1) kept.push(product.shape.at(-1)!);
   return reshape(product, kept);
+}
+
+/** One matrix for the whole batch: then its gradient is one product, too, instead of a sum of the batch's. */
+const isOneMatrix = (a: Node, b: Node): boolean =>
+  a.shape.length > 2 && b.shape.length === 2 && a.shape.every((size) => typeof size === "number");
+
+/** (…, M, K) × (K, N) as one product of all rows. */
+function ofAllRows(a: Node, b: Node): Node {
+  const kept = a.shape.slice(0, -1);
+  const rows = dot(reshape(a, [productOf(kept), a.shape.at(-1)!]), b);
+  return reshape(rows, [...kept, b.shape.at(-1)!]);
 }
 
 /** Batch dimensions broadcast to each other. */
