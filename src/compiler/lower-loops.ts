@@ -102,6 +102,12 @@ class LoopsLowering {
     const { axes, sizes } = this.domain;
     return this.cluster.axes !== undefined && sizes.length > 0 && !axes.includes(sizes.length - 1);
   }
+  /** Four registers, where the row fills them. */
+  private lanesOfExtremes(): number {
+    const wanted = Math.max(lanes, 4 * this.context.host.target.lanes);
+    const length = this.domain.sizes[this.domain.axes.at(-1)!]!;
+    return maxOf(length) >= 2 * wanted ? wanted : lanes;
+  }
   /** As many columns as leave each row value few enough registers that all stay in them; with threads, equal tiles. */
   private tileColumns(): number {
     const { lanes: vector, vectorRegisters, threads } = this.context.host.target;
@@ -298,12 +304,11 @@ class LoopsLowering {
     const stores = inStage.filter((member) => this.level(member) === "full" && this.outputs.has(member));
     const kept = inStage.filter((member) => this.scratch.has(member));
     if (reductions.length + stores.length + kept.length === 0) return;
-    const sums = new LongSum(
-      this.builder,
-      reductions,
+    const sums = new LongSum(this.builder, reductions, {
       columns,
-      columns === undefined ? lanes : this.rowLanes,
-    );
+      lanes: columns === undefined ? lanes : this.rowLanes,
+      lanesOfExtremes: columns === undefined ? this.lanesOfExtremes() : this.rowLanes,
+    });
     sums.reset(0);
     const { sizes, axes } = this.domain;
     const body = (full: readonly Affine[], level: number): void => {
@@ -419,38 +424,47 @@ const accumulatorDType = (member: Node): ScalarDType => {
 /** Scratch keeps compute precision. */
 const scratchDType = (member: Node): DType => computeDType(member.dtype);
 
+interface SumSizes {
+  /** Of the tile, in column kernels. */
+  readonly columns: number | undefined;
+  readonly lanes: number;
+  /** The largest and smallest are the same in any order: so many chains that none waits for another. */
+  readonly lanesOfExtremes: number;
+}
+
 /** Accumulators of the reductions of one stage, cut into blocks when the axis is long. */
 class LongSum {
   private readonly builder: KernelBuilder;
   private readonly reductions: readonly Node[];
+  private readonly sizes: SumSizes;
   private readonly width: number;
-  private readonly lanes: number;
   private readonly isColumn: boolean;
   private readonly registers = new Map<Node, Register[]>();
 
-  constructor(
-    builder: KernelBuilder,
-    reductions: readonly Node[],
-    columns: number | undefined,
-    registerLanes: number,
-  ) {
+  constructor(builder: KernelBuilder, reductions: readonly Node[], sizes: SumSizes) {
     this.builder = builder;
     this.reductions = reductions;
-    this.isColumn = columns !== undefined;
-    this.width = columns ?? registerLanes;
-    this.lanes = registerLanes;
+    this.sizes = sizes;
+    this.isColumn = sizes.columns !== undefined;
+    this.width = sizes.columns ?? sizes.lanes;
   }
 
+  /** Extremes do not round: they have no levels. */
   private register(reduction: Node, level: number): Register {
     const list = this.registers.get(reduction) ?? [];
     this.registers.set(reduction, list);
-    list[level] ??= {
-      name: `sum${reduction.id}.${level}`,
+    const { lanes, lanesOfExtremes } = this.sizes;
+    const rounds = this.rounds(reduction);
+    list[rounds ? level : 0] ??= {
+      name: `${reduction.op.name}${reduction.id}.${level}`,
       dtype: accumulatorDType(reduction),
       count: 1,
-      lanes: this.lanes,
+      lanes: rounds ? lanes : lanesOfExtremes,
     };
-    return list[level]!;
+    return list[rounds ? level : 0]!;
+  }
+  private rounds(reduction: Node): boolean {
+    return this.operator(reduction) === "add" || this.operator(reduction) === "mul";
   }
   private identity(reduction: Node): Value {
     const dtype = accumulatorDType(reduction);
@@ -461,8 +475,12 @@ class LongSum {
   }
 
   reset(level: number): void {
-    for (const reduction of this.reductions)
+    for (const reduction of this.levelled(level))
       this.builder.set(this.register(reduction, level), this.identity(reduction));
+  }
+
+  private levelled(level: number): readonly Node[] {
+    return this.reductions.filter((reduction) => level === 0 || this.rounds(reduction));
   }
 
   add(reduction: Node, value: Value, level: number): void {
@@ -486,7 +504,7 @@ class LongSum {
     isOnlyAxis: boolean,
     piece: (start: Affine, length: Size, level: number) => void,
   ): void {
-    const rounds = this.reductions.some((r) => this.operator(r) === "add" || this.operator(r) === "mul");
+    const rounds = this.reductions.some((reduction) => this.rounds(reduction));
     if (typeof extent !== "number" || extent <= unit || !isOnlyAxis || !rounds)
       return piece(zeroAffine, extent, 0);
     let height = 0;
@@ -518,7 +536,7 @@ class LongSum {
 
   private foldLevel(from: number, to: number): void {
     this.builder.vector("lane", this.width, () => {
-      for (const reduction of this.reductions)
+      for (const reduction of this.levelled(from))
         this.add(reduction, this.builder.read(this.register(reduction, from)), to);
     });
   }

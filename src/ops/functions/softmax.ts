@@ -23,7 +23,9 @@ const along = (x: Node, axes: readonly number[], reduced: Node): Node => expandA
 export function softmax(x: Node, axes: number | readonly number[]): Node {
   const over = normalizeAxes(axes, x.shape.length, "softmax");
   const powers = exp(sub(x, along(x, over, max(x, over))));
-  const value = div(powers, along(x, over, sum(powers, over)));
+  const total = sum(powers, over);
+  // One division a row: the sum is at least 1.
+  const value = mul(powers, along(x, over, div(like(total, 1), total)));
   return customGradient(value, [x], (g, y) => {
     const weighted = mul(g, y);
     return [sub(weighted, mul(y, along(x, over, sum(weighted, over))))];
