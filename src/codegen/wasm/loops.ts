@@ -38,6 +38,33 @@ export function emitLoop(e: Emitter, scope: Scope, { counter, step, limit }: Cou
 }
 
 /**
+ * A loop that stores: left at its bottom, so that all of an iteration dominates the way out. Only then does V8 keep what is
+ * the same in every iteration before the loop: it would compute constants and a row's folded sum again and again. The
+ * loads stay between the stores, in their places.
+ */
+export function emitStoringLoop(e: Emitter, scope: Scope, { counter, step, limit }: Count): void {
+  e.code.append(scope.before);
+  e.code.block(() => {
+    e.code.get(counter);
+    limit();
+    e.code.op("i32.ge_s");
+    e.code.branchIf(0);
+    e.code.loop(() => {
+      e.code.append(scope.body);
+      scope.advance(e, step);
+      e.code.get(counter);
+      e.code.i32(step);
+      e.code.op("i32.add");
+      e.code.tee(counter);
+      limit();
+      e.code.op("i32.lt_s");
+      e.code.branchIf(0);
+    });
+  });
+  scope.close(e);
+}
+
+/**
  * The loop around a register tile: several iterations written out, pointers and counter moved once for all of them, and
  * between two of them a way out. The sums that leave there hold each iteration's arithmetic in its place; without, V8
  * before Turboshaft puts the loads of all iterations first, and registers no longer suffice. Behind the loop the counter

@@ -182,7 +182,7 @@ export class GroupWriter {
       case "mulAdd":
         return vectorMulAdd(e, dtype, a, b, c);
       case "select":
-        return vectorSelect(e, dtype, a[0]!, b, c);
+        return vectorSelect(e, dtype, a[0]!, b, c, { a: isPlusZero(value.a), b: isPlusZero(value.b) });
       case "convert":
         return vectorConvert(e, value.x.dtype, dtype, a);
       case "bitcast":
@@ -429,3 +429,5 @@ const wrapping = (e: Emitter, { base, offset }: Address): Address => ({
     e.code.op("i32.add");
   },
 });
+
+const isPlusZero = (value: Value): boolean => value.kind === "constant" && Object.is(value.value, 0);

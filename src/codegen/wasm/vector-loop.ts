@@ -7,7 +7,7 @@ import type { Loop } from "../../ir/kernel.ts";
 import type { Emitter, Push } from "./emitter.ts";
 import { type FlatBody, flatten } from "./flatten.ts";
 import type { KernelEmitter } from "./kernel.ts";
-import { emitLoop } from "./loops.ts";
+import { emitLoop, emitStoringLoop } from "./loops.ts";
 import { Scope } from "./scopes.ts";
 import { type Group, GroupWriter } from "./vector-group.ts";
 
@@ -143,7 +143,8 @@ export class VectorLoop {
     const { e, k } = this;
     const scope = new Scope(this.loop.index, counter, { start: isFirst ? undefined : e.local(counter) });
     k.scopes.inside(scope, () => this.groups(staticGroups(width)));
-    emitLoop(e, scope, { counter, step: width, limit: end });
+    const stores = this.body.items.some((item) => item.kind === "store");
+    (stores ? emitStoringLoop : emitLoop)(e, scope, { counter, step: width, limit: end });
   }
 
   /** After the chunks: addresses start anew from the counter. */

@@ -213,14 +213,18 @@ export function vectorMulAdd(e: Emitter, dtype: ScalarDType, a: Vectors, b: Vect
   return vectorBinary(e, "add", dtype, vectorBinary(e, "mul", dtype, a, b), c);
 }
 
+/** V8 makes three instructions of a select, one where zero is chosen from. */
 export function vectorSelect(
   e: Emitter,
   dtype: ScalarDType,
   condition: Push,
   a: Vectors,
   b: Vectors,
+  isZero: { readonly a: boolean; readonly b: boolean } = { a: false, b: false },
 ): Vectors {
   const mask = masks(e, condition, dtype);
+  if (isZero.a) return b.map((part, i) => after(e, "v128.andnot", part, mask[i]!));
+  if (isZero.b) return a.map((part, i) => after(e, "v128.and", part, mask[i]!));
   return a.map((part, i) => after(e, "v128.bitselect", part, b[i]!, mask[i]!));
 }
 
