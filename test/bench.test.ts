@@ -63,10 +63,10 @@ test("options name what is accepted", () => {
   });
   expect(readOptions(["--help"])).toBeNull();
   expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, startup]`,
+    `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup]`,
   );
   expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no peer "keras": choose of netwright, torch, torch-fused, tfjs, jax-js, machine, node, python, or none]`,
+    `[Error: no peer "keras": choose of netwright, torch, torch-fused, torch-compile, tfjs, jax-js, machine, node, python, or none]`,
   );
   expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: --threads 0: expected a whole number of at least 1]`,
