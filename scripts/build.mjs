@@ -34,6 +34,7 @@ cpSync("build/src", "dist", {
 const bundle = await rolldown({
   input: {
     ...Object.fromEntries(rooms.map((room) => [`${room}/index`, `build/src/${room}/index.js`])),
+    "cli/netwright": "build/src/cli/netwright.js",
     "platform/node": "build/src/platform/node.js",
     "platform/browser": "build/src/platform/browser.js",
     "runtime/native": "build/src/runtime/native.js",

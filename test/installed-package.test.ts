@@ -84,6 +84,15 @@ test.each(["typescript", "typescript-6"])("the ten lines compile with %s and run
   checkOutput(run(process.execPath, [join("out", "main.js")]));
 });
 
+test("netwright doctor says what computes, and why it is not machine code", () => {
+  const output = run("npx", ["--no-install", "netwright", "doctor", "--json"]);
+  expect(JSON.parse(output)).toMatchObject({
+    target: { name: "wasm" },
+    problem: expect.stringMatching(/"koffi" is not installed|made for Linux on x64/),
+    versions: { netwright: expect.any(String) },
+  });
+});
+
 test("an error names the layer and the line in the user's file", () => {
   const code = [
     'import { tensor } from "netwright";',

@@ -1,7 +1,14 @@
 /** The platform in a browser: paths are URLs, nothing is written, workers come from Blob URLs. */
 import { FileError, PlatformError } from "../base/errors.ts";
 import { fetchBytes, request } from "./fetch.ts";
-import type { FileContent, FileReader, MachineFacts, MemoryFacts, TerminalFacts } from "./platform.ts";
+import type {
+  FileContent,
+  FileReader,
+  MachineFacts,
+  MemoryFacts,
+  ProcessorFacts,
+  TerminalFacts,
+} from "./platform.ts";
 
 export { spawnWorker } from "./browser-worker.ts";
 export type * from "./platform.ts";
@@ -113,6 +120,14 @@ export const nativeHost = (): { readonly reason: string } => ({
 export const appendProfilerMap = (_text: string): void => {};
 
 export const availableParallelism = (): number => Math.max(1, navigator.hardwareConcurrency || 1);
+
+export function processors(): ProcessorFacts {
+  const count = availableParallelism();
+  return {
+    ...{ allowed: count, cores: count, threads: count, caches: [] },
+    ...{ quota: undefined, hugePages: undefined },
+  };
+}
 export const monotonicMs = (): number => performance.now();
 export const sinceStartMs = (): number => performance.now();
 
@@ -128,6 +143,14 @@ export const machine = (): MachineFacts => ({
   architecture: "unknown",
   processor: "unknown",
 });
+
+/** A page has no command line. */
+export const programArguments = (): readonly string[] => [];
+export function parseFlags(): never {
+  throw new PlatformError("a browser page has no command line");
+}
+export const setExitCode = (_code: number): void => {};
+export const packageVersion = (_packageName: string): string | undefined => undefined;
 
 export const env = (_name: string): string | undefined => undefined;
 

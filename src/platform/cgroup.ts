@@ -2,7 +2,8 @@
  * How many processors a Linux control group lets this process use: containers set a quota that the kernel's count of
  * processors does not show. Files are read through a parameter, so that the rules can be tested anywhere.
  */
-type ReadText = (path: string) => string | undefined;
+/** The text of a file, or undefined where there is none. */
+export type ReadText = (path: string) => string | undefined;
 
 /**
  * The tightest quota of the process's control group and those above it, in processors (1.5 is possible); undefined when

@@ -1,11 +1,12 @@
 /** The platform in Node. Everything that bears a Node name stands in this file and in `node/`. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { FileError } from "../base/errors.ts";
 import { fetchBytes } from "./fetch.ts";
 import type { Sha256 } from "./platform.ts";
 
+export { parseFlags, programArguments, setExitCode } from "./node/command.ts";
 export {
   fileSize,
   joinPath,
@@ -17,7 +18,6 @@ export {
 } from "./node/files.ts";
 export { appendProfilerMap, nativeHost } from "./node/native.ts";
 export {
-  availableParallelism,
   env,
   machine,
   memory,
@@ -28,6 +28,7 @@ export {
   write,
   yieldToEventLoop,
 } from "./node/process.ts";
+export { availableParallelism, processors } from "./node/processors.ts";
 export { canBlock, canShareMemory, spawnWorker } from "./node/worker.ts";
 export type * from "./platform.ts";
 
@@ -84,4 +85,15 @@ export function resolvePackageFile(packageName: string, file: string): string | 
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+export function packageVersion(packageName: string): string | undefined {
+  const installed = resolvePackageFile(packageName, "package.json");
+  try {
+    // A package finds itself by its own name.
+    const file = installed ?? require.resolve(`${packageName}/package.json`);
+    return (JSON.parse(readFileSync(file, "utf8")) as { version?: string }).version;
+  } catch {
+    return undefined;
+  }
 }

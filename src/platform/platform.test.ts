@@ -130,8 +130,15 @@ describe.each(Object.keys(platforms))("%s", (name) => {
     expect(platform.joinPath("folder", "name")).toBe("folder/name");
     expect(platform.resolvePackageFile("no-such-package", "file")).toBeUndefined();
     platform.onInterrupt(() => {})();
+    expect(platform.processors().threads).toBe(platform.availableParallelism());
+    expect(platform.packageVersion("no-such-package")).toBeUndefined();
     vi.unstubAllGlobals();
   });
+});
+
+test("versions of packages, and of Netwright itself", () => {
+  expect(node.packageVersion("koffi")).toMatch(/^\d+\.\d+\.\d+$/);
+  expect(node.packageVersion("netwright")).toMatch(/^\d+\.\d+\.\d+$/);
 });
 
 test("a server that ignores ranges: the file is fetched once and read from memory", async () => {

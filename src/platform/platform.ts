@@ -49,6 +49,40 @@ export interface MachineFacts {
   readonly processor: string;
 }
 
+/** A cache that holds data. */
+export interface CacheFacts {
+  readonly level: number;
+  readonly bytes: number;
+  /** How many processors share it. */
+  readonly sharedBy: number;
+}
+
+/** The processors that this process may use. */
+export interface ProcessorFacts {
+  /** Affinity counted. */
+  readonly allowed: number;
+  /** The cores they belong to: two hyper-threads are one. */
+  readonly cores: number;
+  /** Of the container, in processors (1.5 is possible); undefined when there is none. */
+  readonly quota: number | undefined;
+  /** Threads worth starting. */
+  readonly threads: number;
+  /** From the first level on; empty where the platform does not tell. */
+  readonly caches: readonly CacheFacts[];
+  /** Whether the system backs memory with huge pages; undefined where it does not tell. */
+  readonly hugePages: "always" | "madvise" | "never" | undefined;
+}
+
+/** Flags of a command, by name without dashes. */
+export type Flags = Readonly<
+  Record<string, { readonly type: "boolean" | "string"; readonly short?: string }>
+>;
+
+export interface ParsedFlags {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly positionals: readonly string[];
+}
+
 /** A thread of its own, talking in messages and over shared memory. */
 export interface WorkerThread {
   postMessage(message: unknown): void;
@@ -109,8 +143,9 @@ export interface Platform {
   /** Adds lines to the file in which perf looks for the names of this process's generated code. Nothing in a browser. */
   appendProfilerMap(text: string): void;
 
-  /** Threads worth starting: processor affinity and a container's quota are respected; at least 1. */
+  /** Threads worth starting: affinity, hyper-threads and a container's quota are respected; at least 1. */
   availableParallelism(): number;
+  processors(): ProcessorFacts;
   /** Milliseconds on a clock that only goes forward. */
   monotonicMs(): number;
   /** Milliseconds since the process started (in a browser: since navigation). */
@@ -119,6 +154,15 @@ export interface Platform {
   machine(): MachineFacts;
   /** An environment variable; undefined when unset, and always in a browser. */
   env(name: string): string | undefined;
+
+  /** What follows the program's name on the command line. */
+  programArguments(): readonly string[];
+  /** @throws ArgumentError for a flag that is not there, or lacks its value */
+  parseFlags(args: readonly string[], flags: Flags): ParsedFlags;
+  /** What the process says when it ends; 0 is success. */
+  setExitCode(code: number): void;
+  /** Of an installed package, or of Netwright itself; undefined when missing. */
+  packageVersion(packageName: string): string | undefined;
 
   terminal(stream: "stdout" | "stderr"): TerminalFacts;
   write(stream: "stdout" | "stderr", text: string): void;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import ts from "typescript-6";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resolvePackageFile } from "../node.ts";
-import { availableParallelism, machine, memory } from "./process.ts";
+import { machine, memory } from "./process.ts";
+import { availableParallelism } from "./processors.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -13,8 +14,7 @@ beforeAll(() => {
   const compilerOptions = { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext };
   const compiled = (file: string): string =>
     ts.transpileModule(readFileSync(join(import.meta.dirname, file), "utf8"), { compilerOptions }).outputText;
-  writeFileSync(join(folder, "process.mjs"), compiled("process.ts").replace("../cgroup.ts", "./cgroup.mjs"));
-  writeFileSync(join(folder, "cgroup.mjs"), compiled("../cgroup.ts"));
+  writeFileSync(join(folder, "process.mjs"), compiled("process.ts"));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

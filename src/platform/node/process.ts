@@ -1,21 +1,6 @@
 /** The process and its machine: clocks, memory, environment, terminal, interrupts. */
-import { readFileSync } from "node:fs";
-import { cpus, availableParallelism as schedulable, totalmem } from "node:os";
-import { processorQuota } from "../cgroup.ts";
+import { cpus, totalmem } from "node:os";
 import type { MachineFacts, MemoryFacts, TerminalFacts } from "../platform.ts";
-
-export function availableParallelism(): number {
-  const quota = process.platform === "linux" ? processorQuota(readText) : undefined;
-  return Math.max(1, Math.min(schedulable(), Math.ceil(quota ?? Infinity)));
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
 
 export const monotonicMs = (): number => performance.now();
 /** Node's clock starts with the process. */

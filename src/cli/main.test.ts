@@ -1,0 +1,147 @@
+import { afterEach, expect, test, vi } from "vitest";
+import type { Diagnosis } from "../runtime/diagnosis.ts";
+import { diagnosisText } from "./doctor.ts";
+import { main } from "./main.ts";
+
+const texts = { stdout: "", stderr: "" };
+
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  texts.stdout = texts.stderr = "";
+  for (const stream of ["stdout", "stderr"] as const)
+    vi.spyOn(process[stream], "write").mockImplementation((text) => {
+      texts[stream] += text;
+      return true;
+    });
+  const code = await main(args);
+  vi.restoreAllMocks();
+  return { code, ...texts };
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+test("without a command, the list of them", async () => {
+  expect(await run()).toMatchInlineSnapshot(`
+    {
+      "code": 0,
+      "stderr": "",
+      "stdout": "netwright COMMAND [FLAGS]
+
+      doctor  what computes on this machine, and why
+
+    netwright COMMAND --help shows its flags.
+    ",
+    }
+  `);
+  expect((await run("--help")).stdout).toBe((await run()).stdout);
+});
+
+test("a command that is not there, a flag that is not there", async () => {
+  expect(await run("docter")).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "netwright: "docter" is no command; commands are doctor; did you mean "doctor"?
+    ",
+      "stdout": "",
+    }
+  `);
+  expect(await run("doctor", "--jsom")).toMatchInlineSnapshot(`
+    {
+      "code": 2,
+      "stderr": "netwright: Unknown option '--jsom'; flags are --json, --help
+    ",
+      "stdout": "",
+    }
+  `);
+});
+
+test("help of a command", async () => {
+  expect(await run("doctor", "--help")).toMatchInlineSnapshot(`
+    {
+      "code": 0,
+      "stderr": "",
+      "stdout": "what computes on this machine, and why
+
+    netwright doctor [--json]
+
+      --json  one JSON object instead of text
+    ",
+    }
+  `);
+});
+
+test("doctor --json is the diagnosis", async () => {
+  const { code, stdout, stderr } = await run("doctor", "--json");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const diagnosis = JSON.parse(stdout) as Diagnosis;
+  expect(diagnosis.versions.netwright).toMatch(/^\d+\.\d+\.\d+/);
+  expect(diagnosis.target!.threads).toBeGreaterThan(0);
+  expect(diagnosis.processors.threads).toBeLessThanOrEqual(diagnosis.processors.allowed);
+});
+
+const healthy: Diagnosis = {
+  versions: { netwright: "1.2.3", koffi: "3.3.4" },
+  machine: { runtime: "Node 20.20.2", system: "linux", architecture: "x64", processor: "A processor" },
+  target: { name: "x64", arithmetic: "x64", threads: 4 },
+  problem: undefined,
+  native: { instructionSet: "avx512", features: ["avx2", "avx512"], reasons: [] },
+  processors: {
+    allowed: 8,
+    cores: 4,
+    quota: undefined,
+    threads: 4,
+    caches: [
+      { level: 1, bytes: 32768, sharedBy: 2 },
+      { level: 2, bytes: 1048576, sharedBy: 1 },
+    ],
+    hugePages: "madvise",
+  },
+  memoryLimitBytes: 16_500_000_000,
+  settings: {},
+};
+
+test("the text for people", () => {
+  expect(diagnosisText(healthy)).toMatchInlineSnapshot(`
+    "netwright     1.2.3
+    runtime       Node 20.20.2 on linux x64
+    processor     A processor
+    target        x64, 4 threads, arithmetic x64
+    machine code  avx512
+    features      avx2, avx512
+    koffi         3.3.4
+    processors    8 allowed on 4 cores, no quota: 4 threads by default
+    caches        L1 32 KiB shared by 2, L2 1 MiB
+    huge pages    madvise
+    memory        15.4 GiB
+    settings      none
+    "
+  `);
+});
+
+test("the text where nothing is as it should be", () => {
+  const text = diagnosisText({
+    versions: { netwright: undefined, koffi: undefined },
+    machine: { runtime: "Node 22.0.0", system: "darwin", architecture: "arm64", processor: "Another" },
+    target: { name: "wasm", arithmetic: "wasm", threads: 1 },
+    problem: "machine code cannot run here: it is made for Linux on x64",
+    native: { instructionSet: undefined, features: [], reasons: ["it is made for Linux on x64"] },
+    processors: { ...healthy.processors, quota: 1.5, threads: 1, caches: [], hugePages: undefined },
+    memoryLimitBytes: undefined,
+    settings: { NETWRIGHT_THREADS: "1" },
+  });
+  expect(text).toMatchInlineSnapshot(`
+    "netwright     unknown
+    runtime       Node 22.0.0 on darwin arm64
+    processor     Another
+    target        wasm, 1 thread, arithmetic wasm
+    because       machine code cannot run here: it is made for Linux on x64
+    machine code  does not run here (it is made for Linux on x64)
+    features      none
+    koffi         not installed
+    processors    8 allowed on 4 cores, a quota of 1.5: 1 thread by default
+    caches        unknown
+    huge pages    unknown
+    memory        unknown
+    settings      NETWRIGHT_THREADS=1
+    "
+  `);
+});

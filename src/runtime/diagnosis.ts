@@ -1,0 +1,70 @@
+/** What computes here, and why: the facts behind every choice, for `netwright doctor` and for reports of problems. */
+import { nativeReport } from "#native";
+import { env, machine, memory, packageVersion, processors } from "#platform";
+import { NetwrightError } from "../base/errors.ts";
+import type { MachineFacts, ProcessorFacts } from "../platform/platform.ts";
+import { chosenDevice } from "./devices.ts";
+
+/** Variables of the environment that change what runs. */
+export const settings = [
+  "NETWRIGHT_TARGET",
+  "NETWRIGHT_THREADS",
+  "NETWRIGHT_DEBUG",
+  "NETWRIGHT_PERF_MAP",
+] as const;
+
+export interface Diagnosis {
+  readonly versions: { readonly netwright: string | undefined; readonly koffi: string | undefined };
+  readonly machine: MachineFacts;
+  /** Undefined when no target runs: `problem` says why. */
+  readonly target:
+    | { readonly name: string; readonly arithmetic: string; readonly threads: number }
+    | undefined;
+  /** Why `cpu` is not machine code, or why no target runs. */
+  readonly problem: string | undefined;
+  /** Machine code, whether or not it was chosen. */
+  readonly native: {
+    readonly instructionSet: string | undefined;
+    /** Names of what the processor and the system offer. */
+    readonly features: readonly string[];
+    /** Why not, or why not a better instruction set. */
+    readonly reasons: readonly string[];
+  };
+  readonly processors: ProcessorFacts;
+  readonly memoryLimitBytes: number | undefined;
+  /** Those that are set. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Chooses the device, as the first value would: it has passed its self-test when the diagnosis names it. */
+export function diagnose(): Diagnosis {
+  const { isa, features, reasons } = nativeReport();
+  const set = settings.flatMap((name) => {
+    const value = env(name);
+    return value === undefined || value === "" ? [] : [[name, value] as const];
+  });
+  return {
+    versions: { netwright: packageVersion("netwright"), koffi: packageVersion("koffi") },
+    machine: machine(),
+    ...chosen(),
+    native: {
+      instructionSet: isa,
+      features: Object.entries(features ?? {}).flatMap(([name, value]) => (value === true ? [name] : [])),
+      reasons,
+    },
+    processors: processors(),
+    memoryLimitBytes: memory().limitBytes,
+    settings: Object.fromEntries(set),
+  };
+}
+
+function chosen(): Pick<Diagnosis, "target" | "problem"> {
+  try {
+    const { device, fallback } = chosenDevice();
+    const { name, arithmetic, threads } = device;
+    return { target: { name, arithmetic, threads }, problem: fallback };
+  } catch (error) {
+    if (!(error instanceof NetwrightError)) throw error;
+    return { target: undefined, problem: error.message };
+  }
+}
