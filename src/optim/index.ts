@@ -1,5 +1,8 @@
 /** Optimizers, learning rates as functions of the step, limits on gradients. */
+export { Adadelta, type AdadeltaOptions, adadelta } from "./adadelta.ts";
+export { Adagrad, type AdagradOptions, adagrad } from "./adagrad.ts";
 export { Adam, adam } from "./adam.ts";
+export { Adamax, adamax } from "./adamax.ts";
 export { AdamW, adamw } from "./adamw.ts";
 export { clipByGlobalNorm, clipByValue, globalNorm } from "./clip.ts";
 export type { ParameterGroup, Parameters } from "./groups.ts";
@@ -12,6 +15,7 @@ export {
   type OptimizerOptions,
   type Slots,
 } from "./optimizer.ts";
+export { RMSprop, type RMSpropOptions, rmsprop } from "./rmsprop.ts";
 export {
   constant,
   cosine,

@@ -39,7 +39,7 @@ export function corrections(
 }
 
 /** 1 − βᵗ as −expm1(t·ln β): the plain difference in f32 would lose most digits while βᵗ is near 1. */
-const oneMinusPower = (beta: number, step: Tensor): Tensor => step.mul(Math.log(beta)).expm1().neg();
+export const oneMinusPower = (beta: number, step: Tensor): Tensor => step.mul(Math.log(beta)).expm1().neg();
 
 /**
  * m = β1·m + (1 − β1)·g, v = β2·v + (1 − β2)·g², and the step lr·m̂ / (√v̂ + ε) that follows from them.

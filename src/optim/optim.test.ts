@@ -5,18 +5,22 @@ import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
 import {
   Adam,
   AdamW,
+  adadelta,
+  adagrad,
   adam,
+  adamax,
   adamw,
   clipByGlobalNorm,
   clipByValue,
   globalNorm,
   type OptimizerFactory,
+  rmsprop,
   SGD,
   sgd,
 } from "./index.ts";
 
 interface Run {
-  optimizer: "sgd" | "adam" | "adamw";
+  optimizer: keyof typeof factories;
   options: Record<string, unknown>;
   losses: number[];
   after: Record<string, { weight: EncodedArray; bias: EncodedArray }>;
@@ -29,7 +33,10 @@ interface Fixture {
 }
 
 const fixture = readFixture<Fixture>("optimizers.json");
-const factories: Record<Run["optimizer"], (options: object) => OptimizerFactory> = { sgd, adam, adamw };
+const factories = { sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax } satisfies Record<
+  string,
+  (options: object) => OptimizerFactory
+>;
 const tensorOf = (encoded: EncodedArray): Tensor =>
   tensor(decodeArray(encoded), { shape: encoded.shape as number[] }) as Tensor;
 
