@@ -19,8 +19,11 @@ export { RMSprop, type RMSpropOptions, rmsprop } from "./rmsprop.ts";
 export {
   constant,
   cosine,
+  cosineRestarts,
   exponential,
   linear,
+  oneCycle,
+  piecewise,
   polynomial,
   type Schedule,
   stepDecay,

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { readFixture } from "../../test/fixtures.ts";
 import { scalar } from "../tensor/index.ts";
 import {
   constant,
   cosine,
+  cosineRestarts,
   exponential,
   linear,
+  oneCycle,
+  piecewise,
   polynomial,
   type Schedule,
   stepDecay,
@@ -30,12 +34,38 @@ const rows: [string, Schedule, readonly number[], readonly number[]][] = [
   ],
 ];
 
+const schedules: Record<string, (options: any) => Schedule> = {
+  ...{ cosine, cosineRestarts, exponential, linear, oneCycle, piecewise, polynomial, stepDecay },
+};
+
+describe("PyTorch's schedulers", () => {
+  const { runs } = readFixture<{ runs: { schedule: string; options: object; rates: number[] }[] }>(
+    "schedules.json",
+  );
+  it.each(runs.map((run) => [`${run.schedule} ${JSON.stringify(run.options)}`, run] as const))(
+    "%s",
+    async (_, { schedule, options, rates: expected }) => {
+      const found = await rates(schedules[schedule]!(options), [...expected.keys()]);
+      found.forEach((rate, i) => {
+        expect(Math.abs(rate - expected[i]!), `step ${i}`).toBeLessThanOrEqual(2e-6 * Math.max(...expected));
+      });
+    },
+  );
+});
+
 describe("schedules", () => {
   it.each(rows)("%s", async (_, schedule, steps, expected) => {
     const found = await rates(schedule, steps);
     found.forEach((rate, i) => {
       expect(rate).toBeCloseTo(expected[i]!, 6);
     });
+  });
+
+  it("refuse what makes no schedule", () => {
+    expect(() => piecewise({ boundaries: [3, 2], values: [1, 2, 3] })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: piecewise: boundaries must rise, got 3, 2]`);
+    expect(() => piecewise({ boundaries: [3], values: [1] })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: piecewise: 1 boundaries part 2 values, got 1]`);
+    expect(() => oneCycle({ peak: 1, steps: 10, rise: 1 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: oneCycle: rise 1 of 10 steps must leave steps on both sides of the peak]`);
+    expect(() => cosineRestarts({ from: 1, steps: 5, factor: 0.5 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: cosineRestarts: factor must be 1 or more, got 0.5]`);
   });
 
   it("need steps above 0", () => {

@@ -35,13 +35,7 @@ export function linear({ from, to, steps }: { from: number; to: number; steps: n
  */
 export function cosine({ from, to = 0, steps }: { from: number; to?: number; steps: number }): Schedule {
   requireSteps("cosine", steps);
-  return (step) =>
-    progress(step, steps)
-      .mul(Math.PI)
-      .cos()
-      .add(1)
-      .mul((from - to) / 2)
-      .add(to);
+  return (step) => halfCosine(progress(step, steps), from, to);
 }
 
 /** from · factor^(s / steps): multiplied by `factor` every `steps` steps, smoothly. */
@@ -115,6 +109,122 @@ export function warmup(steps: number, schedule: Schedule | number): Schedule {
     return where(step.less(steps), rising.mul(main(full([], 0))), main(step.sub(steps).maximum(0)));
   };
 }
+
+/**
+ * `values[i]` from step `boundaries[i − 1]` on: a staircase (Keras's PiecewiseConstantDecay, PyTorch's MultiStepLR).
+ *
+ * @throws ArgumentError unless there is one value more than boundaries, and these rise
+ * @example
+ * const schedule = piecewise({ boundaries: [1000, 2000], values: [0.1, 0.01, 0.001] });
+ * await schedule(scalar(1500)).item(); // 0.009999999776482582
+ */
+export function piecewise({
+  boundaries,
+  values,
+}: {
+  boundaries: readonly number[];
+  values: readonly number[];
+}): Schedule {
+  if (values.length !== boundaries.length + 1)
+    throw new ArgumentError(
+      `piecewise: ${boundaries.length} boundaries part ${boundaries.length + 1} values, got ${values.length}`,
+    );
+  if (boundaries.some((boundary, i) => i > 0 && boundary <= boundaries[i - 1]!))
+    throw new ArgumentError(`piecewise: boundaries must rise, got ${boundaries.join(", ")}`);
+  return (step) =>
+    boundaries.reduce<Tensor>(
+      (rate, boundary, i) => where(step.less(boundary), rate, values[i + 1]!),
+      full([], values[0]!),
+    );
+}
+
+/**
+ * Half a cosine from `from` to `to` over `steps` steps, then again from the top, each round `factor` times as long as the
+ * one before. Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
+ */
+export function cosineRestarts({
+  from,
+  to = 0,
+  steps,
+  factor = 1,
+}: {
+  from: number;
+  to?: number;
+  steps: number;
+  factor?: number;
+}): Schedule {
+  requireSteps("cosineRestarts", steps);
+  if (!(factor >= 1)) throw new ArgumentError(`cosineRestarts: factor must be 1 or more, got ${factor}`);
+  return (step) => {
+    const done = factor === 1 ? step.mul(1 / steps).sub(step.div(steps).floor()) : grown(step, steps, factor);
+    return halfCosine(done, from, to);
+  };
+}
+
+/** The part of the round that is done, where round n is steps·factorⁿ long and begins at steps·(factorⁿ − 1)/(factor − 1). */
+function grown(step: Tensor, steps: number, factor: number): Tensor {
+  const share = (factor - 1) / steps;
+  // Half a step on, so that rounding at a round's first step does not count it to the round before.
+  const round = step
+    .add(0.5)
+    .mul(share)
+    .log1p()
+    .mul(1 / Math.log(factor))
+    .floor();
+  const scale = round.mul(Math.log(factor)).exp();
+  return step
+    .mul(share)
+    .add(1)
+    .sub(scale)
+    .div(scale.mul(factor - 1));
+}
+
+/**
+ * One cycle: half a cosine up from peak / `startFactor` to `peak` over the first part of the steps (`rise`), then one down to
+ * peak / `startFactor` / `endFactor`. PyTorch's OneCycleLR with its defaults. Smith and Topin, "Super-convergence", 2018.
+ *
+ * @example
+ * const schedule = oneCycle({ peak: 0.1, steps: 100 });
+ * await schedule(scalar(29)).item(); // 0.10000000149011612
+ */
+export function oneCycle({
+  peak,
+  steps,
+  rise = 0.3,
+  startFactor = 25,
+  endFactor = 1e4,
+}: {
+  peak: number;
+  steps: number;
+  rise?: number;
+  startFactor?: number;
+  endFactor?: number;
+}): Schedule {
+  requireSteps("oneCycle", steps);
+  const top = rise * steps - 1;
+  if (!(top > 0 && top < steps - 1))
+    throw new ArgumentError(
+      `oneCycle: rise ${rise} of ${steps} steps must leave steps on both sides of the peak`,
+    );
+  const start = peak / startFactor;
+  return (step) => {
+    const up = halfCosine(step.mul(1 / top), start, peak);
+    const left = step
+      .sub(top)
+      .mul(1 / (steps - 1 - top))
+      .minimum(1);
+    return where(step.lessEqual(top), up, halfCosine(left, peak, start / endFactor));
+  };
+}
+
+/** From `from` at 0 to `to` at 1. */
+const halfCosine = (part: Tensor, from: number, to: number): Tensor =>
+  part
+    .mul(Math.PI)
+    .cos()
+    .add(1)
+    .mul((from - to) / 2)
+    .add(to);
 
 /** min(s / steps, 1). */
 const progress = (step: Tensor, steps: number): Tensor => step.mul(1 / steps).minimum(1);
