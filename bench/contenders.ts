@@ -5,7 +5,7 @@ import type { Command } from "./child.ts";
 import type { Work } from "./protocol.ts";
 
 export interface Contender {
-  /** The name on the command line. */
+  /** The name on the command line; Netwright's own begin with its name. */
   readonly key: string;
   readonly title: string;
   /** The thread counts worth measuring, of at most `threads`. */
@@ -41,6 +41,15 @@ const withoutPython = requires(peers("venv/bin/python"), "run bench/peers/setup.
 const withoutPackages = (name: string) =>
   requires(peers(`node_modules/${name}`), "run bench/peers/setup.sh javascript");
 
+const own = (key: string, title: string, target: string): Contender => ({
+  key,
+  title,
+  threadCounts: doubling,
+  serve: (threads) => netwright(target, threads, "serve.js"),
+  startup: (work) => netwright(target, 1, "startup.js", JSON.stringify(work)),
+  missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
+});
+
 const torch = (key: string, title: string, ...flags: string[]): Contender => ({
   key,
   title,
@@ -51,14 +60,8 @@ const torch = (key: string, title: string, ...flags: string[]): Contender => ({
 });
 
 export const contenders: readonly Contender[] = [
-  {
-    key: "netwright",
-    title: "Netwright wasm",
-    threadCounts: doubling,
-    serve: (threads) => netwright("wasm", threads, "serve.js"),
-    startup: (work) => netwright("wasm", 1, "startup.js", JSON.stringify(work)),
-    missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
-  },
+  own("netwright", "Netwright wasm", "wasm"),
+  own("netwright-x64", "Netwright x64", "x64"),
   torch("torch", "PyTorch"),
   torch("torch-fused", "PyTorch, fused optimizer", "--fused"),
   torch("torch-compile", "PyTorch, torch.compile", "--compile"),

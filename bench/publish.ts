@@ -71,6 +71,7 @@ const readmeCases = [
   { id: "layernorm", what: "layer norm, 4096×768" },
   { id: "gelu", what: "GELU, 10 M" },
   { id: "adamw", what: "AdamW, 10 M parameters" },
+  { id: "gpt-small", what: "training step of a small GPT, AdamW" },
 ] as const;
 
 const peers = ["torch", "tfjs", "jax-js"] as const;
@@ -83,14 +84,29 @@ export function readmeTable(record: BenchRecord): string {
       return found ? round3(found.value.median) + (threads === "best" ? ` @${found.threads}` : "") : "–";
     };
     const unit = result?.unit ?? "–";
-    return [what, unit, cell("netwright", 1), cell("netwright", "best"), ...peers.map((key) => cell(key, 1))];
+    const own = [cell("netwright-x64", 1), cell("netwright-x64", "best"), cell("netwright", 1)];
+    return [what, unit, ...own, ...peers.map((key) => cell(key, 1))];
   });
   const start = (contender: string): string => {
     const found = record.startup.find((result) => result.contender === contender);
     return found ? round3(found.milliseconds.median) : "–";
   };
-  rows.push(["process start to first step done", "ms", start("netwright"), "", ...peers.map(start)]);
-  const header = ["", "unit", "Netwright", "best @threads", ...peers.map((key) => titles.get(key)!)];
+  rows.push([
+    "process start to first step done",
+    "ms",
+    start("netwright-x64"),
+    "",
+    start("netwright"),
+    ...peers.map(start),
+  ]);
+  const header = [
+    "",
+    "unit",
+    "Netwright x64",
+    "best @threads",
+    "Netwright wasm",
+    ...peers.map((key) => titles.get(key)!),
+  ];
   const { machine, date } = record;
   return `${table(header, rows)}
 
