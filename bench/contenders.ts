@@ -14,6 +14,8 @@ export interface Contender {
   serve(threads: number): Command | null;
   /** A fresh process that does one step of `work` and prints a line; null where that says nothing new. */
   startup(work: Work): Command | null;
+  /** A fresh process that compiles the step of `work` and prints its `CompileTimes`. */
+  compiling?(work: Work): Command;
   /** What is missing on this machine, and how to get it. */
   missing(): string | undefined;
 }
@@ -47,6 +49,7 @@ const own = (key: string, title: string, target: string): Contender => ({
   threadCounts: doubling,
   serve: (threads) => netwright(target, threads, "serve.js"),
   startup: (work) => netwright(target, 1, "startup.js", JSON.stringify(work)),
+  compiling: (work) => netwright(target, 1, "compile.js", JSON.stringify(work)),
   missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
 });
 

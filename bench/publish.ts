@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { contenders } from "./contenders.ts";
 import { type BenchRecord, measured } from "./record.ts";
-import { caseTable, round3, startupTable, table } from "./report.ts";
+import { caseTable, compileTable, round3, startupTable, table } from "./report.ts";
 import { targetTable } from "./targets.ts";
 
 /** From build/bench. */
@@ -20,7 +20,7 @@ export function publish(record: BenchRecord): readonly string[] {
 }
 
 export function resultsPage(record: BenchRecord): string {
-  const { date, machine, loadBefore, loadAfter, results, startup } = record;
+  const { date, machine, loadBefore, loadAfter, results, startup, compile } = record;
   const groups = [...new Set(results.map(({ workload }) => workload))].map((workload) => {
     const group = results.filter((result) => result.workload === workload);
     const text = caseTable(
@@ -50,6 +50,12 @@ ${groups.join("\n")}
 ## startup
 
 ${startupTable(startup)}
+
+## compile
+
+A training step of a GPT of two layers with AdamW; the first of a process and the median of five further models.
+
+${compileTable(compile)}
 `;
 }
 

@@ -1,5 +1,6 @@
 /** A whole run as `--json` writes it and `--from` reads it. */
 import { readFileSync } from "node:fs";
+import type { CompileResult } from "./compile.ts";
 import type { Machine } from "./machine.ts";
 import type { CaseResult, Measurement } from "./measure.ts";
 import type { StartupResult } from "./startup.ts";
@@ -15,11 +16,12 @@ export interface BenchRecord {
   readonly loadAfter: number;
   readonly results: readonly (Case & CaseResult)[];
   readonly startup: readonly StartupResult[];
+  readonly compile: readonly CompileResult[];
 }
 
 export function readRecord(file: string): BenchRecord {
   const record = JSON.parse(readFileSync(file, "utf8")) as Partial<BenchRecord>;
-  if (record.results && record.startup && record.machine) return record as BenchRecord;
+  if (record.results && record.startup && record.compile && record.machine) return record as BenchRecord;
   throw new Error(`${file}: not a file that "npm run bench -- --json FILE" wrote`);
 }
 

@@ -1,4 +1,5 @@
 /** The tables that a run prints; Markdown, so that they can be pasted. */
+import type { CompileResult } from "./compile.ts";
 import type { CaseResult, Measurement } from "./measure.ts";
 import type { StartupResult } from "./startup.ts";
 import type { Summary } from "./statistics.ts";
@@ -62,4 +63,21 @@ export function startupTable(results: readonly StartupResult[]): string {
     residentBytes ? round3(residentBytes.median / 2 ** 20) : "–",
   ]);
   return table(["contender", "ms to first step done", "resident MiB"], rows);
+}
+
+/** The first model of a process, and those after it. */
+export function compileTable(results: readonly CompileResult[]): string {
+  const rows = results.map((result) => [
+    result.title,
+    String(result.nodes),
+    String(result.kernels),
+    withSpread(result.traceMs),
+    withSpread(result.compileMs),
+    round3(result.laterTraceMs.median),
+    round3(result.laterCompileMs.median),
+  ]);
+  return table(
+    ["contender", "nodes", "kernels", "ms tracing", "ms compiling", "later: tracing", "compiling"],
+    rows,
+  );
 }

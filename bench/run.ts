@@ -5,6 +5,7 @@
  * medians with their spread, the machine's own limits beside.
  */
 import { writeFileSync } from "node:fs";
+import { type CompileResult, measureCompile } from "./compile.ts";
 import { contenders } from "./contenders.ts";
 import { Lane, lanesOf } from "./lane.ts";
 import { describeMachine, loadNow } from "./machine.ts";
@@ -12,7 +13,7 @@ import { type CaseResult, measureCase, type Probe, type Skipped, startProbe } fr
 import { type Options, readOptions, usage } from "./options.ts";
 import { publish } from "./publish.ts";
 import { type BenchRecord, readRecord } from "./record.ts";
-import { caseTable, startupTable } from "./report.ts";
+import { caseTable, compileTable, startupTable } from "./report.ts";
 import { measureStartup, type StartupResult } from "./startup.ts";
 import { targetsOf, targetTable } from "./targets.ts";
 import { type Case, casesFor } from "./workloads.ts";
@@ -44,10 +45,11 @@ async function main(): Promise<void> {
   try {
     const measured = await measureAll(options, lanes, await startProbe(probeLane));
     const startup = options.words.includes("startup") ? await runStartup(options) : [];
+    const compile = options.words.includes("compile") ? await runCompile(options) : [];
     console.log(`\nload ${loadBefore} before, ${loadNow()} after; ${new Date().toISOString()}`);
     const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
     const command = process.argv.slice(2);
-    const record = { date, command, machine, loadBefore, loadAfter: loadNow(), results, startup };
+    const record = { date, command, machine, loadBefore, loadAfter: loadNow(), results, startup, compile };
     if (options.json) writeFileSync(options.json, `${JSON.stringify(record, null, 1)}\n`);
     finish(record, options);
   } finally {
@@ -87,6 +89,14 @@ async function runStartup(options: Options): Promise<readonly StartupResult[]> {
   const { results, skipped } = await measureStartup(taking, options.rounds);
   printFailures("startup", skipped);
   console.log(`\n## startup\n\n${startupTable(results)}`);
+  return results;
+}
+
+async function runCompile(options: Options): Promise<readonly CompileResult[]> {
+  const taking = contenders.filter(({ key }) => options.contenders.includes(key));
+  const { results, skipped } = await measureCompile(taking, options.rounds);
+  printFailures("compile", skipped);
+  console.log(`\n## compile\n\n${compileTable(results)}`);
   return results;
 }
 

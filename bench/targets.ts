@@ -14,6 +14,9 @@ const STEP_SHARES = { "jax-js": 1 / 3, tfjs: 1 / 6 };
 /** The least part of the register-only loop's speed in a product of 512³. */
 const MATMUL_SHARE = 0.8;
 const STARTUP_MS = 250;
+/** For a step of a thousand nodes, the first in a process. */
+const COMPILE_MS = 300;
+const TRACE_MICROSECONDS_A_NODE = 20;
 /** Threads must not make a step slower; so much is the spread of medians. */
 const THREADS_SLACK = 1.05;
 
@@ -24,6 +27,7 @@ export function targetsOf(record: BenchRecord): readonly Target[] {
     ...threadTargets(record),
     ...matmulTargets(record),
     ...startupTargets(record),
+    ...compileTargets(record),
   ];
 }
 
@@ -86,6 +90,27 @@ function startupTargets({ startup }: BenchRecord): readonly Target[] {
       value: `${round3(median)} ms`,
       holds: median <= STARTUP_MS,
     }));
+}
+
+function compileTargets({ compile }: BenchRecord): readonly Target[] {
+  return compile.flatMap(({ title, nodes, traceMs, compileMs }) => {
+    const aNode = (1000 * traceMs.median) / nodes;
+    const aThousand = (1000 * compileMs.median) / nodes;
+    return [
+      {
+        what: `${title}: tracing a node, the first model of a process`,
+        bound: `≤ ${TRACE_MICROSECONDS_A_NODE} µs`,
+        value: `${round3(aNode)} µs`,
+        holds: aNode <= TRACE_MICROSECONDS_A_NODE,
+      },
+      {
+        what: `${title}: compiling a thousand nodes, the first model of a process`,
+        bound: `≤ ${COMPILE_MS} ms`,
+        value: `${round3(aThousand)} ms`,
+        holds: aThousand <= COMPILE_MS,
+      },
+    ];
+  });
 }
 
 export function targetTable(record: BenchRecord): string {

@@ -46,6 +46,9 @@ const gptWork: GptWork = {
   batches: 64,
 };
 
+/** Its training step has about a thousand nodes. */
+export const compileWork: Work = { ...gptWork, layers: 2, batches: 1 };
+
 /** The parameters of a GPT with untied head: 4 + 12 a layer. */
 function gptShapes(layers: number, width: number, vocabulary: number, context: number): number[][] {
   const norm = [[width], [width]];
@@ -174,8 +177,12 @@ export const cases: readonly Case[] = [
   },
 ];
 
-/** "startup" is no case: it starts fresh processes and is measured by `startup.ts`. */
-export const workloads: readonly string[] = [...new Set(cases.map(({ workload }) => workload)), "startup"];
+/** "startup" and "compile" are no cases: they start fresh processes (`startup.ts`, `compile.ts`). */
+export const workloads: readonly string[] = [
+  ...new Set(cases.map(({ workload }) => workload)),
+  "startup",
+  "compile",
+];
 
 /** The cases that the words choose: a workload, or the beginning of a case's id ("matmul/512"). */
 export const casesFor = (words: readonly string[]): readonly Case[] =>

@@ -58,15 +58,15 @@ test("cases have names of their own, chosen by their beginning", () => {
 test("options name what is accepted", () => {
   expect(readOptions(["mlp", "--peers", "torch", "--threads", "2"])).toMatchObject({
     words: ["mlp"],
-    contenders: ["netwright", "torch", "machine"],
+    contenders: ["netwright", "netwright-x64", "torch", "machine"],
     threads: 2,
   });
   expect(readOptions(["--help"])).toBeNull();
   expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup]`,
+    `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup, compile]`,
   );
   expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no peer "keras": choose of netwright, torch, torch-fused, torch-compile, tfjs, jax-js, machine, node, python, or none]`,
+    `[Error: no peer "keras": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, tfjs, jax-js, machine, node, python, or none]`,
   );
   expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: --threads 0: expected a whole number of at least 1]`,

@@ -1,5 +1,5 @@
 /** The training step of a small GPT, as a user writes it. */
-import { arange, compile, grad, ones, type Tensor, where } from "netwright";
+import { arange, compile, grad, type HostArray, ones, type Tensor, where } from "netwright";
 import { crossEntropy } from "netwright/losses";
 import { type Initializer, initializers, Linear, Module, Parameter } from "netwright/nn";
 import { AdamW } from "netwright/optim";
@@ -112,25 +112,41 @@ class Gpt extends Module {
   }
 }
 
-/** Reads the loss of every step. */
-export async function gpt(work: WorkOf<"gpt">): Promise<Job> {
-  const { batchSize, context, vocabulary, batches, learningRate, weightDecay } = work;
+type Step = (tokens: Tensor, targets: Tensor) => Tensor;
+
+/** A model's training step, still to be compiled. */
+export function trainingStep(work: WorkOf<"gpt">): Step {
+  const { learningRate, weightDecay } = work;
   const model = new Gpt(work);
   const optimizer = new AdamW(model.parameters(), { learningRate, weightDecay });
-  const train = compile((x: Tensor, y: Tensor) => {
-    const loss = crossEntropy(model.forward(x), y);
+  return (tokens, targets) => {
+    const loss = crossEntropy(model.forward(tokens), targets);
     optimizer.step(grad(loss, optimizer.parameters));
     return loss;
-  });
+  };
+}
+
+/** Tokens and targets, by number. */
+export function batchesOf(work: WorkOf<"gpt">): (index: number) => [HostArray, HostArray] {
+  const { batchSize, context, vocabulary, batches } = work;
   const size = batchSize * context;
-  const [inputs, targets] = [101, 102].map((seed) => hashedLabels(seed, batches * size, vocabulary));
-  const batch = (from: Int32Array, at: number) =>
-    ({ dtype: "i32", shape: [batchSize, context], data: from.subarray(at * size, (at + 1) * size) }) as const;
+  const all = [101, 102].map((seed) => hashedLabels(seed, batches * size, vocabulary));
+  const batch = (from: Int32Array, index: number): HostArray => ({
+    dtype: "i32",
+    shape: [batchSize, context],
+    data: from.subarray(index * size, (index + 1) * size),
+  });
+  return (index) => [batch(all[0], index), batch(all[1], index)];
+}
+
+/** Reads the loss of every step. */
+export async function gpt(work: WorkOf<"gpt">): Promise<Job> {
+  const train = compile(trainingStep(work));
+  const batch = batchesOf(work);
   let position = 0;
   const step = async (): Promise<number> => {
-    const at = position;
-    position = (position + 1) % batches;
-    using loss = train(batch(inputs, at), batch(targets, at));
+    using loss = train(...batch(position));
+    position = (position + 1) % work.batches;
     return Number(await loss.item());
   };
   const check: number[] = [];
