@@ -27,6 +27,7 @@ import { lowerIndexed } from "./lower-indexed.ts";
 import { lowerLoops } from "./lower-loops.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
+import { SameKernels } from "./same-kernels.ts";
 
 /** Steps and buffers before memory is planned: arena buffers have offset −1. */
 export interface ProgramDraft {
@@ -52,6 +53,11 @@ export interface Wanted {
   readonly state?: State;
 }
 
+interface LoweredKernel {
+  readonly kernel: Kernel;
+  readonly buffers: readonly ProgramBuffer[];
+}
+
 type LoopOfProgram = { readonly index: Index; readonly extent: Size };
 
 export function lowerProgram(fn: GraphFunction, target: TargetDescription): ProgramDraft {
@@ -66,6 +72,7 @@ export class ProgramLowering {
   private readonly stateBuffers = new Map<State, ProgramBuffer>();
   private readonly checks: Check[] = [];
   private readonly checkNumbers = new Map<Node, number>();
+  private readonly kernels = new SameKernels();
 
   constructor(target: TargetDescription) {
     this.target = target;
@@ -149,6 +156,10 @@ export class ProgramLowering {
     const buffer = this.bufferOf(node, `array${this.arrays.length}`, { kind: "array", array });
     this.arrays.push({ array, buffer });
     return buffer;
+  }
+
+  callOf({ kernel, buffers }: LoweredKernel): ProgramStep {
+    return { kind: "call", kernel: this.kernels.of(kernel), buffers };
   }
 
   checkNumber(node: Node): number {
@@ -366,7 +377,7 @@ export class BlockLowering {
   }
 
   copyView(from: CopySource, node: Node, to: Location, steps: ProgramStep[]): void {
-    steps.push(callOf(lowerCopy({ context: this.context(), from, node, to })));
+    steps.push(this.program.callOf(lowerCopy({ context: this.context(), from, node, to })));
   }
 
   private copy({ root, view }: Access, node: Node, to: Location, steps: ProgramStep[]): void {
@@ -395,7 +406,11 @@ export class BlockLowering {
   private lowerCluster(cluster: Cluster, outputs: ReadonlyMap<Node, Location>, steps: ProgramStep[]): void {
     if (cluster.kind === "loops") {
       if (outputs.size === 0) return;
-      steps.push(callOf(lowerLoops({ cluster, accesses: this.accesses, outputs, context: this.context() })));
+      steps.push(
+        this.program.callOf(
+          lowerLoops({ cluster, accesses: this.accesses, outputs, context: this.context() }),
+        ),
+      );
       return;
     }
     const [root] = cluster.members.keys();
@@ -407,7 +422,7 @@ export class BlockLowering {
         outputs,
         host,
       }))
-        steps.push(callOf(lowered));
+        steps.push(this.program.callOf(lowered));
       return;
     }
     const { kind } = root!.op;
@@ -416,7 +431,7 @@ export class BlockLowering {
     const lowerSingle = kind === "indexed" ? lowerIndexed : kind === "placement" ? lowerPlacement : undefined;
     if (lowerSingle === undefined) throw new InternalError(`no lowering for ${root!.op.name}`);
     steps.push(
-      callOf(
+      this.program.callOf(
         lowerSingle({
           root: root!,
           accesses: this.accesses,
@@ -472,12 +487,6 @@ export class BlockLowering {
 
 /** A region's outputs get their memory when it is lowered. */
 const ownsMemory = ({ op }: Node): boolean => op.kind !== "output" && op.kind !== "region";
-
-const callOf = ({ kernel, buffers }: { kernel: Kernel; buffers: readonly ProgramBuffer[] }): ProgramStep => ({
-  kind: "call",
-  kernel,
-  buffers,
-});
 
 const isSameLocation = (a: Location, b: Location): boolean => a.buffer === b.buffer && a.base === b.base;
 

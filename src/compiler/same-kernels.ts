@@ -1,0 +1,69 @@
+/**
+ * Kernels that do the same to whatever buffers they are given become one: the layers of a model repeat, so most kernels do.
+ * One is verified, emitted and kept in memory; each call gives it its own buffers.
+ */
+import { Dimension, SizeExpression, sizeKey } from "../base/size.ts";
+import type { Index, Kernel } from "../ir/kernel.ts";
+
+export class SameKernels {
+  private readonly kernels = new Map<string, Kernel>();
+  /** Counters of the program's loops: kernels in different loops differ. */
+  private readonly indices = new Map<Index, number>();
+
+  /** The first kernel given that differs from this one in names only. */
+  of(kernel: Kernel): Kernel {
+    const key = this.keyOf(kernel);
+    const known = this.kernels.get(key);
+    if (known === undefined) this.kernels.set(key, kernel);
+    return known ?? kernel;
+  }
+
+  private keyOf({ buffers, parameters, body }: Kernel): string {
+    const counters = parameters.map(({ index }) => {
+      if (!this.indices.has(index)) this.indices.set(index, this.indices.size);
+      return this.indices.get(index);
+    });
+    const text = new StructureText();
+    text.write(buffers);
+    text.write(parameters);
+    text.write(body);
+    return `${counters}|${text.parts.join("")}`;
+  }
+}
+
+/** Objects and arrays as text without their names: an object met before is its number, so identity is part of the structure. */
+class StructureText {
+  readonly parts: string[] = [];
+  private readonly numbers = new Map<object, number>();
+
+  write(value: unknown): void {
+    if (typeof value !== "object" || value === null) this.parts.push(primitiveText(value));
+    else if (value instanceof Dimension || value instanceof SizeExpression)
+      this.parts.push(sizeKey(value), ";");
+    else if (Array.isArray(value)) {
+      this.parts.push("[");
+      for (const item of value) this.write(item);
+      this.parts.push("]");
+    } else this.writeObject(value);
+  }
+
+  private writeObject(value: object): void {
+    const number = this.numbers.get(value);
+    if (number !== undefined) {
+      this.parts.push(`#${number};`);
+      return;
+    }
+    this.numbers.set(value, this.numbers.size);
+    this.parts.push("{");
+    for (const key in value) {
+      if (key === "name") continue;
+      this.parts.push(key, ":");
+      this.write(value[key as keyof typeof value]);
+    }
+    this.parts.push("}");
+  }
+}
+
+/** −0 is not 0; everything else is told apart by its text and type. */
+const primitiveText = (value: unknown): string =>
+  typeof value === "number" ? `${Object.is(value, -0) ? "-0" : value};` : `${typeof value}"${value}";`;
