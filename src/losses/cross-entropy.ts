@@ -4,11 +4,19 @@ import { checkOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { asTensor, onesLike, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
-import { checked } from "./checks.ts";
+import { checked, surpriseOfProbability } from "./checks.ts";
 import { classCount, classIndices, placesOf, wideLabels } from "./classes.ts";
 import { type LossOptions, reduce } from "./reduction.ts";
 
+/** What the scores of classes are. */
+export type ScoreKind = "logits" | "probabilities" | "logProbabilities";
+
 export interface CrossEntropyOptions extends LossOptions {
+  /**
+   * What the first argument holds, default "logits". Prefer those: a probability that was rounded to 0 has lost how wrong it
+   * was, and counts as e⁻¹⁰⁰.
+   */
+  readonly from?: ScoreKind;
   /** ε, default 0: each label becomes (1 − ε)·label + ε / classes. */
   readonly labelSmoothing?: number;
   /** Samples with this label count for nothing, in the mean too. Only with class indices; none by default. */
@@ -35,8 +43,51 @@ export function crossEntropy(logits: Tensor, labels: TensorLike, options: CrossE
   return located(() => dispatch(logits, labels, options));
 }
 
+/**
+ * The negative log-likelihood of classes: {@link crossEntropy} of logarithms of probabilities, as `logSoftmax` gives them.
+ *
+ * @param logProbabilities (…, classes)
+ * @param labels class indices (…)
+ * @throws ShapeError when labels do not fit. A label out of range, or NaN, fails the step, which changes nothing.
+ * @example
+ * await nll(tensor([[-0.5, -2]]), tensor([1])).item(); // 2
+ */
+export function nll(
+  logProbabilities: Tensor,
+  labels: TensorLike,
+  options: Omit<CrossEntropyOptions, "from" | "labelSmoothing"> = {},
+): Tensor {
+  return located(() => {
+    checkOptions("nll", options, ["reduction", "ignoreIndex", "classWeights"]);
+    return dispatch(logProbabilities, labels, { ...options, from: "logProbabilities" });
+  });
+}
+
+/** −log of each class's probability. */
+function surpriseOf(scores: Tensor, from: ScoreKind = "logits"): Tensor {
+  switch (from) {
+    case "logits":
+      return scores.logSoftmax(-1).neg();
+    case "logProbabilities":
+      return scores.neg();
+    case "probabilities":
+      return surpriseOfProbability("crossEntropy", scores);
+    default:
+      from satisfies never;
+      throw new ArgumentError(
+        `crossEntropy: from "${from}" is unknown; use "logits", "probabilities" or "logProbabilities"`,
+      );
+  }
+}
+
 function dispatch(logits: Tensor, labels: TensorLike, options: CrossEntropyOptions): Tensor {
-  checkOptions("crossEntropy", options, ["reduction", "labelSmoothing", "ignoreIndex", "classWeights"]);
+  checkOptions("crossEntropy", options, [
+    "from",
+    "reduction",
+    "labelSmoothing",
+    "ignoreIndex",
+    "classWeights",
+  ]);
   const { labelSmoothing = 0 } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new ArgumentError(`crossEntropy: labelSmoothing must be from 0 to below 1, got ${labelSmoothing}`);
@@ -58,7 +109,7 @@ function ofIndices(logits: Tensor, labels: Tensor, options: CrossEntropyOptions)
   const label = classIndices("crossEntropy", isCounted ? where(isCounted, labels, 0) : labels, classes); // (…)
   const isLabel = placesOf(label, classes); // (…, classes)
   const weights = classWeights === undefined ? undefined : weightsOf(classWeights, classes); // (classes)
-  const surprise = logits.logSoftmax(-1).neg(); // (…, classes)
+  const surprise = surpriseOf(logits, options.from); // (…, classes)
   const terms = weights ? surprise.mul(weights) : surprise;
   const share = labelSmoothing / classes;
   const picked =
@@ -98,7 +149,7 @@ function ofProbabilities(logits: Tensor, labels: Tensor, options: CrossEntropyOp
     labelSmoothing === 0
       ? y
       : y.mul(1 - labelSmoothing).add(labelSmoothing / classCount("crossEntropy", logits));
-  const surprise = logits.logSoftmax(-1).neg(); // (…, classes)
+  const surprise = surpriseOf(logits, options.from); // (…, classes)
   // A class that is impossible (logit −Infinity) and has label 0 counts 0, not 0 · Infinity.
   const terms = where(target.equal(0), 0, target.mul(surprise));
   return reduce("crossEntropy", terms.sum(-1), reduction);

@@ -19,14 +19,22 @@ import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "../testing/index.ts";
 import { nativeTargets } from "../testing/native-targets.ts";
-import { binaryCrossEntropy, crossEntropy, huber, mae, mse } from "./index.ts";
+import * as all from "./index.ts";
 
-const losses: Record<string, (predictions: Tensor, labels: Tensor, options: object) => Tensor> = {
-  crossEntropy,
-  mse,
-  l1: mae,
-  huber,
-  binaryCrossEntropyWithLogits: binaryCrossEntropy,
+type Loss = (...args: readonly (Tensor | object)[]) => Tensor;
+type Attributes = OpCase["attributes"] & { readonly ofLogits?: boolean; readonly logTarget?: boolean };
+
+/** The loss that a row names, of its inputs. */
+function lossOf(op: string, inputs: readonly Tensor[], { ofLogits, ...options }: Attributes): Tensor {
+  const loss = (all as unknown as Record<string, Loss>)[names[op] ?? op]!;
+  if (!ofLogits) return loss(...inputs, options);
+  const [logits, targets, ...rest] = inputs;
+  return loss(logits!.logSoftmax(), options.logTarget ? targets!.logSoftmax() : targets!, ...rest, options);
+}
+
+const names: Readonly<Record<string, string>> = {
+  l1: "mae",
+  binaryCrossEntropyWithLogits: "binaryCrossEntropy",
 };
 
 const dense = (encoded: EncodedArray): DenseArray => ({
@@ -40,8 +48,7 @@ function run({ op, attributes, inputs }: OpCase, weightsSeed: number, target: Ev
   const values = inputs.map(dense);
   const fn = withTrace(new Trace("compiled"), () => {
     const parameters = values.map((value, i) => parameter(value, `x${i}`));
-    const [predictions, labels] = parameters.map(fromNode);
-    const loss = nodeOf(losses[op]!(predictions!, labels!, attributes));
+    const loss = nodeOf(lossOf(op, parameters.map(fromNode), attributes));
     const shape = loss.shape as readonly number[];
     const count = shape.reduce((n, size) => n * size, 1);
     const weights = array({ dtype: "f32", shape, data: hashedUniform(weightsSeed, count, 1) });
@@ -66,7 +73,7 @@ const targets = [interpreterTarget, deviceTarget(createWasmDevice()), ...nativeT
 describe.each(["ops-losses.json", "ops-extremes.json"])("%s", (name) => {
   const { cases, weightsSeed } = readFixture<OpFixture>(name);
   const own = cases
-    .filter(({ op }) => op in losses)
+    .filter(({ op }) => (names[op] ?? op) in all)
     .map((row, i) => [`${i} ${row.op} ${JSON.stringify(row.attributes)} ${row.note ?? ""}`, row] as const);
 
   describe.each(targets)("$name", (target) => {
