@@ -1,30 +1,200 @@
-/** Activations as layers: each works element by element, keeps the shape and has no parameters. */
+/** Activations as layers: the shape stays, and most work element by element. */
 import type { DType } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import type { Features, TensorShape } from "../base/shape-types.ts";
+import type { Gate } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+/** A layer that gives a tensor of the shape and dtype it gets. */
+abstract class Activation<What extends string> extends Module {
+  /** For the type checker alone. */
+  declare readonly features: Features<What, number, "same">;
+
+  protected abstract apply(x: Tensor): Tensor;
+
+  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
+    return this.apply(x as Tensor) as Tensor<S, D>;
+  }
+}
 
 /** max(x, 0); the gradient at 0 is 0. */
-export class ReLU extends Module {
-  declare readonly features: Features<"ReLU", number, "same">;
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return (x as Tensor).relu();
+export class ReLU extends Activation<"ReLU"> {
+  protected apply(x: Tensor): Tensor {
+    return x.relu();
+  }
+}
+
+/** min(max(x, 0), 6). Howard et al., "MobileNets", 2017. */
+export class ReLU6 extends Activation<"ReLU6"> {
+  protected apply(x: Tensor): Tensor {
+    return x.relu6();
   }
 }
 
 /** 1 / (1 + e⁻ˣ). */
-export class Sigmoid extends Module {
-  declare readonly features: Features<"Sigmoid", number, "same">;
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return (x as Tensor).sigmoid();
+export class Sigmoid extends Activation<"Sigmoid"> {
+  protected apply(x: Tensor): Tensor {
+    return x.sigmoid();
+  }
+}
+
+/** log σ(x). */
+export class LogSigmoid extends Activation<"LogSigmoid"> {
+  protected apply(x: Tensor): Tensor {
+    return x.logSigmoid();
   }
 }
 
 /** The hyperbolic tangent. */
-export class Tanh extends Module {
-  declare readonly features: Features<"Tanh", number, "same">;
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return (x as Tensor).tanh();
+export class Tanh extends Activation<"Tanh"> {
+  protected apply(x: Tensor): Tensor {
+    return x.tanh();
+  }
+}
+
+/** x − tanh(x). */
+export class TanhShrink extends Activation<"TanhShrink"> {
+  protected apply(x: Tensor): Tensor {
+    return x.tanhShrink();
+  }
+}
+
+/** x·σ(x), also called swish. Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018. */
+export class SiLU extends Activation<"SiLU"> {
+  protected apply(x: Tensor): Tensor {
+    return x.silu();
+  }
+}
+
+/** x·tanh(softplus(x)). Misra, "Mish", 2020. */
+export class Mish extends Activation<"Mish"> {
+  protected apply(x: Tensor): Tensor {
+    return x.mish();
+  }
+}
+
+/** x / (1 + |x|). */
+export class Softsign extends Activation<"Softsign"> {
+  protected apply(x: Tensor): Tensor {
+    return x.softsign();
+  }
+}
+
+/** x/6 + 1/2 within [0, 1]. */
+export class HardSigmoid extends Activation<"HardSigmoid"> {
+  protected apply(x: Tensor): Tensor {
+    return x.hardSigmoid();
+  }
+}
+
+/** x·hardSigmoid(x). Howard et al., "Searching for MobileNetV3", 2019. */
+export class HardSwish extends Activation<"HardSwish"> {
+  protected apply(x: Tensor): Tensor {
+    return x.hardSwish();
+  }
+}
+
+/** ELU scaled so that means of 0 and variances of 1 are kept. Klambauer et al., "Self-normalizing neural networks", 2017. */
+export class SELU extends Activation<"SELU"> {
+  protected apply(x: Tensor): Tensor {
+    return x.selu();
+  }
+}
+
+/** What activations with one number have in common: it is `value`, and shown. */
+abstract class WithNumber<What extends string> extends Activation<What> {
+  protected readonly value: number;
+  constructor(value: number) {
+    super();
+    if (!Number.isFinite(value))
+      throw new ArgumentError(`${this.constructor.name}: needs a finite number, got ${value}`);
+    this.value = value;
+  }
+  protected override describe(): string {
+    return String(this.value);
+  }
+}
+
+/** x where x > 0, else alpha·(eˣ − 1). Clevert, Unterthiner and Hochreiter, "ELU", 2016. */
+export class ELU extends WithNumber<"ELU"> {
+  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+    super(alpha);
+  }
+  protected apply(x: Tensor): Tensor {
+    return x.elu(this.value);
+  }
+}
+
+/** x where x > 0, else alpha·(e^(x/alpha) − 1). Barron, "Continuously differentiable exponential linear units", 2017. */
+export class CELU extends WithNumber<"CELU"> {
+  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+    super(alpha);
+    if (alpha === 0) throw new ArgumentError("CELU: alpha is a divisor and must not be 0");
+  }
+  protected apply(x: Tensor): Tensor {
+    return x.celu(this.value);
+  }
+}
+
+/** x where x > 0, else slope·x (0.01 when left out, as in PyTorch). Maas, Hannun and Ng, 2013. */
+export class LeakyReLU extends WithNumber<"LeakyReLU"> {
+  constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
+    super(negativeSlope);
+  }
+  protected apply(x: Tensor): Tensor {
+    return x.leakyRelu(this.value);
+  }
+}
+
+/** x moved towards 0 by lambda. */
+export class SoftShrink extends WithNumber<"SoftShrink"> {
+  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+    super(lambda);
+  }
+  protected apply(x: Tensor): Tensor {
+    return x.softShrink(this.value);
+  }
+}
+
+/** 0 where |x| ≤ lambda, else x. */
+export class HardShrink extends WithNumber<"HardShrink"> {
+  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+    super(lambda);
+  }
+  protected apply(x: Tensor): Tensor {
+    return x.hardShrink(this.value);
+  }
+}
+
+/** log(1 + e^(βx)) / β, a smooth ReLU. */
+export class Softplus extends WithNumber<"Softplus"> {
+  constructor({ beta = 1 }: { beta?: number } = {}) {
+    super(beta);
+    if (beta === 0) throw new ArgumentError("Softplus: beta is a divisor and must not be 0");
+  }
+  protected apply(x: Tensor): Tensor {
+    return this.value === 1 ? x.softplus() : x.mul(this.value).softplus().div(this.value);
+  }
+}
+
+/** x within [low, high], else the nearer end. */
+export class HardTanh extends Activation<"HardTanh"> {
+  readonly low: number;
+  readonly high: number;
+  constructor({ low = -1, high = 1 }: { low?: number; high?: number } = {}) {
+    super();
+    if (!(low < high)) throw new ArgumentError(`HardTanh: needs low < high, got ${low} and ${high}`);
+    this.low = low;
+    this.high = high;
+  }
+  protected apply(x: Tensor): Tensor {
+    return x.hardTanh({ low: this.low, high: this.high });
+  }
+  protected override describe(): string {
+    return `${this.low} … ${this.high}`;
   }
 }
 
@@ -32,41 +202,104 @@ export class Tanh extends Module {
  * x·Φ(x) with Φ the normal distribution function; with `approximate: "tanh"`
  * x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). Hendrycks and Gimpel, "Gaussian error linear units", 2016.
  */
-export class GELU extends Module {
-  declare readonly features: Features<"GELU", number, "same">;
+export class GELU extends Activation<"GELU"> {
   readonly approximate: "none" | "tanh";
   constructor({ approximate = "none" }: { approximate?: "none" | "tanh" } = {}) {
     super();
     this.approximate = approximate;
   }
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return (x as Tensor).gelu({ approximate: this.approximate });
+  protected apply(x: Tensor): Tensor {
+    return x.gelu({ approximate: this.approximate });
   }
   protected override describe(): string {
     return this.approximate === "none" ? "" : this.approximate;
   }
 }
 
-/** x·σ(x), also called swish. Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018. */
-export class SiLU extends Module {
-  declare readonly features: Features<"SiLU", number, "same">;
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return (x as Tensor).silu();
-  }
-}
-
-/** exp(x − max x) / Σ exp(x − max x) along one axis, the last unless `axis` says otherwise: positive numbers of sum 1. */
-export class Softmax extends Module {
-  declare readonly features: Features<"Softmax", number, "same">;
+/** What is computed along one axis, the last unless `axis` says otherwise. */
+abstract class AlongAxis<What extends string> extends Activation<What> {
   readonly axis: number;
   constructor({ axis = -1 }: { axis?: number } = {}) {
     super();
     this.axis = axis;
   }
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    return (x as Tensor).softmax(this.axis);
-  }
   protected override describe(): string {
     return `axis ${this.axis}`;
+  }
+}
+
+/** exp(x − max x) / Σ exp(x − max x) along one axis, the last unless `axis` says otherwise: positive numbers of sum 1. */
+export class Softmax extends AlongAxis<"Softmax"> {
+  protected apply(x: Tensor): Tensor {
+    return x.softmax(this.axis);
+  }
+}
+
+/** x − log Σ eˣ along one axis, the last unless `axis` says otherwise. */
+export class LogSoftmax extends AlongAxis<"LogSoftmax"> {
+  protected apply(x: Tensor): Tensor {
+    return x.logSoftmax(this.axis);
+  }
+}
+
+/** softmax(−x) along one axis, the last unless `axis` says otherwise. */
+export class Softmin extends AlongAxis<"Softmin"> {
+  protected apply(x: Tensor): Tensor {
+    return x.softmin(this.axis);
+  }
+}
+
+/**
+ * x where x > 0, else weight·x with a learnt weight: one for all, or one for each channel (axis 1; the last of a vector).
+ * He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
+ *
+ * @throws ShapeError in `forward` when x has another number of channels
+ * @example
+ * const layer = new PReLU();
+ * await layer.forward(tensor([-4, 2])).toArray(); // [-1, 2]
+ */
+export class PReLU extends Activation<"PReLU"> {
+  readonly weight: Parameter<[number]>;
+  constructor(channels = 1, { init = 0.25 }: { init?: number } = {}) {
+    super();
+    if (!Number.isInteger(channels) || channels < 1)
+      throw new ArgumentError(`PReLU: the number of channels must be a positive integer, got ${channels}`);
+    this.weight = new Parameter(new Float32Array(channels).fill(init), { name: "weight" });
+  }
+  protected apply(x: Tensor): Tensor {
+    const behind = Math.max(x.shape.length - 2, 0);
+    const [channels] = this.weight.shape;
+    return x.prelu(this.weight.reshape([channels, ...Array<number>(channels === 1 ? 0 : behind).fill(1)]));
+  }
+  protected override describe(): string {
+    return String(this.weight.shape[0]);
+  }
+}
+
+/**
+ * The first half of an axis (the last, when left out) times the gate of the second: sigmoid for GLU, `silu` for SwiGLU, `gelu`
+ * for GEGLU, `relu` for ReGLU. Dauphin et al., 2017; Shazeer, "GLU variants improve Transformer", 2020.
+ *
+ * Shapes: (…, 2n, …) → (…, n, …).
+ *
+ * @throws ShapeError in `forward` when the axis has no even size
+ * @example
+ * new GLU({ gate: "silu" }).forward(zeros([32, 128])).shape; // [32, 64]
+ */
+export class GLU extends Module {
+  readonly axis: number;
+  readonly gate: Gate;
+  constructor(options: { readonly axis?: number; readonly gate?: Gate } = {}) {
+    super();
+    checkOptions("GLU", options, ["axis", "gate"]);
+    const { axis = -1, gate = "sigmoid" } = options;
+    this.axis = axis;
+    this.gate = gate;
+  }
+  forward(x: Tensor): Tensor {
+    return x.glu({ axis: this.axis, gate: this.gate });
+  }
+  protected override describe(): string {
+    return `${this.gate}, axis ${this.axis}`;
   }
 }

@@ -1,8 +1,9 @@
-/** Dropout. */
+/** Layers that drop at random while training. */
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import type { RandomKey } from "../base/random.ts";
+import { type Shape, shapeText } from "../base/shape.ts";
 import type { Features, TensorShape } from "../base/shape-types.ts";
 import { randomUniform } from "../ops/index.ts";
 import { type Tensor, where } from "../tensor/index.ts";
@@ -14,6 +15,44 @@ import { RandomStream } from "./random-stream.ts";
 export interface DropoutOptions {
   /** What masks are drawn from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
   readonly key?: RandomKey | number;
+}
+
+/** Something is lost with probability p in training, nothing in evaluation. */
+abstract class Dropping<What extends string> extends Module {
+  /** For the type checker alone. */
+  declare readonly features: Features<What, number, "same">;
+  /** The probability with which an element is dropped. */
+  readonly p: number;
+  readonly random: RandomStream;
+
+  constructor(p = 0.5, options: DropoutOptions = {}) {
+    super();
+    const { name } = this.constructor;
+    checkOptions(name, options, ["key"]);
+    if (!(p >= 0 && p <= 1))
+      throw new ArgumentError(`${name}: the probability must be from 0 to 1, got ${p}`);
+    this.p = p;
+    this.random = new RandomStream(options.key);
+  }
+
+  /** What comes out where `isDropped` (null: everywhere) is true and where not. */
+  protected abstract drop(x: Tensor, isDropped: Tensor | null): Tensor;
+
+  /** What is dropped together: axes of size 1 share one draw. */
+  protected maskShape(x: Tensor): Shape {
+    return nodeOf(x).shape;
+  }
+
+  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
+    if (!this.training || this.p === 0) return x;
+    if (this.p === 1) return this.drop(x as Tensor, null) as Tensor<S, D>;
+    const draws = fromNode(randomUniform(nodeOf(this.random.next()), this.maskShape(x as Tensor)));
+    return this.drop(x as Tensor, draws.less(this.p)) as Tensor<S, D>;
+  }
+
+  protected override describe(): string {
+    return String(this.p);
+  }
 }
 
 /**
@@ -29,29 +68,58 @@ export interface DropoutOptions {
  * await y.toArray(); // [0, 2, 0, 2]
  * await layer.eval().forward(tensor([1, 1, 1, 1])).toArray(); // [1, 1, 1, 1]
  */
-export class Dropout extends Module {
-  declare readonly features: Features<"Dropout", number, "same">;
-  /** The probability with which an element is dropped. */
-  readonly p: number;
-  readonly random: RandomStream;
-
-  constructor(p = 0.5, options: DropoutOptions = {}) {
-    super();
-    checkOptions("Dropout", options, ["key"]);
-    if (!(p >= 0 && p <= 1))
-      throw new ArgumentError(`Dropout: the probability must be from 0 to 1, got ${p}`);
-    this.p = p;
-    this.random = new RandomStream(options.key);
+export class Dropout extends Dropping<"Dropout"> {
+  protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
+    return isDropped ? where(isDropped, 0, x.mul(1 / (1 - this.p))) : x.mul(0);
   }
+}
 
-  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
-    if (!this.training || this.p === 0) return x;
-    if (this.p === 1) return (x as Tensor).mul(0);
-    const draws = fromNode(randomUniform(nodeOf(this.random.next()), nodeOf(x).shape));
-    return where(draws.less(this.p), 0, (x as Tensor).mul(1 / (1 - this.p)));
+/**
+ * Dropout of whole channels: one draw for each element of the first two axes (batch and channels), for images and sequences
+ * whose neighbours say the same. PyTorch's `Dropout1d`, `Dropout2d`, `Dropout3d`. Tompson et al., "Efficient object
+ * localization using convolutional networks", CVPR 2015.
+ *
+ * Shapes: x (B, C, …) of any rank from 3 on → the same.
+ *
+ * @throws ArgumentError unless 0 ≤ p ≤ 1; ShapeError in `forward` for fewer than three axes
+ * @example
+ * const y = new FeatureDropout(0.5, { key: 1 }).forward(ones([1, 4, 2]));
+ * await y.toArray(); // [[[0, 0], [2, 2], [0, 0], [2, 2]]]
+ */
+export class FeatureDropout extends Dropping<"FeatureDropout"> {
+  protected override maskShape(x: Tensor): Shape {
+    const { shape } = nodeOf(x);
+    if (shape.length >= 3) return shape.map((size, axis) => (axis < 2 ? size : 1));
+    throw new ShapeError(
+      `FeatureDropout: expects (batch, channels, …) with at least three axes, got ${shapeText(shape)}; use Dropout for vectors`,
+    );
   }
+  protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
+    return isDropped ? where(isDropped, 0, x.mul(1 / (1 - this.p))) : x.mul(0);
+  }
+}
 
-  protected override describe(): string {
-    return String(this.p);
+/** −scale·alpha of SELU: what its units tend to. */
+const saturated = -1.0507009873554805 * 1.6732632423543772;
+
+/**
+ * Dropout for networks of SELU: dropped elements take the value that SELU saturates at, and the result is scaled and shifted
+ * so that mean 0 and variance 1 stay. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
+ *
+ * With a = (q + q·p·α²)^(−1/2), q = 1 − p, α = −1.758: y = a·(x or α) − a·p·α.
+ *
+ * @throws ArgumentError unless 0 ≤ p ≤ 1
+ * @example
+ * const layer = new AlphaDropout(0.1).eval();
+ * await layer.forward(tensor([1, 2])).toArray(); // [1, 2]
+ */
+export class AlphaDropout extends Dropping<"AlphaDropout"> {
+  protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
+    const { p } = this;
+    if (isDropped === null) return x.mul(0);
+    const scale = 1 / Math.sqrt((1 - p) * (1 + p * saturated ** 2));
+    return where(isDropped, saturated, x)
+      .mul(scale)
+      .sub(scale * p * saturated);
   }
 }

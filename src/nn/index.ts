@@ -1,7 +1,35 @@
 /** Modules, parameters and layers. */
-export { GELU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activations.ts";
-export { Dropout, type DropoutOptions } from "./dropout.ts";
-export { Flatten } from "./flatten.ts";
+export {
+  CELU,
+  ELU,
+  GELU,
+  GLU,
+  HardShrink,
+  HardSigmoid,
+  HardSwish,
+  HardTanh,
+  LeakyReLU,
+  LogSigmoid,
+  LogSoftmax,
+  Mish,
+  PReLU,
+  ReLU,
+  ReLU6,
+  SELU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softmin,
+  Softplus,
+  SoftShrink,
+  Softsign,
+  Tanh,
+  TanhShrink,
+} from "./activations.ts";
+export { Bilinear, type BilinearOptions } from "./bilinear.ts";
+export { ModuleDict, ModuleList } from "./containers.ts";
+export { AlphaDropout, Dropout, type DropoutOptions, FeatureDropout } from "./dropout.ts";
+export { Flatten, Identity, Unflatten } from "./flatten.ts";
 export type { Initializer, InitializerRequest } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
 export { Linear, type LinearOptions } from "./linear.ts";

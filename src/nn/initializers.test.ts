@@ -75,3 +75,74 @@ describe("every initializer", () => {
     );
   });
 });
+
+describe("matrices", () => {
+  it("truncatedNormal stays within two deviations, or the bounds given", () => {
+    const values = draw(initializers.truncatedNormal({ standardDeviation: 3 }));
+    expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(6);
+    expect(Math.abs(mean(values))).toBeLessThan(0.06);
+    // The variance of a normal distribution cut at ±2 deviations.
+    expect(variance(values) / (0.7737 * 9)).toBeCloseTo(1, 1);
+    const one = draw(initializers.truncatedNormal({ low: 0, high: 0.5 }));
+    expect(one.every((x) => x >= 0 && x <= 0.5)).toBe(true);
+    expect(() =>
+      initializers.truncatedNormal({ low: 40, high: 41 })({
+        shape: [4],
+        fanIn: 4,
+        fanOut: 4,
+        key: randomKey(1),
+      }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: truncatedNormal: hardly any draw of N(0, 1²) lies from 40 to 41; widen the bounds]`,
+    );
+  });
+
+  it.each([
+    [4, 4],
+    [3, 7],
+    [7, 3],
+  ])("orthogonal %i × %i has orthonormal rows or columns", (rows, columns) => {
+    const w = initializers.orthogonal({ gain: 2 })({
+      shape: [rows, columns],
+      fanIn: 1,
+      fanOut: 1,
+      key: randomKey(3),
+    });
+    const isWide = rows <= columns;
+    const vector = (i: number): number[] =>
+      isWide
+        ? [...w.subarray(i * columns, (i + 1) * columns)]
+        : Array.from({ length: rows }, (_, r) => w[r * columns + i]!);
+    const count = Math.min(rows, columns);
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j < count; j++) {
+        const product = vector(i).reduce((sum, x, k) => sum + x * vector(j)[k]!, 0);
+        expect(product).toBeCloseTo(i === j ? 4 : 0, 5);
+      }
+    }
+  });
+
+  it("orthogonal flattens kernels; vectors are refused", () => {
+    const kernel = initializers.orthogonal()({ shape: [2, 3, 2], fanIn: 1, fanOut: 1, key: randomKey(3) });
+    expect(kernel).toHaveLength(12);
+    expect(() =>
+      initializers.orthogonal()({ shape: [2], fanIn: 1, fanOut: 1, key: randomKey(3) }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: orthogonal: fills matrices, got a shape of 1 axes: (2)]`,
+    );
+  });
+
+  it("sparse leaves a share of each column zero", () => {
+    const w = draw(initializers.sparse({ sparsity: 0.25, standardDeviation: 2 }));
+    for (let column = 0; column < 100; column++) {
+      const zeros = Array.from({ length: 400 }, (_, row) => w[row * 100 + column]!).filter((x) => x === 0);
+      expect(zeros).toHaveLength(100);
+    }
+    expect(Math.sqrt(variance(w.filter((x) => x !== 0)))).toBeCloseTo(2, 1);
+  });
+
+  it("identity", () => {
+    const request = { shape: [2, 3], fanIn: 3, fanOut: 2, key: randomKey(1) };
+    expect([...initializers.identity({ gain: 5 })(request)]).toEqual([5, 0, 0, 0, 5, 0]);
+  });
+});

@@ -5,7 +5,7 @@
  * for both, is `fanInUniform`: `new Linear(784, 64, { weightInit: fanInUniform(), biasInit: fanInUniform() })`.
  */
 import { ArgumentError } from "../base/errors.ts";
-import { fillNormal, fillUniform, type RandomKey } from "../base/random.ts";
+import { fillNormal, fillUniform, fold, permutation, type RandomKey } from "../base/random.ts";
 
 /** What an initializer is told about the parameter it fills. */
 export interface InitializerRequest {
@@ -90,6 +90,124 @@ export const lecunNormal = (): Initializer => scaledNormal(({ fanIn }) => 1 / fa
 
 /** U(±1/√fanIn): the default of PyTorch's `nn.Linear`, for weight and bias. */
 export const fanInUniform = (): Initializer => scaledUniform(({ fanIn }) => 1 / (3 * fanIn));
+
+/**
+ * N(mean, standardDeviation²) without what lies outside `low` … `high` (default: two deviations from the mean, as in Keras):
+ * draws outside are drawn again.
+ *
+ * @throws ArgumentError when next to nothing lies between the bounds
+ */
+export const truncatedNormal =
+  ({
+    mean = 0,
+    standardDeviation = 1,
+    low = mean - 2 * standardDeviation,
+    high = mean + 2 * standardDeviation,
+  }: {
+    mean?: number;
+    standardDeviation?: number;
+    low?: number;
+    high?: number;
+  } = {}): Initializer =>
+  ({ shape, key }) => {
+    const out = new Float32Array(countOf(shape));
+    const draws = new Float32Array(Math.max(out.length, 64));
+    for (let filled = 0, round = 0; filled < out.length; round++) {
+      if (round === mostRounds)
+        throw new ArgumentError(
+          `truncatedNormal: hardly any draw of N(${mean}, ${standardDeviation}²) lies from ${low} to ${high}; widen the bounds`,
+        );
+      fillNormal(fold(key, round), draws, mean, standardDeviation);
+      for (const value of draws) {
+        if (value >= low && value <= high && filled < out.length) out[filled++] = value;
+      }
+    }
+    return out;
+  };
+
+/** Bounds that keep one draw in a thousand are met long before. */
+const mostRounds = 20_000;
+
+/**
+ * A matrix (shape[0], the rest) with orthonormal rows or columns, whichever are fewer, times gain; distributed evenly over all
+ * such matrices. Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+ * networks", ICLR 2014.
+ *
+ * @throws ArgumentError for fewer than two axes
+ */
+export const orthogonal =
+  ({ gain = 1 }: { gain?: number } = {}): Initializer =>
+  ({ shape, key }) => {
+    const [rows, columns] = matrixSizes("orthogonal", shape);
+    const [count, length] = [Math.min(rows, columns), Math.max(rows, columns)];
+    const draws = new Float32Array(count * length);
+    fillNormal(key, draws);
+    const vectors = Array.from({ length: count }, (_, i) =>
+      Float64Array.from(draws.subarray(i * length, (i + 1) * length)),
+    );
+    vectors.forEach((vector, i) => {
+      orthonormalize(vector, vectors.slice(0, i));
+    });
+    const at = (row: number, column: number): number =>
+      rows <= columns ? vectors[row]![column]! : vectors[column]![row]!;
+    return Float32Array.from(
+      { length: rows * columns },
+      (_, i) => gain * at(Math.floor(i / columns), i % columns),
+    );
+  };
+
+/** Gram and Schmidt, twice: once is not enough for vectors that nearly depend on each other. */
+function orthonormalize(vector: Float64Array, before: readonly Float64Array[]): void {
+  for (let pass = 0; pass < 2; pass++) {
+    for (const other of before) {
+      const share = vector.reduce((sum, x, i) => sum + x * other[i]!, 0);
+      for (let i = 0; i < vector.length; i++) vector[i]! -= share * other[i]!;
+    }
+    const length = Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
+    for (let i = 0; i < vector.length; i++) vector[i]! /= length;
+  }
+}
+
+/**
+ * N(0, standardDeviation²) with a share `sparsity` of each column zero. Martens, "Deep learning via Hessian-free
+ * optimization", ICML 2010.
+ *
+ * @throws ArgumentError unless 0 ≤ sparsity ≤ 1, or for other than two axes
+ */
+export const sparse =
+  ({ sparsity, standardDeviation = 0.01 }: { sparsity: number; standardDeviation?: number }): Initializer =>
+  ({ shape, key }) => {
+    const [rows, columns] = matrixSizes("sparse", shape);
+    if (!(sparsity >= 0 && sparsity <= 1))
+      throw new ArgumentError(`sparse: the share of zeros must be from 0 to 1, got ${sparsity}`);
+    const out = new Float32Array(rows * columns);
+    fillNormal(fold(key, 0), out, 0, standardDeviation);
+    const zeroCount = Math.ceil(sparsity * rows);
+    for (let column = 0; column < columns; column++) {
+      const order = permutation(fold(key, column + 1), rows);
+      for (const row of order.subarray(0, zeroCount)) out[row * columns + column] = 0;
+    }
+    return out;
+  };
+
+/** gain on the diagonal of a matrix, 0 elsewhere: the layer begins as x itself. @throws ArgumentError for other than two axes */
+export const identity =
+  ({ gain = 1 }: { gain?: number } = {}): Initializer =>
+  ({ shape }) => {
+    const [rows, columns] = matrixSizes("identity", shape);
+    const out = new Float32Array(rows * columns);
+    for (let i = 0; i < Math.min(rows, columns); i++) out[i * columns + i] = gain;
+    return out;
+  };
+
+function matrixSizes(what: string, shape: readonly number[]): [rows: number, columns: number] {
+  const [rows, ...rest] = shape;
+  if (rows !== undefined && (rest.length === 1 || (what === "orthogonal" && rest.length > 1)))
+    return [rows, countOf(rest)];
+  throw new ArgumentError(
+    `${what}: fills matrices, got a shape of ${shape.length} axes: (${shape.join(", ")})`,
+  );
+}
 
 type Variance = (fans: { fanIn: number; fanOut: number }) => number;
 

@@ -62,10 +62,18 @@ describe("schedules", () => {
   });
 
   it("refuse what makes no schedule", () => {
-    expect(() => piecewise({ boundaries: [3, 2], values: [1, 2, 3] })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: piecewise: boundaries must rise, got 3, 2]`);
-    expect(() => piecewise({ boundaries: [3], values: [1] })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: piecewise: 1 boundaries part 2 values, got 1]`);
-    expect(() => oneCycle({ peak: 1, steps: 10, rise: 1 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: oneCycle: rise 1 of 10 steps must leave steps on both sides of the peak]`);
-    expect(() => cosineRestarts({ from: 1, steps: 5, factor: 0.5 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: cosineRestarts: factor must be 1 or more, got 0.5]`);
+    expect(() => piecewise({ boundaries: [3, 2], values: [1, 2, 3] })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: piecewise: boundaries must rise, got 3, 2]`,
+    );
+    expect(() => piecewise({ boundaries: [3], values: [1] })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: piecewise: 1 boundaries part 2 values, got 1]`,
+    );
+    expect(() => oneCycle({ peak: 1, steps: 10, rise: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: oneCycle: rise 1 of 10 steps must leave steps on both sides of the peak]`,
+    );
+    expect(() => cosineRestarts({ from: 1, steps: 5, factor: 0.5 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: cosineRestarts: factor must be 1 or more, got 0.5]`,
+    );
   });
 
   it("need steps above 0", () => {

@@ -11,6 +11,7 @@ export {
   ShapeError,
   StepError,
 } from "../base/errors.ts";
+export type { HostArray } from "../base/host-array.ts";
 export { Dimension, dimension } from "../base/size.ts";
 export { setTarget, setThreads, type TargetName } from "../runtime/devices.ts";
 export { concat, einsum, meshgrid, stack, tensordot } from "./combine.ts";
@@ -30,6 +31,7 @@ export {
   zeros,
   zerosLike,
 } from "./create.ts";
+export { type CustomBackward, customGradient, stopGradient } from "./custom-gradient.ts";
 export { type DeviceFacts, device } from "./device.ts";
 export { explainNaN, type NaNExplanation, type ValueRange } from "./explain-nan.ts";
 export { scalar, where } from "./functions.ts";

@@ -66,6 +66,8 @@ const binary = (
 });
 
 const above = (low: number, high = 3): Partial<Case> => ({ arguments: [{ low, high }] });
+/** Beyond where pieces meet. */
+const wideUnary: Partial<Case> = { arguments: [{ low: -8, high: 8 }] };
 const integerOnly = { dtypes: integers, gradient: false, extremes: undefined } as const;
 const wide = {
   arguments: [
@@ -270,6 +272,89 @@ const activations: readonly Case[] = [
       formulaTolerance: { steps: 16, toLargest: true },
       tolerance: { steps: 16, toLargest: true },
     },
+  ),
+  unary(
+    "leakyRelu",
+    (x) => ops.leakyRelu(x, 0.01),
+    (x) => (x > 0 ? x : 0.01 * x),
+  ),
+  binary("parametricRelu", ops.parametricRelu, (x, slope) => (x > 0 || Number.isNaN(x) ? x : slope * x), {
+    dtypes: floats,
+  }),
+  unary("relu6", ops.relu6, (x) => Math.min(Math.max(x, 0), 6), wideUnary),
+  unary(
+    "hardTanh",
+    (x) => ops.hardTanh(x, -1, 2),
+    (x) => Math.min(Math.max(x, -1), 2),
+    wideUnary,
+  ),
+  unary("hardSigmoid", ops.hardSigmoid, (x) => Math.min(Math.max(x / 6 + 0.5, 0), 1), {
+    ...wideUnary,
+    formulaTolerance: { steps: 4 },
+    tolerance: { steps: 4 },
+  }),
+  unary("hardSwish", ops.hardSwish, (x) => (x < -3 ? 0 : x > 3 ? x : (x * (x + 3)) / 6), {
+    ...wideUnary,
+    formulaTolerance: { steps: 4 },
+    tolerance: { steps: 4 },
+  }),
+  unary(
+    "elu",
+    (x) => ops.elu(x, 0.5),
+    (x) => (x > 0 ? x : 0.5 * Math.expm1(x)),
+    { tolerance: { steps: 4 } },
+  ),
+  unary(
+    "celu",
+    (x) => ops.celu(x, 0.5),
+    (x) => (x > 0 ? x : 0.5 * Math.expm1(x / 0.5)),
+    {
+      formulaTolerance: { steps: 4 },
+      tolerance: { steps: 6 },
+    },
+  ),
+  unary("selu", ops.selu, (x) => 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * Math.expm1(x)), {
+    formulaTolerance: { steps: 4 },
+    tolerance: { steps: 6 },
+  }),
+  unary("mish", ops.mish, (x) => x * Math.tanh(Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0)), {
+    // Where e^x underflows.
+    extremes: edges.filter(([x]) => x !== -88),
+    formulaTolerance: { steps: 8 },
+    tolerance: { steps: 12 },
+  }),
+  unary("softsign", ops.softsign, (x) => (Number.isFinite(x) ? x / (1 + Math.abs(x)) : Math.sign(x)), {
+    formulaTolerance: { steps: 4 },
+    tolerance: { steps: 4 },
+  }),
+  unary(
+    "softShrink",
+    (x) => ops.softShrink(x, 0.5),
+    (x) => (Math.abs(x) <= 0.5 ? 0 : x - 0.5 * Math.sign(x)),
+  ),
+  unary(
+    "hardShrink",
+    (x) => ops.hardShrink(x, 0.5),
+    (x) => (Math.abs(x) <= 0.5 ? 0 : x),
+  ),
+  unary("tanhShrink", ops.tanhShrink, (x) => x - Math.tanh(x), {
+    // Small numbers cancel.
+    ...above(0.5),
+    tolerance: { steps: 8, toLargest: true },
+    formulaTolerance: { steps: 8, toLargest: true },
+  }),
+  ...(["sigmoid", "silu", "gelu", "relu", "tanh", "none"] as const).map((gate) =>
+    binary(
+      `gated by ${gate}`,
+      (a, b) => ops.gated(a, b, gate),
+      (a) => a,
+      {
+        dtypes: floats,
+        formula: undefined,
+        extremes: pairs(0, 1, -2.5, 100, -100, NaN),
+        tolerance: { steps: 16, toLargest: true },
+      },
+    ),
   ),
   unary("stopGradient", ops.stopGradient, (x) => x, { gradient: false }),
   unary(
