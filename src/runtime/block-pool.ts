@@ -13,7 +13,8 @@ export interface Block {
   readonly bytes: number;
 }
 
-export abstract class BlockPool {
+export class BlockPool {
+  private readonly grow: (bytes: number) => void;
   private readonly sizes = new Map<number, number>();
   private readonly freeBlocks: Block[] = [];
   arenaAddress = 0;
@@ -21,8 +22,10 @@ export abstract class BlockPool {
   usedBytes = 0;
   peakBytes = 0;
 
-  /** Gives `addFree` memory in which a block of `bytes` is free, or throws. */
-  protected abstract grow(bytes: number): void;
+  /** @param grow gives `addFree` memory in which a block of so many bytes is free, or throws */
+  constructor(grow: (bytes: number) => void) {
+    this.grow = grow;
+  }
 
   /** The address of at least `bytes` bytes, not cleared. */
   allocate(bytes: number): number {
@@ -56,7 +59,7 @@ export abstract class BlockPool {
     this.arenaBytes = bytes;
   }
 
-  protected addFree(block: Block): void {
+  addFree(block: Block): void {
     const list = this.freeBlocks;
     let at = 0;
     while (at < list.length && list[at]!.address < block.address) at++;
@@ -76,7 +79,7 @@ export abstract class BlockPool {
   }
 
   /** The free bytes that end at an address: what growing there need not add. */
-  protected freeBefore(end: number): number {
+  freeBefore(end: number): number {
     const last = this.freeBlocks.at(-1);
     return last !== undefined && last.address + last.bytes === end ? last.bytes : 0;
   }

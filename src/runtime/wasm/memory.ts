@@ -15,17 +15,37 @@ const growthBytes = 16 * 1024 * 1024;
 /** Generated code may read (never use) some bytes past the end of a buffer. */
 const slackBytes = 256;
 
-export class WasmMemory extends BlockPool {
+export class WasmMemory {
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
+  private readonly blocks = new BlockPool((bytes) => this.grow(bytes));
   private cachedWords = new Int32Array(0);
 
   constructor({ shared = false }: { shared?: boolean } = {}) {
-    super();
     this.shared = shared;
     this.memory = new WebAssembly.Memory({ initial: initialPages, maximum: maxPages, shared });
-    this.arenaAddress = firstAddress;
-    this.addFree({ address: firstAddress, bytes: this.end - firstAddress });
+    this.blocks.addFree({ address: firstAddress, bytes: this.end - firstAddress });
+  }
+
+  get arenaAddress(): number {
+    return this.blocks.arenaAddress;
+  }
+  get usedBytes(): number {
+    return this.blocks.usedBytes;
+  }
+  get peakBytes(): number {
+    return this.blocks.peakBytes;
+  }
+
+  /** The address of at least `bytes` bytes, not cleared. */
+  allocate(bytes: number): number {
+    return this.blocks.allocate(bytes);
+  }
+  free(address: number): void {
+    this.blocks.free(address);
+  }
+  reserveArena(bytes: number): void {
+    this.blocks.reserveArena(bytes);
   }
 
   /** `count` elements at `address`, good until memory grows: use it at once. */
@@ -46,9 +66,9 @@ export class WasmMemory extends BlockPool {
     return this.memory.buffer.byteLength - slackBytes;
   }
 
-  protected grow(asked: number): void {
+  private grow(asked: number): void {
     const { end } = this;
-    const missing = asked - this.freeBefore(end);
+    const missing = asked - this.blocks.freeBefore(end);
     const needed = Math.ceil(missing / pageBytes);
     const generous = Math.ceil(Math.max(missing, growthBytes) / pageBytes);
     const left = maxPages - this.memory.buffer.byteLength / pageBytes;
@@ -61,6 +81,6 @@ export class WasmMemory extends BlockPool {
           "use smaller batches, or dispose of tensors that are no longer needed",
       );
     }
-    this.addFree({ address: end, bytes: this.end - end });
+    this.blocks.addFree({ address: end, bytes: this.end - end });
   }
 }

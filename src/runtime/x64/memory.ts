@@ -18,13 +18,34 @@ interface Region extends Block {
   readonly buffer: ArrayBuffer | undefined;
 }
 
-export class NativeMemory extends BlockPool {
+export class NativeMemory {
   private readonly system: NativeSystem;
+  private readonly blocks = new BlockPool((bytes) => this.grow(bytes));
   private readonly regions: Region[] = [];
 
   constructor(system: NativeSystem) {
-    super();
     this.system = system;
+  }
+
+  get arenaAddress(): number {
+    return this.blocks.arenaAddress;
+  }
+  get usedBytes(): number {
+    return this.blocks.usedBytes;
+  }
+  get peakBytes(): number {
+    return this.blocks.peakBytes;
+  }
+
+  /** The address of at least `bytes` bytes, not cleared. */
+  allocate(bytes: number): number {
+    return this.blocks.allocate(bytes);
+  }
+  free(address: number): void {
+    this.blocks.free(address);
+  }
+  reserveArena(bytes: number): void {
+    this.blocks.reserveArena(bytes);
   }
 
   /** `count` elements at `address`. */
@@ -46,7 +67,7 @@ export class NativeMemory extends BlockPool {
     return undefined;
   }
 
-  protected grow(size: number): void {
+  private grow(size: number): void {
     const wanted = Math.max(regionBytes, size + slackBytes);
     const bytes = Math.ceil(wanted / hugePageBytes) * hugePageBytes;
     const mapped = this.system.mapMemory(bytes + hugePageBytes);
@@ -62,6 +83,6 @@ export class NativeMemory extends BlockPool {
     const buffer = bytes < maxViewBytes ? this.system.host.view(address, bytes) : undefined;
     this.regions.push({ address, bytes, buffer });
     // Regions never touch: each ends with slack.
-    this.addFree({ address, bytes: bytes - slackBytes });
+    this.blocks.addFree({ address, bytes: bytes - slackBytes });
   }
 }
