@@ -1,5 +1,6 @@
 /** Counting which label was predicted as which: the table from which precision, recall, F-score and reports follow. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { balancedAccuracyOf, cohenKappaOf, type KappaWeights, matthewsCorrelationOf } from "./agreement.ts";
 import {
   type ClassCounts,
   fBetaRatio,
@@ -140,6 +141,24 @@ export class ConfusionMatrix {
   fBeta(beta: number, options?: ScoreOptions): number;
   fBeta(beta: number, options: ScoreOptions = {}): number | number[] {
     return score(this.perClass(), fBetaRatio(beta), options, "fBeta");
+  }
+
+  /** The mean recall of the classes that have labels: right where some are rare. */
+  balancedAccuracy(): number {
+    return balancedAccuracyOf(this.perClass());
+  }
+
+  /**
+   * Cohen's κ: agreement beyond chance, 1 at best, 0 for independent answers; `weights` count far classes more. NaN where
+   * chance alone agrees always.
+   */
+  cohenKappa({ weights }: { weights?: KappaWeights } = {}): number {
+    return cohenKappaOf(this.toArray(), weights);
+  }
+
+  /** The correlation of labels and predictions (Matthews 1975), from −1 to 1; 0 where either is always the same. */
+  matthewsCorrelation(): number {
+    return matthewsCorrelationOf(this.toArray());
   }
 
   /** A table for people: rows are labels, columns predictions. `names` replaces class numbers. */

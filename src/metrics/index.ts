@@ -1,5 +1,6 @@
 /** Metrics: functions of (predictions, labels), over tensors inside a step or over class indices on the host. */
 export { accuracy, type BatchMetric, topKAccuracy } from "./accuracy.ts";
+export type { KappaWeights } from "./agreement.ts";
 export {
   ClassificationReport,
   classificationReport,
@@ -8,6 +9,25 @@ export {
 } from "./classification-report.ts";
 export { ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./confusion-matrix.ts";
 export { type ClassificationScoreOptions, f1Score, precision, recall } from "./precision-recall.ts";
+export { brierScore, logLoss } from "./probabilities.ts";
+export {
+  averagePrecision,
+  type MulticlassAucOptions,
+  type PrecisionRecallCurve,
+  type RankingOptions,
+  RankingScores,
+  type RocCurve,
+  rocAuc,
+  rocAucOneVsRest,
+} from "./ranking.ts";
+export {
+  meanAbsoluteError,
+  meanSquaredError,
+  medianAbsoluteError,
+  RegressionScores,
+  r2Score,
+  rootMeanSquaredError,
+} from "./regression.ts";
 export { RunningMean, type RunningMeanState } from "./running-mean.ts";
 export type { Average, ClassCounts, ScoreOptions } from "./scores.ts";
-export { type StreamingMetric, streaming } from "./streaming.ts";
+export { type StreamingMetric, streaming, streamingRanking, streamingRegression } from "./streaming.ts";

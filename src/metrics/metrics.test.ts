@@ -6,6 +6,7 @@ import {
   classificationReport,
   confusionMatrix,
   f1Score,
+  type KappaWeights,
   precision,
   RunningMean,
   recall,
@@ -21,6 +22,9 @@ interface Case {
   sampleWeights: number[] | null;
   matrix: number[][];
   accuracy: number;
+  balancedAccuracy: Encoded;
+  matthews: Encoded;
+  kappa: Readonly<Record<KappaWeights, Encoded>>;
   scores: {
     average: Average;
     zeroDivision: number | "NaN";
@@ -46,7 +50,8 @@ function expectScores(actual: number | number[], expected: unknown): void {
 
 describe("scikit-learn's figures", () => {
   const { cases } = readFixture<{ cases: Case[] }>("metrics.json");
-  it.each(cases)("$note", ({ predictions, labels, numClasses, sampleWeights, matrix, accuracy, scores }) => {
+  it.each(cases)("$note", (row) => {
+    const { predictions, labels, numClasses, sampleWeights, matrix, accuracy, scores } = row;
     const known = {
       ...(numClasses !== null && { numClasses }),
       ...(sampleWeights !== null && { sampleWeights }),
@@ -54,6 +59,10 @@ describe("scikit-learn's figures", () => {
     const counted = confusionMatrix(predictions, labels, known);
     expect(counted.toArray()).toEqual(matrix);
     expect(counted.accuracy()).toBeCloseTo(accuracy, 12);
+    expectScores(counted.balancedAccuracy(), decoded(row.balancedAccuracy));
+    expectScores(counted.matthewsCorrelation(), decoded(row.matthews));
+    for (const weights of ["none", "linear", "quadratic"] as const)
+      expectScores(counted.cohenKappa({ weights }), decoded(row.kappa[weights]));
     for (const row of scores) {
       const options = { ...known, average: row.average, zeroDivision: decoded(row.zeroDivision) as number };
       expectScores(precision(predictions, labels, options), decoded(row.precision));

@@ -4,6 +4,8 @@ import { ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { shapeText } from "../base/shape.ts";
 import { ConfusionMatrix, type ConfusionMatrixOptions } from "./confusion-matrix.ts";
+import { RankingScores } from "./ranking.ts";
+import { RegressionScores } from "./regression.ts";
 
 /** What an evaluation loop needs of such a metric. */
 export interface StreamingMetric<Result = number> {
@@ -56,4 +58,54 @@ function largestAt(row: Float64Array): number {
   const nan = row.findIndex(Number.isNaN);
   if (nan >= 0) return nan;
   return row.reduce((best, value, index) => (value > row[best]! ? index : best), 0);
+}
+
+/**
+ * A metric of real-valued predictions over a whole pass; predictions and targets are taken element by element.
+ *
+ * @example
+ * const r2 = streamingRegression("r2", (scores) => scores.r2());
+ */
+export function streamingRegression(
+  metricName: string,
+  read: (scores: RegressionScores) => number,
+): StreamingMetric {
+  const scores = new RegressionScores();
+  return {
+    metricName,
+    update: (predictions, targets) => {
+      scores.update(decode(predictions.dtype, predictions.data), decode(targets.dtype, targets.data));
+    },
+    result: () => read(scores),
+    reset: () => scores.reset(),
+  };
+}
+
+/**
+ * A metric of scores of two classes over a whole pass: scores (N) or (N, 1), or (N, 2) of which the second is the positive's.
+ *
+ * @example
+ * const auc = streamingRanking("rocAuc", (ranking) => ranking.rocAuc());
+ */
+export function streamingRanking(
+  metricName: string,
+  read: (ranking: RankingScores) => number,
+): StreamingMetric {
+  const ranking = new RankingScores();
+  return {
+    metricName,
+    update: (predictions, labels) => {
+      ranking.update(positiveScores(predictions, metricName), decode(labels.dtype, labels.data));
+    },
+    result: () => read(ranking),
+    reset: () => ranking.reset(),
+  };
+}
+
+function positiveScores({ shape, dtype, data }: HostArray, what: string): ArrayLike<number> {
+  const values = decode(dtype, data);
+  const columns = shape.length === 2 ? shape[1] : 1;
+  if (shape.length > 2 || (columns !== 1 && columns !== 2))
+    throw new ShapeError(`${what}: expected scores (N), (N, 1) or (N, 2), got ${shapeText(shape)}`);
+  return columns === 1 ? values : values.filter((_, i) => i % 2 === 1);
 }
