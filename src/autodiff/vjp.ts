@@ -2,6 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { Node } from "../graph/node.ts";
 import { zerosLike } from "../ops/constants.ts";
+import { substitute } from "../ops/mapping.ts";
 import { type Cotangent, reverse } from "../ops/reverse.ts";
 import { typeText } from "../ops/rules.ts";
 import { parameter } from "../ops/sources.ts";
@@ -30,7 +31,9 @@ export function jvp(outputs: readonly Node[], inputs: readonly Node[], tangents:
   const moved = reverse(ends, inputs).flatMap((of, i): Cotangent[] =>
     of === undefined ? [] : [{ of, value: tangents[i]! }],
   );
-  return reverse(moved, u).map((value, i) => value ?? zerosLike(outputs[i]!));
+  const found = reverse(moved, u).map((value, i) => value ?? zerosLike(outputs[i]!));
+  // Linear in u, so its derivative does not depend on it; a loop may still carry it along.
+  return substitute(found, u, outputs.map(zerosLike));
 }
 
 function requirePaired(what: string, values: readonly Node[], types: readonly Node[]): void {

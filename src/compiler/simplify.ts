@@ -62,7 +62,7 @@ function constantValue(node: Node): number | undefined {
 /** A movement that shows a contiguous input as it is moves nothing. */
 function dropIdleMovement(node: Node): Node | undefined {
   const { op } = node;
-  if (op.kind !== "movement" || node.inputs.length !== 1) return undefined;
+  if (op.kind !== "movement" || op.isBarrier || node.inputs.length !== 1) return undefined;
   const input = node.inputs[0]!;
   const whole = contiguousView(input.shape);
   const isSameShape =

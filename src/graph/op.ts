@@ -31,6 +31,26 @@ export interface ReferenceContext {
   ): DenseArray[];
 }
 
+/** A node over an added first axis, or one that is the same all along it. */
+export interface Mapped {
+  readonly node: Node;
+  readonly isMapped: boolean;
+}
+
+/** What `map` is given: the inputs over an added first axis. */
+export interface AddedAxis {
+  readonly size: Size;
+  /** Inputs as they are: with the axis in front where `isMapped`, else without it. */
+  readonly given: readonly Node[];
+  readonly isMapped: readonly boolean[];
+  /** The inputs, all with the axis: repeated along it where they are the same all along. */
+  readonly inputs: readonly Node[];
+  /** Further nodes of the same graph over the axis; `more` says what stands for nodes that are new to it. */
+  of(nodes: readonly Node[], more?: ReadonlyMap<Node, Mapped>): Mapped[];
+  /** With the axis, repeated along it where it had none. */
+  whole(mapped: Mapped): Node;
+}
+
 interface OpBase<A extends Attributes> {
   readonly name: string;
   /** Shape and dtype rule; throws ShapeError or DTypeError with both operands in the message. */
@@ -49,6 +69,11 @@ interface OpBase<A extends Attributes> {
   gradient?(node: Node<A>, cotangents: readonly (Node | undefined)[]): readonly (Node | null)[];
   /** The nodes whose cotangents `gradient` gives, where they are not the node's inputs. */
   gradientInputs?(node: Node<A>): readonly Node[];
+  /**
+   * The node over an added first axis (`vectorize`), or all its outputs where it has several. Elementwise ops and reductions
+   * have their class's rule.
+   */
+  map?(node: Node<A>, axis: AddedAxis): Node | readonly Mapped[];
 }
 
 /** Each output element is a function of the inputs' elements at the same place. All inputs have the output's shape. */
@@ -81,6 +106,8 @@ export interface MovementOp<A extends Attributes = Attributes> extends OpBase<A>
    * copied first. Rows must then exist in `OpBase.reference` and the copy of a contiguous input must succeed.
    */
   view(input: View, attributes: A, output: TensorType): View | undefined;
+  /** Stands for a value of its own though it moves nothing: rules must not replace it by its input. */
+  readonly isBarrier?: boolean;
 }
 
 /**

@@ -26,6 +26,7 @@ export const reshapeOp: MovementOp<ToShape> = {
   reference: ([x], _attributes, { outputs: [out] }) => [{ ...out!, data: x!.data }],
   gradient: ({ inputs: [x] }, [g]) => [reshape(g!, x!.shape)],
   view: (input, { shape }) => reshapeView(input, shape),
+  map: ({ shape }, { inputs: [x], size }) => reshape(x!, [size, ...shape]),
 };
 
 /** The same elements in row-major order under another shape of as many elements. */
@@ -62,6 +63,10 @@ export const broadcastOp: MovementOp<ToShape> = {
     return [reshape(sum(g!, axes), x!.shape)];
   },
   view: (input, { shape }) => broadcastView(input, shape),
+  map: ({ inputs: [x], shape }, { inputs: [mapped], size }) => {
+    const added = shape.slice(x!.shape.length).map(() => 1);
+    return broadcastTo(reshape(mapped!, [size, ...added, ...x!.shape]), [size, ...shape]);
+  },
 };
 
 /** x repeated to `shape` by NumPy's rule: aligned at the last axis, sizes of 1 and missing axes repeat. */

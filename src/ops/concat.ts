@@ -58,6 +58,7 @@ export const concatOp: PlacementOp<{ axis: number }> = {
     const ones = output.shape.map(() => 1);
     return inputs.map(({ shape }, i) => sliceView(output, along(shape, starts[i]!), ones, shape));
   },
+  map: ({ attributes: { axis } }, { inputs }) => concat(inputs, axis + 1),
 };
 
 /**

@@ -1,8 +1,9 @@
 /** Two ways to change what flows back: nothing, or what a function says. Both show their input as it is. */
 import type { Node } from "../graph/node.ts";
-import type { MovementOp } from "../graph/op.ts";
+import type { Mapped, MovementOp } from "../graph/op.ts";
 import { currentTrace, makeNode } from "../graph/trace.ts";
 import type { NoAttributes } from "./elementwise.ts";
+import { parameter } from "./sources.ts";
 
 export const stopGradientOp: MovementOp<NoAttributes> = {
   name: "stopGradient",
@@ -11,6 +12,7 @@ export const stopGradientOp: MovementOp<NoAttributes> = {
   reference: ([x]) => [x!],
   gradient: () => [null],
   view: (input) => input,
+  map: (_node, { inputs: [x] }) => stopGradient(x!),
 };
 
 /** x, through which no gradient flows. */
@@ -37,6 +39,24 @@ export const customGradientOp: MovementOp<{ rule: Rule }> = {
   gradientInputs: ({ attributes: { rule } }) => rule.inputs,
   gradient: (node, [g]) => node.attributes.rule.backward(g!, node),
   view: (input) => input,
+  /** The same rule, its graph mapped when it is asked for. */
+  map(node, { given, isMapped, inputs, of, whole }) {
+    const { rule } = node.attributes;
+    const sources = of(rule.inputs);
+    const someMapped = isMapped[0]! || sources.some((source) => source.isMapped);
+    const own = (x: Mapped): Node => (someMapped ? whole(x) : x.node);
+    const backward: Backward = (g, output) => {
+      const cotangent = parameter(node, "cotangent");
+      const found = rule.backward(cotangent, node);
+      const stand = new Map([
+        [cotangent, { node: g, isMapped: someMapped }],
+        [node as Node, { node: output, isMapped: someMapped }],
+      ]);
+      return found.map((value) => (value === null ? null : own(of([value], stand)[0]!)));
+    };
+    const made = customGradient(someMapped ? inputs[0]! : given[0]!, sources.map(own), backward);
+    return [{ node: made, isMapped: someMapped }];
+  },
 };
 
 /**

@@ -1,10 +1,11 @@
 import { isFloat, roundTo } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { sizesAgree } from "../base/size.ts";
+import { multiplySizes, sizesAgree } from "../base/size.ts";
 import type { Attributes, Node, TensorType } from "../graph/node.ts";
 import type { DotOp } from "../graph/op.ts";
 import { makeNode } from "../graph/trace.ts";
+import { reshape } from "./broadcast.ts";
 import { transpose } from "./permute.ts";
 import { dense, requireDType, requireSameDType, shapesAgree } from "./rules.ts";
 
@@ -50,6 +51,12 @@ export const dotOp: DotOp = {
     ];
   },
   gradient: ({ inputs: [a, b] }, [g]) => [dot(g!, transpose(b!)), dot(transpose(a!), g!)],
+  map(_node, { given: [a, b], isMapped, inputs, size }) {
+    const [M, K, N] = [a!.shape.at(-2)!, a!.shape.at(-1)!, b!.shape.at(-1)!];
+    if (isMapped[1] || a!.shape.length > 3) return dot(inputs[0]!, inputs[1]!);
+    // One matrix for all: their rows are rows of one product.
+    return reshape(dot(reshape(a!, [multiplySizes(size, M), K]), b!), [size, M, N]);
+  },
 };
 
 function innerText(a: TensorType, b: TensorType): string {

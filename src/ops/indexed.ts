@@ -1,12 +1,15 @@
 /** gather and scatterAdd: each is the gradient of the other. They check and clamp their indices themselves. */
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { normalizeAxis, type Shape, shapeText } from "../base/shape.ts";
-import { type Size, subtractSizes } from "../base/size.ts";
+import { multiplySizes, type Size, subtractSizes } from "../base/size.ts";
 import type { Node, TensorType } from "../graph/node.ts";
 import type { DenseArray, IndexedOp } from "../graph/op.ts";
 import { makeNode } from "../graph/trace.ts";
-import { clampIndices } from "./check.ts";
-import { zerosLike } from "./constants.ts";
+import { add, mul } from "./arithmetic.ts";
+import { broadcastTo, reshape } from "./broadcast.ts";
+import { checkIndex, clampIndices } from "./check.ts";
+import { like, zerosLike } from "./constants.ts";
+import { permute } from "./permute.ts";
 import {
   countOf,
   dense,
@@ -17,6 +20,9 @@ import {
   shapesAgree,
   typeText,
 } from "./rules.ts";
+import { iota } from "./sources.ts";
+
+type IndexedAttributes = { axis: number; rule: string };
 
 /** The shape in which the indexed axis is replaced by the indices' axes. */
 const gatheredShape = (shape: Shape, indices: Shape, axis: number): Shape => [
@@ -66,7 +72,46 @@ export const gatherOp: IndexedOp = {
     scatterAdd(zerosLike(x!), indices!, g!, axis),
     null,
   ],
+  map(node, { given: [x, indices], isMapped, inputs, size }) {
+    const { axis } = node.attributes;
+    if (!isMapped[1]) return makeNode(gatherOp, [x!, indices!], { ...node.attributes, axis: axis + 1 });
+    if (!isMapped[0]) return axisFirst(makeNode(gatherOp, [x!, indices!], node.attributes), axis);
+    const rank = indices!.shape.length;
+    const found = gather(tableOf(inputs[0]!, axis), rowsOf(node, indices!, size), 0);
+    return moveBlock(found, 1, rank - 1, axis);
+  },
 };
+
+/** x with axis `axis` in front, the others in their order. */
+const axisFirst = (x: Node, axis: number): Node => moveBlock(x, 0, axis, 1);
+
+/** x with the `count` axes from `start` on behind the `by` axes that follow them. */
+function moveBlock(x: Node, start: number, count: number, by: number): Node {
+  const axes = x.shape.map((_, i) => i);
+  const block = axes.splice(start, count);
+  axes.splice(start + by, 0, ...block);
+  return permute(x, axes);
+}
+
+/** (N, …, S, …) → (N · S, …, …): the rows of all tables in one, axis `axis` of each table indexed. */
+function tableOf(x: Node, axis: number): Node {
+  const sorted = moveBlock(x, 1, axis, 1);
+  const [N, S, ...rest] = sorted.shape as [Size, Size, ...Size[]];
+  return reshape(sorted, [multiplySizes(N, S), ...rest]);
+}
+
+/** Where the rows of table n stand in `tableOf`: checked against their own table first. */
+function rowsOf(node: Node<IndexedAttributes>, indices: Node, size: Size): Node {
+  const { axis, rule } = node.attributes;
+  const rows = node.inputs[0]!.shape[axis]!;
+  if (typeof rows !== "number") throw new ShapeError(`vectorize: ${node.op.name} along a size known late`);
+  const checked = checkIndex(indices, rows, rule);
+  const start = broadcastTo(
+    reshape(iota([size], 0), [size, ...indices.shape.slice(1).map(() => 1)]),
+    indices.shape,
+  );
+  return add(checked, mul(start, like(start, rows)));
+}
 
 /**
  * x at `indices` (i32, any shape) along an axis: the axis is replaced by the indices' axes. An index outside 0 … size − 1 fails
@@ -110,6 +155,18 @@ export const scatterAddOp: IndexedOp = {
     return [dense(out, (_index, position) => sums[position]!)];
   },
   gradient: ({ inputs: [, indices], attributes: { axis } }, [g]) => [g!, null, gather(g!, indices!, axis)],
+  map(node, { given, isMapped, inputs: [x, , updates], size }) {
+    const { axis } = node.attributes;
+    const indices = given[1]!;
+    if (!isMapped[1])
+      return makeNode(scatterAddOp, [x!, indices, updates!], { ...node.attributes, axis: axis + 1 });
+    const rank = indices.shape.length;
+    const table = tableOf(x!, axis);
+    const sums = scatterAdd(table, rowsOf(node, indices, size), moveBlock(updates!, 1, axis, rank - 1), 0);
+    const { shape } = node.inputs[0]!;
+    const rows = reshape(sums, [size, shape[axis]!, ...table.shape.slice(1)]);
+    return moveBlock(rows, 1, 1, axis);
+  },
 };
 
 /**

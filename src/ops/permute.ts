@@ -30,6 +30,7 @@ export const permuteOp: MovementOp<{ order: readonly number[] }> = {
   },
   gradient: ({ attributes: { order } }, [g]) => [permute(g!, inverse(order))],
   view: (input, { order }) => permuteView(input, order),
+  map: ({ attributes: { order } }, { inputs: [x] }) => permute(x!, [0, ...order.map((axis) => axis + 1)]),
 };
 
 const inverse = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));

@@ -1,14 +1,18 @@
 /** repeatWhile: a body repeated as long as a condition holds. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { Node } from "../graph/node.ts";
-import type { RegionOp } from "../graph/op.ts";
+import type { AddedAxis, Mapped, RegionOp } from "../graph/op.ts";
 import { originText } from "../graph/origin.ts";
 import type { State } from "../graph/state.ts";
 import { makeNode } from "../graph/trace.ts";
+import { broadcastTo, reshape } from "./broadcast.ts";
+import { dependsOn, mappedCarries, mappingOf } from "./mapping.ts";
 import { output } from "./output.ts";
+import { any as anyOf } from "./reduce.ts";
 import { ClosedRegion, type TracedRegion, traceRegion } from "./region.ts";
 import { typeText } from "./rules.ts";
 import { requireCarries } from "./scan.ts";
+import { select } from "./select.ts";
 import { parameter } from "./sources.ts";
 import { assignState, readState } from "./state.ts";
 
@@ -39,7 +43,40 @@ export const repeatWhileOp: RegionOp<RepeatAttributes> = {
         "use scan with a fixed length, or wrap what flows into it in stopGradient",
     );
   },
+  map: (node, axis) => mapRepeat(node, axis),
 };
+
+/**
+ * The same loop over elements with the axis. Where the condition differs along it, the loop goes on while one holds, and
+ * elements whose own has ended keep what they have.
+ */
+function mapRepeat(node: Node<RepeatAttributes>, { size, given, isMapped, inputs }: AddedAxis): Mapped[] {
+  const { condition, body, carryCount, max } = node.attributes;
+  const carried = mappedCarries(body, isMapped, carryCount);
+  const isConditionMapped = dependsOn(condition, carried)[0]!;
+  const mapped = carried.map((is, i) => is || (isConditionMapped && i < carryCount));
+  const own = given.map((x, i) => (mapped[i] ? inputs[i]! : x));
+  const inside = (region: ClosedRegion, carry: readonly Node[]) =>
+    mappingOf(size, region.parameters, [...carry, ...own.slice(carryCount)], mapped);
+  const holds = (carry: readonly Node[]): Node => inside(condition, carry).of(condition.results)[0]!.node;
+  const outputs = repeatWhile(
+    own.slice(0, carryCount),
+    (carry) => (isConditionMapped ? anyOf(holds(carry)) : holds(carry)),
+    (carry) => {
+      const inner = inside(body, carry);
+      const next = inner.of(body.results).map((x, i) => (mapped[i] ? inner.whole(x) : x.node));
+      if (!isConditionMapped) return next;
+      const goesOn = holds(carry);
+      return next.map((x, i) => select(alongRest(goesOn, x), x, carry[i]!));
+    },
+    { max },
+  );
+  return outputs.map((x, i) => ({ node: x, isMapped: mapped[i]! }));
+}
+
+/** (N) → the shape of x, (N, …). */
+const alongRest = (flags: Node, x: Node): Node =>
+  broadcastTo(reshape(flags, [...flags.shape, ...x.shape.slice(1).map(() => 1)]), x.shape);
 
 /**
  * Repeats `body` while `condition` (a bool scalar) holds, at most `max` times, carrying values from one iteration to the next.

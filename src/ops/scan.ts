@@ -3,9 +3,11 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import { boundsOf, type Size, sizesAgree } from "../base/size.ts";
 import type { Node, TensorType } from "../graph/node.ts";
-import type { DenseArray, ReferenceContext, RegionOp } from "../graph/op.ts";
+import type { AddedAxis, DenseArray, Mapped, ReferenceContext, RegionOp } from "../graph/op.ts";
 import { makeNode } from "../graph/trace.ts";
+import { mappedCarries, mappingOf } from "./mapping.ts";
 import { output } from "./output.ts";
+import { transpose } from "./permute.ts";
 import { ClosedRegion, type TracedRegion, traceRegion } from "./region.ts";
 import { countOf, shapesAgree, typeText } from "./rules.ts";
 import { scanGradient } from "./scan-gradient.ts";
@@ -55,7 +57,40 @@ export const scanOp: RegionOp<ScanAttributes> = {
     return [...carries, ...stacks];
   },
   gradient: (node, cotangents) => scanGradient(node, cotangents),
+  map: (node, axis) => mapScan(node, axis),
 };
+
+/** The same loop over elements with the axis; stacks have it behind their own. */
+function mapScan(node: Node<ScanAttributes>, { size, given, isMapped, inputs }: AddedAxis): Mapped[] {
+  const { body, carryCount, sliceCount, length, reverse } = node.attributes;
+  const mapped = mappedCarries(body, isMapped, carryCount);
+  const own = given.map((x, i) => (mapped[i] ? inputs[i]! : x));
+  const first = carryCount + sliceCount;
+  const slices = own
+    .slice(carryCount, first)
+    .map((x, i) => (mapped[carryCount + i] ? transpose(x, 0, 1) : x));
+  let results: Mapped[] = [];
+  const { carry, stacked } = scan(
+    own.slice(0, carryCount),
+    slices,
+    (carried, sliced) => {
+      const inner = mappingOf(size, body.parameters, [...carried, ...sliced, ...own.slice(first)], mapped);
+      results = inner.of(body.results);
+      return {
+        carry: results.slice(0, carryCount).map((x, i) => (mapped[i] ? inner.whole(x) : x.node)),
+        stacked: results.slice(carryCount).map((x) => x.node),
+      };
+    },
+    { length, reverse },
+  );
+  return [
+    ...carry.map((x, i) => ({ node: x, isMapped: mapped[i]! })),
+    ...stacked.map((x, i) => {
+      const has = results[carryCount + i]!.isMapped;
+      return { node: has ? transpose(x, 0, 1) : x, isMapped: has };
+    }),
+  ];
+}
 
 const emptyStack = (type: ReferenceContext["outputs"][number]): DenseArray => ({
   ...type,

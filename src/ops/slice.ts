@@ -56,6 +56,8 @@ export const sliceOp: MovementOp<Slice> = {
     return [pad(flip(g!, backwards), { low, high, interior })];
   },
   view: (input, { start, step, shape }) => sliceView(input, start, step, shape),
+  map: ({ attributes: { start, step, shape } }, { inputs: [x], size }) =>
+    slice(x!, { start: [0, ...start], step: [1, ...step], shape: [size, ...shape] }),
 };
 
 /**
@@ -93,6 +95,11 @@ export const flipOp: MovementOp<{ axes: readonly number[] }> = {
   },
   gradient: ({ attributes: { axes } }, [g]) => [flip(g!, axes)],
   view: (input, { axes }) => flipView(input, axes),
+  map: ({ attributes: { axes } }, { inputs: [x] }) =>
+    flip(
+      x!,
+      axes.map((axis) => axis + 1),
+    ),
 };
 
 /** x walked backwards along `axes`. */
@@ -147,6 +154,8 @@ export const padOp: PlacementOp<Pad> = {
       x!.shape,
     ),
   ],
+  map: ({ attributes: { low, high, interior, value } }, { inputs: [x] }) =>
+    pad(x!, { low: [0, ...low], high: [0, ...high], interior: [0, ...interior], value }),
 };
 
 /**

@@ -70,7 +70,14 @@ export const windowsOp: MovementOp<Windows> = {
     makeNode(foldWindowsOp, [g!], { ...attributes, shape: x!.shape }),
   ],
   view: (input, windows, { shape }) => windowsView(input, windows, shape),
+  map: ({ attributes }, { inputs: [x] }) => makeNode(windowsOp, [x!], moved(attributes)),
 };
+
+/** The same windows behind one more axis. */
+const moved = <W extends Windows>(windows: W): W => ({
+  ...windows,
+  axes: windows.axes.map((axis) => axis + 1),
+});
 
 export const foldWindowsOp: PlacementOp<Windows & { shape: Shape }> = {
   name: "foldWindows",
@@ -94,6 +101,8 @@ export const foldWindowsOp: PlacementOp<Windows & { shape: Shape }> = {
   gradient: ({ attributes: { shape: _, ...attributes } }, [g]) => [makeNode(windowsOp, [g!], attributes)],
   fill: () => 0,
   destinations: (output, inputs, attributes) => [windowsView(output, attributes, inputs[0]!.shape)],
+  map: ({ attributes }, { inputs: [x], size }) =>
+    makeNode(foldWindowsOp, [x!], { ...moved(attributes), shape: [size, ...attributes.shape] }),
 };
 
 export interface WindowOptions {

@@ -83,19 +83,24 @@ export function valueAndGrad<L extends Tensor, P extends GradientTargets>(
   return { value, gradients: gradientTree(value, parameters, options) as Gradients<P> };
 }
 
-function targetOf(tensor: Tensor): Node | State {
+/** What a tensor is differentiated by: its state, or its node. */
+export function targetOf(tensor: Tensor): Node | State {
   const handle = handleOf(tensor);
   return "state" in handle ? handle.state : nodeOf(tensor);
 }
 
-function collect(value: unknown, into: Tensor[], path: string): void {
+/** The tensors of a tree, in order. @throws ArgumentError for anything else in it */
+export function collect(value: unknown, into: Tensor[], path: string, what = "grad"): Tensor[] {
   if (isTensor(value)) into.push(value);
-  else if (Array.isArray(value)) value.forEach((item, i) => void collect(item, into, `${path}[${i}]`));
-  else if (isRecord(value)) for (const key of Object.keys(value)) collect(value[key], into, `${path}.${key}`);
-  else throw new ArgumentError(`grad: ${path} is no tensor, state or parameter: ${String(value)}`);
+  else if (Array.isArray(value)) value.forEach((item, i) => void collect(item, into, `${path}[${i}]`, what));
+  else if (isRecord(value))
+    for (const key of Object.keys(value)) collect(value[key], into, `${path}.${key}`, what);
+  else throw new ArgumentError(`${what}: ${path} is no tensor, state or parameter: ${String(value)}`);
+  return into;
 }
 
-function rebuild(value: unknown, gradient: () => Tensor): unknown {
+/** The same tree with other tensors, asked for in order. */
+export function rebuild(value: unknown, gradient: () => Tensor): unknown {
   if (isTensor(value)) return gradient();
   if (Array.isArray(value)) return value.map((item) => rebuild(item, gradient));
   return Object.fromEntries(
@@ -107,7 +112,7 @@ function rebuild(value: unknown, gradient: () => Tensor): unknown {
  * A gradient through a value whose graph was forgotten, or through the result of a compiled function, would be too small
  * without a word: an error instead.
  */
-function requireWholeGraph(loss: Node, wrt: readonly (Node | State)[]): void {
+export function requireWholeGraph(loss: Node, wrt: readonly (Node | State)[]): void {
   const states = new Set(wrt.filter((target) => target instanceof State));
   const hasNodes = states.size < wrt.length;
   for (const node of topologicalOrder([loss])) {

@@ -23,7 +23,7 @@ export function traceProgram(name: string, fn: (...args: unknown[]) => unknown, 
       parameters.push(node);
       return fromNode(node);
     });
-    return resultsOf(name, fn(...(args as unknown[])));
+    return treeOf(name, fn(...(args as unknown[])));
   });
   const { template, nodes } = traced.result;
   const assignments = assignmentsOf(traced.trace);
@@ -45,8 +45,12 @@ export function traceProgram(name: string, fn: (...args: unknown[]) => unknown, 
   });
 }
 
-/** The tree of what a function returned, and the nodes of its tensors in the tree's order. */
-function resultsOf(name: string, returned: unknown): { template: Template; nodes: Node[] } {
+/** The tree of what a function takes or returned, and the nodes of its tensors in the tree's order. */
+export function treeOf(
+  name: string,
+  returned: unknown,
+  path = "result",
+): { template: Template; nodes: Node[] } {
   if (returned instanceof Promise) {
     throw new ArgumentError(
       `${name}: the function is asynchronous; a traced function only builds a graph, so nothing in it can be awaited: ` +
@@ -66,7 +70,7 @@ function resultsOf(name: string, returned: unknown): { template: Template; nodes
     const keys = Object.keys(value);
     return { kind: "record", keys, items: keys.map((key) => visit(value[key], `${path}.${key}`)), path };
   };
-  const template = visit(returned, "result");
+  const template = visit(returned, path);
   return { template, nodes };
 }
 

@@ -58,15 +58,16 @@ const elementwiseShapes: readonly (readonly number[])[] = [
 ];
 const viewShape: readonly number[] = [6, 19];
 
-const dtypesOf = ({ dtypes, arguments: list }: Case): readonly DType[] =>
+/** The dtypes that a row runs in. */
+export const dtypesOf = ({ dtypes, arguments: list }: Case): readonly DType[] =>
   list.every(({ dtype }) => dtype !== undefined) ? [list[0]!.dtype!] : (dtypes ?? ["f32", "f64"]);
 
 const shapesOf = ({ arguments: list }: Case): readonly (readonly number[] | undefined)[] =>
   list.every(({ shape }) => shape !== undefined) ? [undefined] : elementwiseShapes;
 
-/** Arguments of a case in one dtype and, for an elementwise one, one shape. */
-function draw(row: Case, dtype: DType, shape: readonly number[] | undefined): DenseArray[] {
-  const numbers = new Numbers(row.name.length);
+/** Arguments of a case in one dtype and, for an elementwise one, one shape; other numbers for another seed. */
+export function draw(row: Case, dtype: DType, shape: readonly number[] | undefined, seed = 0): DenseArray[] {
+  const numbers = new Numbers(row.name.length + 1000 * seed);
   return row.arguments.map((argument) => {
     const type = { shape: argument.shape ?? shape!, dtype: argument.dtype ?? dtype };
     const [low, high] = [argument.low ?? -2, argument.high ?? 2];
@@ -167,7 +168,7 @@ export function checkExtremes(row: Case, target: EvaluationTarget): void {
 }
 
 /** Of Σ output · weights: weights of one would hide what sums to nothing. */
-function gradientsOf(row: Case, parameters: readonly Node[]): readonly Node[] {
+export function gradientsOf(row: Case, parameters: readonly Node[]): readonly Node[] {
   const output = row.build(parameters);
   const floats = parameters.filter(({ dtype }) => isFloat(dtype));
   const { shape, dtype, data } = new Numbers(5).array(

@@ -223,6 +223,20 @@ const regions: readonly Case[] = [
     tolerance: toLargest,
   },
   {
+    name: "rematerialize",
+    build: ([x]) => ops.rematerialize([x!], ([x]) => [ops.mul(ops.sin(x!), ops.exp(x!))])[0]!,
+    arguments: [{ shape: [2, 5] }],
+  },
+  {
+    name: "scan, its body rematerialized",
+    build: ([x]) =>
+      ops.scan([ops.full([3], 1, x!.dtype)], [x!], ([a], [b]) => ({
+        carry: ops.rematerialize([a!, b!], ([a, b]) => [ops.tanh(ops.mul(ops.add(a!, b!), b!))]),
+      })).carry[0]!,
+    arguments: [{ shape: [4, 3] }],
+    tolerance: toLargest,
+  },
+  {
     name: "scan from a constant",
     build: ([x]) =>
       ops.scan([ops.scalar(1, x!.dtype)], [x!], ([a], [b]) => ({ carry: [ops.sub(b!, a!)] })).carry[0]!,
