@@ -20,6 +20,7 @@ export {
   type TripletMarginOptions,
   tripletMargin,
 } from "./margins.ts";
+export { l1Penalty, l2Penalty } from "./penalties.ts";
 export type { LossOptions, Reduction } from "./reduction.ts";
 export {
   type HuberOptions,

@@ -4,6 +4,7 @@ export { Adagrad, type AdagradOptions, adagrad } from "./adagrad.ts";
 export { Adam, adam } from "./adam.ts";
 export { Adamax, adamax } from "./adamax.ts";
 export { AdamW, adamw } from "./adamw.ts";
+export { WeightAverage } from "./average.ts";
 export { clipByGlobalNorm, clipByValue, globalNorm } from "./clip.ts";
 export type { ParameterGroup, Parameters } from "./groups.ts";
 export type { AdamOptions } from "./moments.ts";

@@ -116,6 +116,11 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     this.stepCount.assign(done.add(1));
   }
 
+  /** How many groups of parameters there are. */
+  get groupCount(): number {
+    return this.#groups.length;
+  }
+
   /** The learning rate of the next step, of one group: f32 of shape (). */
   learningRate(group = 0): Tensor {
     return this.#rateOf(this.#group(group), this.stepCount.value);

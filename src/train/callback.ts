@@ -1,5 +1,7 @@
 /** Hooks into `fit`: what a callback is told, and when. */
 import type { HostArray } from "../base/host-array.ts";
+import type { Module } from "../nn/index.ts";
+import type { Optimizer } from "../optim/index.ts";
 import type { EpochRecord, History, Scores } from "./history.ts";
 
 /** The run a callback belongs to. */
@@ -8,6 +10,8 @@ export interface TrainingRun {
   readonly stepsPerEpoch: number;
   readonly samplesPerEpoch: number;
   readonly history: History;
+  readonly model: Module;
+  readonly optimizer: Optimizer;
   /** The current epoch, counted from 1. */
   readonly epoch: number;
   /** Optimizer steps so far, in all epochs. */

@@ -19,6 +19,8 @@ async function train(values: readonly number[], options: EarlyStoppingOptions, n
       return epoch;
     },
     step: 0,
+    model: undefined as never,
+    optimizer: undefined as never,
     stop: (reason) => {
       history.stopReason = reason;
     },

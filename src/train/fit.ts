@@ -5,6 +5,7 @@ import { checkOptions } from "../base/options.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer, OptimizerFactory } from "../optim/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { Callback } from "./callback.ts";
 import { withCaller } from "./caller.ts";
 import type { ColumnOptions } from "./columns.ts";
@@ -32,6 +33,12 @@ export interface FitOptions extends ColumnOptions {
   readonly seed?: number;
   /** Scored after each epoch. */
   readonly validation?: Dataset<any>;
+  /** A fraction of the samples, drawn by the seed, that is scored after each epoch instead of trained on. */
+  readonly validationSplit?: number;
+  /** Added to the loss of each step, and to what is shown: `(model) => l2Penalty(model.parameters(), 1e-4)`. */
+  readonly penalty?: (model: any) => Tensor;
+  /** Each element of a gradient is limited to [−clipValue, clipValue]. */
+  readonly clipValue?: number;
   /** Gradients are scaled down together where their norm is above this. */
   readonly clipNorm?: number;
   readonly callbacks?: readonly Callback[];
@@ -45,6 +52,7 @@ export interface FitOptions extends ColumnOptions {
 
 const optionNames = [
   ...["loss", "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation", "clipNorm"],
+  ...["validationSplit", "penalty", "clipValue"],
   ...["callbacks", "progress", "checkpoint", "resume", "inputs", "labels"],
 ] as const satisfies readonly (keyof FitOptions)[];
 

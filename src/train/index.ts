@@ -1,8 +1,12 @@
 /** Training: `fit`, `evaluate`, `predict`, and hooks into them. */
+
+export type { WatchOptions } from "./best-score.ts";
 export type { Callback, Snapshot, StepRecord, TrainingRun } from "./callback.ts";
 export { type EarlyStoppingOptions, earlyStopping } from "./early-stopping.ts";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict } from "./evaluate.ts";
 export { type FitOptions, fit } from "./fit.ts";
 export { type EpochRecord, History, type Scores } from "./history.ts";
+export { csvLog, jsonLog, type ModelCheckpointOptions, modelCheckpoint } from "./keep.ts";
+export { type PlateauOptions, reduceOnPlateau } from "./plateau.ts";
 export { type ProgressOutput, type ProgressStyle, progress } from "./progress.ts";
 export type { LossFunction, Metric } from "./scoring.ts";

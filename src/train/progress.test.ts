@@ -23,6 +23,8 @@ const run = (history = new History()): TrainingRun => ({
   history,
   epoch: 3,
   step: 0,
+  model: undefined as never,
+  optimizer: undefined as never,
   stop: () => {},
   resumedFrom: undefined,
   snapshot: async () => new Map(),

@@ -2,11 +2,12 @@
 import type { HostArray } from "../base/host-array.ts";
 import type { Module } from "../nn/index.ts";
 import { check } from "../ops/index.ts";
-import { clipByGlobalNorm, type Optimizer } from "../optim/index.ts";
+import { clipByGlobalNorm, clipByValue, type Optimizer } from "../optim/index.ts";
 import { type Compiled, compile, grad, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import type { Divisors } from "./columns.ts";
+import type { FitOptions } from "./fit.ts";
 import type { BatchTensors, Scoring } from "./scoring.ts";
 
 /** A model's forward, whatever its arguments; bytes are divided first. */
@@ -40,16 +41,24 @@ export type BatchProgram = Compiled<HostArray[], BatchTensors>;
 export function trainProgram(
   { model, scoring, divisors }: ProgramParts,
   optimizer: Optimizer,
-  clipNorm: number | undefined,
+  options: StepOptions,
 ): BatchProgram {
+  const { penalty } = options;
   const step = (...columns: readonly Tensor[]): BatchTensors => {
     const results = scoreBatch({ model, scoring, divisors }, columns);
-    const loss = finite(results.loss);
-    const gradients = grad(loss, optimizer.parameters);
-    optimizer.step(clipNorm === undefined ? gradients : clipByGlobalNorm(gradients, clipNorm));
+    const loss = finite(penalty ? results.loss.add(penalty(model)) : results.loss);
+    optimizer.step(clipped(grad(loss, optimizer.parameters), options));
     return { ...results, loss };
   };
   return compile(step);
+}
+
+type StepOptions = Pick<FitOptions, "penalty" | "clipValue" | "clipNorm">;
+
+/** By value first: what is left is scaled. */
+function clipped(gradients: readonly Tensor[], { clipValue, clipNorm }: StepOptions): readonly Tensor[] {
+  const limited = clipValue === undefined ? gradients : clipByValue(gradients, clipValue);
+  return clipNorm === undefined ? limited : clipByGlobalNorm(limited, clipNorm);
 }
 
 export const evaluationProgram = (parts: ProgramParts): BatchProgram =>

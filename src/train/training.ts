@@ -1,5 +1,6 @@
 /** The loop of `fit`: epochs, steps, validation, checkpoints. */
 import { fileSize, monotonicMs } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { load, save } from "../checkpoint/index.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
@@ -31,8 +32,9 @@ export class Training {
   /** What a checkpoint says of the epoch it was taken in. */
   #unfinished: Progress["unfinished"];
 
-  constructor(model: Module, dataset: Dataset<any>, options: FitOptions, callbacks: readonly Callback[]) {
-    const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, metrics = [], loss, clipNorm } = options;
+  constructor(model: Module, given: Dataset<any>, options: FitOptions, callbacks: readonly Callback[]) {
+    const { dataset, validation } = parts(given, options);
+    const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, metrics = [], loss } = options;
     this.#model = model;
     this.#options = options;
     this.#callbacks = callbacks;
@@ -43,12 +45,11 @@ export class Training {
     const { optimizer } = options;
     this.#optimizer = typeof optimizer === "function" ? optimizer(model.parameters()) : optimizer;
     this.#scoring = new Scoring(loss, metrics);
-    this.#program = trainProgram({ model, scoring: this.#scoring, divisors }, this.#optimizer, clipNorm);
-    const { validation } = options;
+    this.#program = trainProgram({ model, scoring: this.#scoring, divisors }, this.#optimizer, options);
     if (validation) {
       this.#validate = evaluator("fit: validation", model, validation, { loss, metrics, ...this.#columns });
     }
-    this.run = new Run(model, {
+    this.run = new Run(model, this.#optimizer, {
       epochs,
       stepsPerEpoch: this.#batches.length,
       samplesPerEpoch: dataset.length,
@@ -152,4 +153,18 @@ export class Training {
     this.#unfinished = unfinished;
     this.run.resumedFrom = describeResumption(checkpoint, loaded, step);
   }
+}
+
+/** What is trained on and what is validated on. */
+function parts(
+  dataset: Dataset<any>,
+  { validation, validationSplit, seed = 0 }: FitOptions,
+): { dataset: Dataset<any>; validation: Dataset<any> | undefined } {
+  if (validationSplit === undefined) return { dataset, validation };
+  if (validation !== undefined)
+    throw new ArgumentError("fit: give validation (a dataset) or validationSplit (a fraction), not both");
+  if (!(validationSplit > 0 && validationSplit < 1))
+    throw new ArgumentError(`fit: validationSplit must be between 0 and 1, got ${validationSplit}`);
+  const [rest, part] = dataset.split(1 - validationSplit, { seed });
+  return { dataset: rest, validation: part };
 }
