@@ -20,6 +20,7 @@ export * from "./magnitude.ts";
 export { Mapping, mappingOf, substitute } from "./mapping.ts";
 export * from "./output.ts";
 export * from "./permute.ts";
+export * from "./portable.ts";
 export * from "./powers.ts";
 export * from "./random.ts";
 export * from "./reduce.ts";

@@ -38,6 +38,7 @@ export { scalar, where } from "./functions.ts";
 export { type Gradients, type GradientTargets, type GradOptions, grad, valueAndGrad } from "./grad.ts";
 export { type LoopOptions, repeatWhile, scan } from "./loops.ts";
 export type { ProgramReport } from "./program.ts";
+export * as random from "./random.ts";
 export { rematerialize } from "./rematerialize.ts";
 export { type StateInit, type StateOptions, StateTensor, state } from "./state.ts";
 export { Tensor } from "./tensor.ts";

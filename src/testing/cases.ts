@@ -171,12 +171,12 @@ export function checkExtremes(row: Case, target: EvaluationTarget): void {
 export function gradientsOf(row: Case, parameters: readonly Node[]): readonly Node[] {
   const output = row.build(parameters);
   const floats = parameters.filter(({ dtype }) => isFloat(dtype));
-  const { shape, dtype, data } = new Numbers(5).array(
+  const { shape, data } = new Numbers(5).array(
     { shape: output.shape as readonly number[], dtype: "f32" },
     -1,
     1,
   );
-  const weights = cast(array({ shape, dtype: "f32", data: Float32Array.from(data) }), dtype);
+  const weights = cast(array({ shape, dtype: "f32", data: Float32Array.from(data) }), output.dtype);
   return gradients(sum(mul(output, weights)), floats);
 }
 

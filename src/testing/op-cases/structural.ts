@@ -274,6 +274,19 @@ const sources: readonly Case[] = [
     { dtypes: ["f32"], gradient: false },
   ),
   {
+    name: "portable functions",
+    build: ([x]) => ops.add(ops.portableLog(x!), ops.normalQuantile(ops.portableExp(ops.neg(x!)))),
+    arguments: [{ dtype: "f64", low: 0.1, high: 3 }],
+    tolerance: { steps: 0 },
+  },
+  {
+    name: "randomNormal",
+    build: ([key]) => ops.randomNormal(key!, [3, 7]),
+    arguments: [{ dtype: "u32", shape: [2], low: 0, high: 2 ** 32 - 1 }],
+    gradient: false,
+    tolerance: { steps: 0 },
+  },
+  {
     name: "randomUniform",
     build: ([key]) => ops.randomUniform(key!, [3, 7]),
     arguments: [{ dtype: "u32", shape: [2], low: 0, high: 2 ** 32 - 1 }],
