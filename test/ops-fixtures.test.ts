@@ -162,6 +162,16 @@ const builders: Record<string, Build> = {
   cumprod: ([x], { axis }) => ops.cumulativeProduct(x!, axis),
   cummax: ([x], { axis }) => ops.cumulativeMax(x!, axis),
   cummin: ([x], { axis }) => ops.cumulativeMin(x!, axis),
+  sort: ([x], { axis, descending }) => ops.sort(x!, axis, descending),
+  argsort: ([x], { axis, descending }) => ops.orderAlong(x!, axis, descending),
+  topk: ([x], { k, axis, largest }) => ops.topk(x!, k, { axis, largest }).values,
+  quantile: ([x], { q, axis }) => ops.quantile(x!, q, axis),
+  searchSorted: ([sorted, values], { side }) => ops.searchSorted(sorted!, values!, side),
+  bincount: ([x], { length }) => ops.bincount(x!, length),
+  histogram: ([x], { bins, low, high }) => {
+    const data = Float32Array.from({ length: bins + 1 }, (_, i) => low + ((high - low) * i) / bins);
+    return ops.histogram(x!, ops.array({ dtype: "f32", shape: [data.length], data }));
+  },
   stack: (x, { axis }) => ops.stack(x, axis),
   tile: ([x], { counts }) => ops.tile(x!, counts),
   repeat: ([x], { count, axis }) => ops.repeat(x!, count, axis),

@@ -1,6 +1,6 @@
 /**
- * gather and scatterAdd. Every data-dependent index is clamped, so memory stays safe, and reported when it was outside.
- * A scatter adds in the order of its indices.
+ * gather, scatterAdd and scatter. Every data-dependent index is clamped, so memory stays safe, and reported when it was outside.
+ * A scatter adds, or replaces, in the order of its indices.
  */
 import { bytesOf } from "../base/dtype.ts";
 import { maxElementCount, shapeText } from "../base/shape.ts";
@@ -70,13 +70,11 @@ export function lowerIndexed(request: SingleRequest): { kernel: Kernel; buffers:
       const address = viewAddress(withoutAxis(whole), [...before, ...after]);
       const term = dynamicTerm(position, root.shape[axis]!, whole.strides[axis]!);
       const update = context.element(updates!.root, viewAddress(updates!.view, place), "load");
-      const sum = context.elementOf(output, address, "load");
-      const added = builder.binary(
-        "add",
-        builder.load(sum.buffer, sum.address, [term]),
-        builder.load(update.buffer, update.address),
-      );
+      const value = builder.load(update.buffer, update.address);
       const to = context.elementOf(output, address, "store");
+      if (op.direction === "scatter") return builder.store(to.buffer, to.address, value, [term]);
+      const sum = context.elementOf(output, address, "load");
+      const added = builder.binary("add", builder.load(sum.buffer, sum.address, [term]), value);
       builder.store(to.buffer, to.address, added, [term]);
     };
     // Lanes may hit the same element when the indices run along the innermost axis: then one at a time.

@@ -25,6 +25,7 @@ import { type CopySource, lowerCopy } from "./lower-copy.ts";
 import { lowerDot } from "./lower-dot.ts";
 import { lowerIndexed } from "./lower-indexed.ts";
 import { lowerLoops } from "./lower-loops.ts";
+import { lowerOrder } from "./lower-order.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
 import { SameKernels } from "./same-kernels.ts";
@@ -428,7 +429,7 @@ export class BlockLowering {
     const { kind } = root!.op;
     if (kind === "output") return;
     if (kind === "region") return lowerRegion(this, root!, this.accesses, steps);
-    const lowerSingle = kind === "indexed" ? lowerIndexed : kind === "placement" ? lowerPlacement : undefined;
+    const lowerSingle = singles[kind as keyof typeof singles];
     if (lowerSingle === undefined) throw new InternalError(`no lowering for ${root!.op.name}`);
     steps.push(
       this.program.callOf(
@@ -484,6 +485,9 @@ export class BlockLowering {
     return new KernelContext(this.host());
   }
 }
+
+/** Kinds of ops that never fuse. */
+const singles = { indexed: lowerIndexed, placement: lowerPlacement, order: lowerOrder } as const;
 
 /** A region's outputs get their memory when it is lowered. */
 const ownsMemory = ({ op }: Node): boolean => op.kind !== "output" && op.kind !== "region";

@@ -131,8 +131,13 @@ export interface DotOp extends OpBase<Attributes> {
 /** Data-dependent addresses along one axis, checked against its size (`rule` is the error's sentence); `direction` says whether the indexed side is read or written. */
 export interface IndexedOp extends OpBase<{ axis: number; rule: string }> {
   readonly kind: "indexed";
-  /** gather: inputs (x, indices). scatterAdd: inputs (x, indices, updates). */
-  readonly direction: "gather" | "scatterAdd";
+  /** gather: inputs (x, indices). The others, which add or replace: inputs (x, indices, updates). */
+  readonly direction: "gather" | "scatterAdd" | "scatter";
+}
+
+/** The order of the elements along the last axis, as i32 of the input's shape: stable, NaN above everything. */
+export interface OrderOp extends OpBase<{ descending: boolean }> {
+  readonly kind: "order";
 }
 
 /** No inputs: constants, counters, states, parameters of a program or region. */
@@ -160,6 +165,7 @@ export type Op<A extends Attributes = any> =
   | PlacementOp<A>
   | DotOp
   | IndexedOp
+  | OrderOp
   | SourceOp<A>
   | RegionOp<A>
   | OutputOp;

@@ -31,6 +31,7 @@ export * from "./rounding.ts";
 export { type ScanAttributes, type ScanResult, type ScanStep, scan, scanOp } from "./scan.ts";
 export * from "./select.ts";
 export * from "./slice.ts";
+export * from "./sort.ts";
 export * from "./sources.ts";
 export * from "./state.ts";
 export * from "./trigonometric.ts";

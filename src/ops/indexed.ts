@@ -1,4 +1,4 @@
-/** gather and scatterAdd: each is the gradient of the other. They check and clamp their indices themselves. */
+/** gather and scatterAdd, each the gradient of the other, and scatter. They check and clamp their indices themselves. */
 import { DTypeError, ShapeError } from "../base/errors.ts";
 import { normalizeAxis, type Shape, shapeText } from "../base/shape.ts";
 import { multiplySizes, type Size, subtractSizes } from "../base/size.ts";
@@ -124,49 +124,65 @@ export function gather(x: Node, indices: Node, axis = 0): Node {
   return makeNode(gatherOp, [x, indices], { axis: at, rule: ruleOf("gather", at, x.shape[at]!) });
 }
 
-export const scatterAddOp: IndexedOp = {
-  name: "scatterAdd",
-  kind: "indexed",
-  direction: "scatterAdd",
-  type([x, indices, updates], { axis }) {
-    requireDType("scatterAdd", x!, "number");
-    requireIndices("scatterAdd", indices!);
-    requireSameDType("scatterAdd", x!, updates!);
-    const expected = gatheredShape(x!.shape, indices!.shape, axis);
-    if (!shapesAgree(expected, updates!.shape)) {
-      const text = `${shapeText(x!.shape)} at indices ${shapeText(indices!.shape)} along axis ${axis}`;
-      throw new ShapeError(
-        `scatterAdd: ${text} takes updates ${shapeText(expected)}, got ${shapeText(updates!.shape)}`,
+/** What scatterAdd and scatter have in common. */
+const scattering = (name: "scatterAdd" | "scatter") =>
+  ({
+    name,
+    kind: "indexed",
+    direction: name,
+    type([x, indices, updates], { axis }) {
+      if (name === "scatterAdd") requireDType(name, x!, "number");
+      requireIndices(name, indices!);
+      requireSameDType(name, x!, updates!);
+      const expected = gatheredShape(x!.shape, indices!.shape, axis);
+      if (!shapesAgree(expected, updates!.shape)) {
+        const text = `${shapeText(x!.shape)} at indices ${shapeText(indices!.shape)} along axis ${axis}`;
+        throw new ShapeError(
+          `${name}: ${text} takes updates ${shapeText(expected)}, got ${shapeText(updates!.shape)}`,
+        );
+      }
+      return { shape: x!.shape, dtype: x!.dtype };
+    },
+    reference([x, indices, updates], { axis }, context, node) {
+      const out = context.outputs[0]!;
+      const values = new Float64Array(x!.data);
+      const at = clampIndices(indices!.data, x!.shape[axis]!, (position, value) =>
+        context.fail(node, position, value),
       );
-    }
-    return { shape: x!.shape, dtype: x!.dtype };
-  },
-  reference([x, indices, updates], { axis }, context, node) {
-    const out = context.outputs[0]!;
-    const sums = new Float64Array(x!.data);
-    const at = clampIndices(indices!.data, x!.shape[axis]!, (position, value) =>
-      context.fail(node, position, value),
-    );
-    if (sums.length > 0) {
-      forEachIndex(updates!.shape, (index, position) => {
-        sums[positionOf(sourceIndex(index, axis, indices!, at), x!.shape)]! += updates!.data[position]!;
-      });
-    }
-    return [dense(out, (_index, position) => sums[position]!)];
-  },
+      if (values.length > 0) {
+        forEachIndex(updates!.shape, (index, position) => {
+          const place = positionOf(sourceIndex(index, axis, indices!, at), x!.shape);
+          values[place] = (name === "scatterAdd" ? values[place]! : 0) + updates!.data[position]!;
+        });
+      }
+      return [dense(out, (_index, position) => values[position]!)];
+    },
+    map(node, { given, isMapped, inputs: [x, , updates], size }) {
+      const { axis, rule } = node.attributes;
+      const op = node.op as IndexedOp;
+      const indices = given[1]!;
+      if (!isMapped[1]) return makeNode(op, [x!, indices, updates!], { rule, axis: axis + 1 });
+      const rank = indices.shape.length;
+      const table = tableOf(x!, axis);
+      const rows = rowsOf(node, indices, size);
+      const changed = makeNode(op, [table, rows, moveBlock(updates!, 1, axis, rank - 1)], { rule, axis: 0 });
+      const { shape } = node.inputs[0]!;
+      return moveBlock(reshape(changed, [size, shape[axis]!, ...table.shape.slice(1)]), 1, 1, axis);
+    },
+  }) satisfies IndexedOp;
+
+export const scatterAddOp: IndexedOp = {
+  ...scattering("scatterAdd"),
   gradient: ({ inputs: [, indices], attributes: { axis } }, [g]) => [g!, null, gather(g!, indices!, axis)],
-  map(node, { given, isMapped, inputs: [x, , updates], size }) {
-    const { axis } = node.attributes;
-    const indices = given[1]!;
-    if (!isMapped[1])
-      return makeNode(scatterAddOp, [x!, indices, updates!], { ...node.attributes, axis: axis + 1 });
-    const rank = indices.shape.length;
-    const table = tableOf(x!, axis);
-    const sums = scatterAdd(table, rowsOf(node, indices, size), moveBlock(updates!, 1, axis, rank - 1), 0);
-    const { shape } = node.inputs[0]!;
-    const rows = reshape(sums, [size, shape[axis]!, ...table.shape.slice(1)]);
-    return moveBlock(rows, 1, 1, axis);
-  },
+};
+
+export const scatterOp: IndexedOp = {
+  ...scattering("scatter"),
+  gradient: ({ inputs: [, indices, updates], attributes: { axis } }, [g]) => [
+    scatter(g!, indices!, zerosLike(updates!), axis),
+    null,
+    gather(g!, indices!, axis),
+  ],
 };
 
 /**
@@ -179,4 +195,16 @@ export function scatterAdd(x: Node, indices: Node, updates: Node, axis = 0): Nod
   const at = normalizeAxis(axis, x.shape.length, "scatterAdd");
   const rule = ruleOf("scatterAdd", at, x.shape[at]!);
   return makeNode(scatterAddOp, [x, indices, updates], { axis: at, rule });
+}
+
+/**
+ * x with updates in the places of `indices` (i32) along an axis; of several at one place the last stays, and the gradient of each
+ * is that of the place. Updates have the shape of `gather(x, indices, axis)`. An index outside fails the run.
+ *
+ * @example scatter(zeros, tokens, gradients, 0) // (vocabulary, C), (B, T), (B, T, C) → (vocabulary, C)
+ */
+export function scatter(x: Node, indices: Node, updates: Node, axis = 0): Node {
+  const at = normalizeAxis(axis, x.shape.length, "scatter");
+  const rule = ruleOf("scatter", at, x.shape[at]!);
+  return makeNode(scatterOp, [x, indices, updates], { axis: at, rule });
 }

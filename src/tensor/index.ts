@@ -37,6 +37,7 @@ export { explainNaN, type NaNExplanation, type ValueRange } from "./explain-nan.
 export { scalar, where } from "./functions.ts";
 export { type Gradients, type GradientTargets, type GradOptions, grad, valueAndGrad } from "./grad.ts";
 export { type LoopOptions, repeatWhile, scan } from "./loops.ts";
+export { Slice, slice, type TensorIndex } from "./methods/indexing.ts";
 export type { ProgramReport } from "./program.ts";
 export * as random from "./random.ts";
 export { rematerialize } from "./rematerialize.ts";

@@ -17,7 +17,7 @@ import { evaluate, register } from "./eager.ts";
 import { tensorText, valuesText } from "./format.ts";
 import { type AnyHandle, Handle, handleKey, StateHandle } from "./handle.ts";
 import { located } from "./located.ts";
-import { type Methods, methods } from "./methods/index.ts";
+import { type Methods, methods, type NodeMethod } from "./methods/index.ts";
 import { nodeOf } from "./nodes.ts";
 import { escaped } from "./tracing.ts";
 import type { DataOf, ElementOf, NestedOf } from "./types.ts";
@@ -193,11 +193,19 @@ function nest(array: HostArray, axis = 0, offset = 0): unknown {
   return Array.from({ length: array.shape[axis]! }, (_, i) => nest(array, axis + 1, offset + i * stride));
 }
 
+/** One result, a list of them, or several by name. */
+function tensorsOf(result: ReturnType<NodeMethod>): unknown {
+  if (Array.isArray(result)) return result.map(fromNode);
+  if (isNode(result)) return fromNode(result);
+  return Object.fromEntries(Object.entries<Node>(result).map(([name, node]) => [name, fromNode(node)]));
+}
+
+const isNode = (result: ReturnType<NodeMethod>): result is Node => "op" in result;
+
 for (const [name, method] of Object.entries(methods)) {
   Object.defineProperty(Tensor.prototype, name, {
-    value(this: Tensor, ...args: unknown[]): Tensor | Tensor[] {
-      const result = located(() => method(nodeOf(this), ...(args as never[])));
-      return Array.isArray(result) ? result.map(fromNode) : fromNode(result);
+    value(this: Tensor, ...args: unknown[]): unknown {
+      return tensorsOf(located(() => method(nodeOf(this), ...(args as never[]))));
     },
     configurable: true,
     writable: true,

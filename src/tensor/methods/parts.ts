@@ -23,12 +23,6 @@ export interface PartMethods {
     stop?: number,
     step?: number,
   ): TensorOf<ReplaceAxis<S, A, [number]>, D>;
-  /** Element `index` of one axis, which vanishes; negative counts from the end. @example eye(3).at(-1) // [0, 0, 1] */
-  at<S extends TensorShape, D extends DType, const A extends number = 0>(
-    this: Tensor<S, D>,
-    index: number,
-    axis?: A & AxisCheck<"at", S, A>,
-  ): TensorOf<ReplaceAxis<S, A, []>, D>;
   /** Walked backwards along axes. @example arange(3).flip(0) // [2, 1, 0] */
   flip<S extends TensorShape, D extends DType, const A extends number | readonly number[]>(
     this: Tensor<S, D>,
@@ -95,15 +89,6 @@ function sliceOne(x: Node, axis: number, start: number, stop?: number, step = 1)
   });
 }
 
-function elementAt(x: Node, index: number, axis = 0): Node {
-  const at = normalizeAxis(axis, x.shape.length, "at");
-  const i = index < 0 ? index + knownSize(x, at, "at") : index;
-  const size = x.shape[at]!;
-  if (!Number.isInteger(i) || i < 0 || (typeof size === "number" && i >= size))
-    throw new ShapeError(`at: index ${index} is outside axis ${axis} of ${shapeText(x.shape)}`);
-  return dropAxis(sliceAxis(x, at, i, 1), at);
-}
-
 const dropAxis = (x: Node, at: number): Node =>
   reshape(
     x,
@@ -146,7 +131,6 @@ function flatten(x: Node, start = 0): Node {
 
 export const parts = {
   slice: sliceOne,
-  at: elementAt,
   flip: (x: Node, axis: number | readonly number[]): Node =>
     flip(x, normalizeAxes(axis, x.shape.length, "flip")),
   pad: padAxes,

@@ -184,6 +184,48 @@ const indexed: readonly Case[] = [
     tolerance: toLargest,
   },
   {
+    name: "scatter rows, each once",
+    build: ([x, updates]) => ops.scatter(x!, ops.flip(ops.iota([4], 0), 0), updates!, 0),
+    arguments: [{ shape: [5, 3] }, { shape: [4, 3] }],
+    ...exact,
+  },
+  {
+    name: "scatter columns: the last stays",
+    build: ([x, at, updates]) => ops.scatter(x!, at!, updates!, 1),
+    arguments: [{ shape: [2, 5] }, { ...indices, shape: [9] }, { shape: [2, 9] }],
+    ...exact,
+    gradient: false,
+  },
+  {
+    name: "argsort",
+    build: ([x]) => ops.argsort(x!, false),
+    arguments: [{ shape: [3, 70], low: -20, high: 20 }],
+    dtypes: ["f32", "f16", "bf16", "i32", "u32", "i8", "u8"],
+    gradient: false,
+  },
+  {
+    name: "argsort, descending",
+    build: ([x]) => ops.argsort(x!, true),
+    arguments: [{ shape: [2, 3, 5], low: 0, high: 3 }],
+    dtypes: ["f32", "i32", "bool"],
+    gradient: false,
+  },
+  {
+    name: "sort along the first axis",
+    build: ([x]) => ops.sort(x!, 0),
+    arguments: [{ shape: [7, 3] }],
+    ...exact,
+    dtypes: ["f32", "bf16", "i32"],
+    // Derivatives are taken in f64, which is not sorted; PyTorch's gradients are in the fixtures.
+    gradient: false,
+  },
+  {
+    name: "indices of every kind",
+    build: ([x, at]) => ops.indexed(x!, [null, at!, { start: undefined, stop: 0, step: -2 }, 1]),
+    arguments: [{ shape: [5, 4, 3] }, { ...indices, shape: [6] }],
+    ...exact,
+  },
+  {
     name: "oneHot",
     build: ([labels]) => ops.oneHot(labels!, 5, "f32"),
     arguments: [{ ...indices, shape: [2, 3] }],
