@@ -248,6 +248,8 @@ function exportsOf(file: string): ReadonlySet<string> {
       const { exportClause, moduleSpecifier } = statement;
       if (exportClause && ts.isNamedExports(exportClause)) {
         for (const { name } of exportClause.elements) names.add(name.text);
+      } else if (exportClause && ts.isNamespaceExport(exportClause)) {
+        names.add(exportClause.name.text);
       } else if (exportClause === undefined && moduleSpecifier && ts.isStringLiteral(moduleSpecifier)) {
         const target = new URL(moduleSpecifier.text, `file:///${file}`).pathname.slice(1);
         for (const name of exportsOf(target)) names.add(name);

@@ -1,0 +1,243 @@
+/** Gamma, and what gamma numbers make: beta, Dirichlet, Student's t. Gradients of samples are implicit (`ops/functions/random-gamma.ts`). */
+import { ShapeError } from "../base/errors.ts";
+import * as ops from "../ops/index.ts";
+import { random, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import { located } from "../tensor/located.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
+import { Distribution } from "./distribution.ts";
+import {
+  argumentOf,
+  digamma,
+  type Key,
+  lgamma,
+  logBeta,
+  parameters,
+  repeated,
+  type Shape,
+  within,
+} from "./parameters.ts";
+
+/** The smallest number kept of a draw: 0 would have no logarithm. */
+const smallest = 1e-37;
+
+/** Gamma numbers of scale 1, one for each concentration; a key is two words. */
+function standardGamma(key: Key, concentration: Tensor): Tensor {
+  return located(() => {
+    const node = nodeOf(random.fold(key, 0));
+    const sample = ops.randomGamma(node, ops.cast(nodeOf(concentration), "f64"));
+    return fromNode(ops.cast(ops.maximum(sample, ops.like(sample, smallest)), concentration.dtype));
+  });
+}
+
+/**
+ * p(x) = βᵅ xᵅ⁻¹ exp(−βx) / Γ(α) for x > 0, α the concentration and β the rate.
+ *
+ * @example new Gamma(3, 2).mean; // 1.5
+ */
+export class Gamma extends Distribution {
+  readonly concentration: Tensor;
+  readonly rate: Tensor;
+
+  constructor(concentration: TensorLike, rate: TensorLike = 1) {
+    const [a, b] = parameters("Gamma", concentration, rate) as [Tensor, Tensor];
+    super(a.shape);
+    this.concentration = a;
+    this.rate = b;
+  }
+  get mean(): Tensor {
+    return this.concentration.div(this.rate);
+  }
+  get variance(): Tensor {
+    return this.mean.div(this.rate);
+  }
+  sample(key: Key, shape: Shape = []): Tensor {
+    return standardGamma(key, repeated(this.concentration, shape)).div(this.rate);
+  }
+  logProb(value: TensorLike): Tensor {
+    const x = argumentOf("Gamma", value, this.rate);
+    const a = this.concentration;
+    const density = a.sub(1).mul(x.maximum(smallest).log()).sub(x.mul(this.rate));
+    return within(x.greater(0), density.add(a.mul(this.rate.log())).sub(lgamma(a)));
+  }
+  override entropy(): Tensor {
+    const a = this.concentration;
+    return a
+      .sub(this.rate.log())
+      .add(lgamma(a))
+      .sub(a.sub(1).mul(digamma(a)));
+  }
+  protected override divergence(other: this): Tensor {
+    const [a, b] = [this.concentration, other.concentration];
+    return a
+      .sub(b)
+      .mul(digamma(a))
+      .sub(lgamma(a))
+      .add(lgamma(b))
+      .add(b.mul(this.rate.log().sub(other.rate.log())))
+      .add(a.mul(other.rate.sub(this.rate).div(this.rate)));
+  }
+}
+
+/**
+ * p(x) = xᵃ⁻¹ (1 − x)ᵇ⁻¹ / B(a, b) from 0 to 1.
+ *
+ * @example new Beta(1, 3).mean; // 0.25
+ */
+export class Beta extends Distribution {
+  readonly a: Tensor;
+  readonly b: Tensor;
+
+  constructor(a: TensorLike, b: TensorLike) {
+    const [first, second] = parameters("Beta", a, b) as [Tensor, Tensor];
+    super(first.shape);
+    this.a = first;
+    this.b = second;
+  }
+  private get total(): Tensor {
+    return this.a.add(this.b);
+  }
+  get mean(): Tensor {
+    return this.a.div(this.total);
+  }
+  get variance(): Tensor {
+    return this.mean.mul(this.b).div(this.total).div(this.total.add(1));
+  }
+  sample(key: Key, shape: Shape = []): Tensor {
+    const keys = random.split(key);
+    const x = standardGamma(keys.at(0) as never, repeated(this.a, shape));
+    const y = standardGamma(keys.at(1) as never, repeated(this.b, shape));
+    return x.div(x.add(y));
+  }
+  logProb(value: TensorLike): Tensor {
+    const x = argumentOf("Beta", value, this.a);
+    const isInside = x.greater(0).and(x.less(1));
+    const inside = x.clip(smallest, 1 - 2 ** -24);
+    const density = this.a.sub(1).mul(inside.log()).add(this.b.sub(1).mul(inside.neg().log1p()));
+    return within(isInside, density.sub(logBeta(this.a, this.b)));
+  }
+  override entropy(): Tensor {
+    const { a, b, total } = this;
+    return logBeta(a, b)
+      .sub(a.sub(1).mul(digamma(a)))
+      .sub(b.sub(1).mul(digamma(b)))
+      .add(total.sub(2).mul(digamma(total)));
+  }
+  protected override divergence(other: this): Tensor {
+    const { a, b, total } = this;
+    return logBeta(other.a, other.b)
+      .sub(logBeta(a, b))
+      .add(a.sub(other.a).mul(digamma(a)))
+      .add(b.sub(other.b).mul(digamma(b)))
+      .add(other.total.sub(total).mul(digamma(total)));
+  }
+}
+
+/**
+ * p(x) = Π xᵢ^(αᵢ − 1) Γ(Σα) / Π Γ(αᵢ) over vectors x of positive parts that sum to 1; the last axis holds the parts.
+ *
+ * @throws ShapeError for a scalar concentration
+ * @example new Dirichlet([1, 1, 2]).mean; // [0.25, 0.25, 0.5]
+ */
+export class Dirichlet extends Distribution {
+  readonly concentration: Tensor;
+
+  constructor(concentration: TensorLike) {
+    const [a] = parameters("Dirichlet", concentration) as [Tensor];
+    if (a.rank === 0)
+      throw new ShapeError("Dirichlet: the concentration needs an axis of parts, got a scalar");
+    super(a.shape.slice(0, -1), a.shape.slice(-1));
+    this.concentration = a;
+  }
+  private get total(): Tensor {
+    return this.concentration.sum(-1);
+  }
+  private get share(): Tensor {
+    return this.concentration.div(this.concentration.sum(-1, { keepDims: true }));
+  }
+  get mean(): Tensor {
+    return this.share;
+  }
+  get variance(): Tensor {
+    const total = this.concentration.sum(-1, { keepDims: true });
+    return this.share.mul(this.share.neg().add(1)).div(total.add(1));
+  }
+  sample(key: Key, shape: Shape = []): Tensor {
+    const x = standardGamma(key, repeated(this.concentration, shape));
+    return x.div(x.sum(-1, { keepDims: true }));
+  }
+  /** ln of the multivariate beta function. */
+  private get logNormalizer(): Tensor {
+    return lgamma(this.concentration).sum(-1).sub(lgamma(this.total));
+  }
+  logProb(value: TensorLike): Tensor {
+    const x = argumentOf("Dirichlet", value, this.concentration);
+    const density = this.concentration.sub(1).mul(x.maximum(smallest).log()).sum(-1);
+    return within(x.greater(0).all(-1), density.sub(this.logNormalizer));
+  }
+  override entropy(): Tensor {
+    const { concentration: a, total } = this;
+    const parts = a.sub(1).mul(digamma(a)).sum(-1);
+    return this.logNormalizer.add(total.sub(Number(this.eventShape[0])).mul(digamma(total))).sub(parts);
+  }
+  protected override divergence(other: this): Tensor {
+    const { concentration: a, total } = this;
+    const slopes = digamma(a).sub(digamma(total).expandDims(-1) as Tensor);
+    return other.logNormalizer.sub(this.logNormalizer).add(a.sub(other.concentration).mul(slopes).sum(-1));
+  }
+}
+
+/**
+ * Student's t with ν degrees of freedom, moved by μ and scaled by σ.
+ *
+ * @example new StudentT(4).variance; // 2
+ */
+export class StudentT extends Distribution {
+  readonly degrees: Tensor;
+  readonly location: Tensor;
+  readonly scale: Tensor;
+
+  constructor(degrees: TensorLike, location: TensorLike = 0, scale: TensorLike = 1) {
+    const [n, m, s] = parameters("StudentT", degrees, location, scale) as [Tensor, Tensor, Tensor];
+    super(n.shape);
+    this.degrees = n;
+    this.location = m;
+    this.scale = s;
+  }
+  /** NaN up to one degree of freedom. */
+  get mean(): Tensor {
+    return where(this.degrees.greater(1), this.location, Number.NaN) as Tensor;
+  }
+  /** Infinity up to two degrees of freedom, NaN up to one. */
+  get variance(): Tensor {
+    const spread = this.scale.square().mul(this.degrees).div(this.degrees.sub(2).maximum(0));
+    return where(this.degrees.greater(1), spread, Number.NaN) as Tensor;
+  }
+  sample(key: Key, shape: Shape = []): Tensor {
+    const keys = random.split(key);
+    const size = [...shape, ...this.batchShape];
+    const z = random.normal(keys.at(0) as never, size, { dtype: this.scale.dtype as "f32" }) as Tensor;
+    const half = repeated(this.degrees.mul(0.5), shape);
+    // A χ² number of ν degrees is twice a gamma number of concentration ν/2.
+    const spread = half.div(standardGamma(keys.at(1) as never, half)).sqrt();
+    return z.mul(spread).mul(this.scale).add(this.location);
+  }
+  logProb(value: TensorLike): Tensor {
+    const n = this.degrees;
+    const z = argumentOf("StudentT", value, this.scale).sub(this.location).div(this.scale);
+    const tail = z.square().div(n).log1p().mul(n.add(1).mul(-0.5));
+    return tail
+      .sub(this.scale.log())
+      .sub(n.log().mul(0.5))
+      .sub(logBeta(n.mul(0.5), n.mul(0).add(0.5)));
+  }
+  override entropy(): Tensor {
+    const n = this.degrees;
+    const slope = digamma(n.add(1).mul(0.5)).sub(digamma(n.mul(0.5)));
+    const normalizer = n
+      .log()
+      .mul(0.5)
+      .add(logBeta(n.mul(0.5), n.mul(0).add(0.5)));
+    return n.add(1).mul(0.5).mul(slope).add(normalizer).add(this.scale.log());
+  }
+}
