@@ -104,6 +104,11 @@ export interface NativeHost {
   libraryFunction(definition: string): (...values: readonly (number | string)[]) => number;
   /** The function at an address that takes addresses or integers and gives an integer. */
   functionAt(address: number, argumentCount: number): (...values: readonly number[]) => number;
+  /**
+   * The function at an address that takes one address, called on a thread of the runtime's pool: the call returns at once,
+   * `onEnd` comes from the event loop when it has returned. Until then the process stays alive.
+   */
+  backgroundFunctionAt(address: number): (argument: number, onEnd: () => void) => void;
   /** The bytes at an address, in place: at most 4 GiB. They must stay mapped as long as the view lives. */
   view(address: number, bytes: number): ArrayBuffer;
   /** Of the last call of a library function. */

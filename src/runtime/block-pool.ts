@@ -18,7 +18,7 @@ export class BlockPool {
   private readonly sizes = new Map<number, number>();
   private readonly freeBlocks: Block[] = [];
   arenaAddress = 0;
-  private arenaBytes = 0;
+  arenaBytes = 0;
   usedBytes = 0;
   peakBytes = 0;
 

@@ -12,9 +12,11 @@ import type { State } from "../graph/state.ts";
 export interface Storage extends Pick<HostArray, "dtype" | "shape"> {
   /** The error of the run that should have made this value: reading throws it. */
   readonly error: Error | undefined;
+  /** The run that makes this value has not ended. */
+  readonly isPending: boolean;
   /** A copy of the elements' storage bits, once the run that makes it is done. */
   read(): Promise<HostArray["data"]>;
-  /** The same at once; throws when the value is still being computed. */
+  /** The same in the call: sleeps until that run has ended. */
   readSync(): HostArray["data"];
   /** Gives the memory back early; the collector is the net. Reading afterwards throws. */
   release(): void;

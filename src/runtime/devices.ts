@@ -9,9 +9,11 @@ import { createWasmDevice } from "./wasm-device.ts";
 
 /** Makers of the code generators that can be asked for by name. */
 const makers = {
-  x64: (threads: number): Device => createNativeDevice({ threads }),
-  "x64-avx2": (threads: number): Device => createNativeDevice({ isa: "avx2", threads }),
-  "x64-avx512": (threads: number): Device => createNativeDevice({ isa: "avx512", threads }),
+  x64: (threads: number): Device => createNativeDevice({ threads, backgroundMs: backgroundMs() }),
+  "x64-avx2": (threads: number): Device =>
+    createNativeDevice({ isa: "avx2", threads, backgroundMs: backgroundMs() }),
+  "x64-avx512": (threads: number): Device =>
+    createNativeDevice({ isa: "avx512", threads, backgroundMs: backgroundMs() }),
   wasm: (threads: number): Device => createWasmDevice({ threads }),
   interpreter: (): Device => new InterpreterDevice(),
 } satisfies Record<string, (threads: number) => Device>;
@@ -121,6 +123,16 @@ function proven(device: Device): Device {
 function threadsFromEnvironment(): number | undefined {
   const text = env("NETWRIGHT_THREADS");
   return text === undefined || text === "" ? undefined : threadCount(Number(text), "NETWRIGHT_THREADS");
+}
+
+/** Programs that take longer leave the caller's thread; undefined: the device's default. */
+function backgroundMs(): number | undefined {
+  const text = env("NETWRIGHT_BACKGROUND_MS");
+  if (text === undefined || text === "") return undefined;
+  if (Number(text) >= 0) return Number(text);
+  throw new ArgumentError(
+    `NETWRIGHT_BACKGROUND_MS: "${text}" is no time; give milliseconds from 0 on, or Infinity`,
+  );
 }
 
 function threadCount(count: number, what: string): number {

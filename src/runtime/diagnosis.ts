@@ -9,6 +9,7 @@ import { chosenDevice } from "./devices.ts";
 export const settings = [
   "NETWRIGHT_TARGET",
   "NETWRIGHT_THREADS",
+  "NETWRIGHT_BACKGROUND_MS",
   "NETWRIGHT_DEBUG",
   "NETWRIGHT_PERF_MAP",
 ] as const;

@@ -55,6 +55,7 @@ class HostStorage implements Storage {
   readonly dtype: HostArray["dtype"];
   readonly shape: readonly number[];
   readonly error: Error | undefined;
+  readonly isPending = false;
   private data: TypedArray | undefined;
   private readonly usage: Usage;
   private readonly unseen: Unseen;

@@ -1,7 +1,9 @@
 /**
  * A device with one memory of its own, whatever generates its code: states, arguments, results and arenas lie in a pool; a
- * compiled function is one executable. Runs happen in the call.
+ * compiled function is one executable. Runs happen in the call, or, where the executable can and it takes long, on another
+ * thread (`run-queue.ts`).
  */
+import { monotonicMs } from "#platform";
 import { bytesOf, type TypedArray } from "../base/dtype.ts";
 import { InternalError, ShapeError, type StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
@@ -16,7 +18,10 @@ import type { Program, ProgramResult } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { printPass } from "./debug.ts";
 import type { Device, Executable, ProgramDescription, Storage } from "./device.ts";
+import { FunctionRun, type RunningProgram } from "./function-run.ts";
+import { RunQueue } from "./run-queue.ts";
 import { stepError } from "./step-error.ts";
+import { HostStorage, MemoryStorage, type StorageOwner, type ValueRun } from "./storage.ts";
 
 /** Results up to this size are copied out at the end of a run: the JavaScript collector then sees and frees them. */
 const copiedOutBytes = 64 * 1024;
@@ -45,24 +50,32 @@ export interface RunArguments {
 export interface MemoryExecutable {
   /** Computes and commits; or, when a check failed, computes only and returns that check. */
   run(args: RunArguments): CheckFailure | undefined;
+  /** The same on another thread; `onEnd` is called from the event loop after the end. One at a time on a device. */
+  start?(args: RunArguments, onEnd: () => void): RunningProgram;
   dispose(): void;
 }
 
 export interface MemoryDeviceParts {
   readonly target: TargetDescription;
   readonly memory: MemoryPool;
+  /** Where runs wait for each other; shared with `memory`, which gives nothing back before they have ended. */
+  readonly queue?: RunQueue;
+  /** Runs expected to take longer leave the caller's thread. */
+  readonly backgroundMs?: number;
   instantiate(program: Program): MemoryExecutable;
 }
 
 /** Throughput assumed by the time estimate of describe(): one thread of a current processor. */
 const assumed = { flopPerSecond: 25e9, bytesPerSecond: 10e9, secondsPerKernel: 1e-6 };
 
-export class MemoryDevice implements Device {
+export class MemoryDevice implements Device, StorageOwner {
   readonly name: string;
   readonly arithmetic: string;
   readonly threads: number;
   readonly memoryPool: MemoryPool;
   private readonly parts: MemoryDeviceParts;
+  readonly queue: RunQueue;
+  readonly backgroundMs: number;
   private readonly arrays = new WeakMap<object, number>();
   private readonly freed: FinalizationRegistry<number>;
   /** The error of the last failed run until somebody has seen it. */
@@ -71,6 +84,8 @@ export class MemoryDevice implements Device {
   constructor(parts: MemoryDeviceParts) {
     this.parts = parts;
     this.memoryPool = parts.memory;
+    this.queue = parts.queue ?? new RunQueue();
+    this.backgroundMs = parts.backgroundMs ?? Infinity;
     this.name = parts.target.name;
     this.threads = parts.target.threads;
     this.arithmetic = parts.target.arithmetic;
@@ -107,15 +122,16 @@ export class MemoryDevice implements Device {
   // ---- for the functions it compiles --------------------------------------------------------------------------
 
   /** A value in memory that is freed when nobody holds the handle. */
-  hold(
-    dtype: HostArray["dtype"],
-    shape: readonly number[],
-    address: number,
-    error?: StepError,
-  ): MemoryStorage {
-    const storage = new MemoryStorage(this, { dtype, shape }, address, error);
+  hold(dtype: HostArray["dtype"], shape: readonly number[], address: number, run?: ValueRun): MemoryStorage {
+    const storage = new MemoryStorage(this, { dtype, shape }, address, run);
     this.freed.register(storage, address, storage);
     return storage;
+  }
+  drain(): void {
+    this.queue.drain();
+  }
+  view(dtype: HostArray["dtype"], address: number, count: number): TypedArray {
+    return this.memoryPool.view(dtype, address, count);
   }
   drop(storage: MemoryStorage, address: number): void {
     this.freed.unregister(storage);
@@ -166,6 +182,7 @@ export class MemoryDevice implements Device {
   }
 
   private stateView(state: State): TypedArray {
+    this.queue.drain();
     return this.memoryPool.view(state.dtype, this.stateAddress(state), maxElementCount(state.shape));
   }
 }
@@ -174,83 +191,6 @@ export class MemoryDevice implements Device {
 interface StatePlace {
   readonly device: MemoryDevice;
   readonly address: number;
-}
-
-abstract class AnyStorage implements Storage {
-  readonly dtype: HostArray["dtype"];
-  readonly shape: readonly number[];
-  readonly error: StepError | undefined;
-  protected readonly device: MemoryDevice;
-
-  constructor(device: MemoryDevice, { dtype, shape }: Pick<HostArray, "dtype" | "shape">, error?: StepError) {
-    this.device = device;
-    this.dtype = dtype;
-    this.shape = shape;
-    this.error = error;
-  }
-  async read(): Promise<TypedArray> {
-    return this.readSync();
-  }
-  readSync(): TypedArray {
-    return this.bits().slice();
-  }
-  /** The elements where they are: to be copied before the next run. */
-  bits(): TypedArray {
-    if (this.error !== undefined) {
-      this.device.seen(this.error);
-      throw this.error;
-    }
-    return this.elements();
-  }
-  protected abstract elements(): TypedArray;
-  abstract release(): void;
-}
-
-/** A value small enough to live with its handle. */
-class HostStorage extends AnyStorage {
-  private data: TypedArray | undefined;
-
-  constructor(device: MemoryDevice, array: HostArray, error?: StepError) {
-    super(device, array, error);
-    this.data = array.data;
-  }
-  protected elements(): TypedArray {
-    return this.data ?? thatIsGone();
-  }
-  release(): void {
-    this.data = undefined;
-  }
-}
-
-class MemoryStorage extends AnyStorage {
-  private address: number | undefined;
-
-  constructor(
-    device: MemoryDevice,
-    type: Pick<HostArray, "dtype" | "shape">,
-    address: number,
-    error?: StepError,
-  ) {
-    super(device, type, error);
-    this.address = address;
-  }
-  /** Where a program may read it in place. */
-  place(): number {
-    if (this.error !== undefined) this.bits();
-    return this.address ?? thatIsGone();
-  }
-  protected elements(): TypedArray {
-    const count = this.shape.reduce((n, size) => n * size, 1);
-    return this.device.memoryPool.view(this.dtype, this.place(), count);
-  }
-  release(): void {
-    if (this.address !== undefined) this.device.drop(this, this.address);
-    this.address = undefined;
-  }
-}
-
-function thatIsGone(): never {
-  throw new InternalError("this value was released: its memory is gone");
 }
 
 class MemoryFunction implements Executable {
@@ -264,6 +204,7 @@ class MemoryFunction implements Executable {
   /** Where host arrays are copied to: one place an argument, for the life of the function. */
   private readonly inputPlaces: (number | undefined)[];
   private readonly resultPlaces: (number | undefined)[];
+  private expectedMs: number | undefined;
 
   constructor(device: MemoryDevice, fn: GraphFunction, program: Program, executable: MemoryExecutable) {
     this.device = device;
@@ -285,18 +226,92 @@ class MemoryFunction implements Executable {
   run(inputs: readonly (HostArray | Storage)[], given?: ReadonlyMap<Dimension, number>): readonly Storage[] {
     this.device.throwUnseen();
     const values = this.bindDimensions(inputs, given);
+    const isLong = this.executable.start !== undefined && this.expectMs() >= this.device.backgroundMs;
+    return isLong || !this.device.queue.isIdle
+      ? this.runInTurn(inputs, values, isLong)
+      : this.runInCall(inputs, values);
+  }
+
+  private runInCall(inputs: readonly (HostArray | Storage)[], values: Sizes): readonly Storage[] {
     const { results } = this.program;
     const places = this.arguments;
     for (let i = 0; i < inputs.length; i++) places.inputs[i] = this.placeInput(i, inputs[i]!);
     for (let i = 0; i < results.length; i++) places.results[i] = this.placeResult(i);
-    this.dimensions.forEach((dimension, i) => {
-      places.dimensions[i] = values.get(dimension)!;
-    });
+    this.setDimensions(values);
+    const began = this.executable.start === undefined ? 0 : monotonicMs();
     const failure = this.executable.run(places);
-    const error = failure && this.errorOf(failure);
+    if (this.executable.start !== undefined) this.tookMs(monotonicMs() - began);
+    const run = failure && endedWith(this.errorOf(failure));
     return results.map((result, i) =>
-      this.takeResult(result, sizesOf(result.shape, values), places.results[i]!, error),
+      this.takeResult(result, sizesOf(result.shape, values), places.results[i]!, run),
     );
+  }
+
+  /** With places of its own for everything that the next call changes. */
+  private runInTurn(
+    inputs: readonly (HostArray | Storage)[],
+    values: Sizes,
+    isLong: boolean,
+  ): readonly Storage[] {
+    const { memoryPool } = this.device;
+    const own: number[] = [];
+    const late: { readonly input: HostStorage; readonly address: number }[] = [];
+    this.setDimensions(values);
+    const args = {
+      ...this.arguments,
+      dimensions: this.arguments.dimensions.slice(),
+      inputs: Float64Array.from(inputs, (input, i) => {
+        if (input instanceof MemoryStorage) return this.placeInput(i, input);
+        const address = memoryPool.allocate(this.program.inputs[i]!.bytes);
+        own.push(address);
+        if (input instanceof HostStorage && input.isPending) late.push({ input, address });
+        else this.copyInput(i, input, address);
+        return address;
+      }),
+      results: Float64Array.from(this.program.results, ({ buffer }) => memoryPool.allocate(buffer.bytes)),
+    };
+    const small: { readonly storage: HostStorage; readonly address: number }[] = [];
+    const release = (): void => {
+      for (const address of own) memoryPool.free(address);
+    };
+    const run = new FunctionRun({
+      ...{ executable: this.executable, args, isLong, now: monotonicMs, discard: release },
+      prepare: () => {
+        for (const { input, address } of late) {
+          const bits = input.bits();
+          memoryPool.view(input.dtype, address, bits.length).set(bits);
+        }
+      },
+      finish: (failure, milliseconds) => {
+        this.tookMs(milliseconds);
+        if (failure === undefined)
+          for (const { storage, address } of small)
+            storage.fill(memoryPool.view(storage.dtype, address, elementCount(storage.shape)).slice());
+        release();
+        return failure && this.errorOf(failure);
+      },
+    });
+    const storages = this.program.results.map(({ dtype, shape, buffer }, i) => {
+      const type = { dtype, shape: sizesOf(shape, values) };
+      const address = args.results[i]!;
+      if (buffer.bytes > copiedOutBytes) return this.device.hold(dtype, type.shape, address, run);
+      const storage = new HostStorage(this.device, type, run);
+      small.push({ storage, address });
+      own.push(address);
+      return storage;
+    });
+    this.device.queue.add(run);
+    return storages;
+  }
+
+  // ---- how long it takes --------------------------------------------------------------------------------------
+
+  /** From the cost model at first, then as measured. */
+  private expectMs(): number {
+    return (this.expectedMs ??= this.describe().estimatedMilliseconds);
+  }
+  private tookMs(milliseconds: number): void {
+    this.expectedMs = (this.expectMs() + milliseconds) / 2;
   }
 
   private errorOf({ check, position, value }: CheckFailure): StepError {
@@ -322,7 +337,7 @@ class MemoryFunction implements Executable {
   }
 
   dispose(): void {
-    this.executable.dispose();
+    this.device.queue.afterPending(() => this.executable.dispose());
     for (const address of [...this.inputPlaces, ...this.resultPlaces]) {
       if (address !== undefined) this.device.memoryPool.free(address);
     }
@@ -351,12 +366,25 @@ class MemoryFunction implements Executable {
     if (input.dtype !== dtype)
       throw new InternalError(`argument ${i}: got ${input.dtype}, the program takes ${dtype}`);
     if (input instanceof MemoryStorage) return input.place();
+    const address = (this.inputPlaces[i] ??= this.device.memoryPool.allocate(elements * bytesOf(dtype)));
+    this.copyInput(i, input, address);
+    return address;
+  }
+
+  private copyInput(i: number, input: HostArray | Storage, address: number): void {
+    const { dtype, elements } = this.program.inputs[i]!;
     const data = input instanceof HostStorage ? input.bits() : (input as HostArray).data;
+    if (input.dtype !== dtype)
+      throw new InternalError(`argument ${i}: got ${input.dtype}, the program takes ${dtype}`);
     if (data.length > elements)
       throw new ShapeError(`argument ${i}: ${data.length} elements, at most ${elements} expected`);
-    const address = (this.inputPlaces[i] ??= this.device.memoryPool.allocate(elements * bytesOf(dtype)));
     this.device.memoryPool.view(dtype, address, data.length).set(data);
-    return address;
+  }
+
+  private setDimensions(values: Sizes): void {
+    this.dimensions.forEach((dimension, i) => {
+      this.arguments.dimensions[i] = values.get(dimension)!;
+    });
   }
 
   // ---- results ------------------------------------------------------------------------------------------------
@@ -371,16 +399,20 @@ class MemoryFunction implements Executable {
     { dtype, buffer }: ProgramResult,
     shape: readonly number[],
     address: number,
-    error: StepError | undefined,
+    run: ValueRun | undefined,
   ): Storage {
-    if (buffer.bytes > copiedOutBytes) return this.device.hold(dtype, shape, address, error);
-    const count = error === undefined ? shape.reduce((n, size) => n * size, 1) : 0;
+    if (buffer.bytes > copiedOutBytes) return this.device.hold(dtype, shape, address, run);
+    const count = run === undefined ? elementCount(shape) : 0;
     const data = this.device.memoryPool.view(dtype, address, count).slice();
-    return new HostStorage(this.device, { dtype, shape, data }, error);
+    return new HostStorage(this.device, { dtype, shape, data }, run);
   }
 }
 
-const noDimensions: ReadonlyMap<Dimension, number> = new Map();
+type Sizes = ReadonlyMap<Dimension, number>;
+const noDimensions: Sizes = new Map();
+
+const endedWith = (error: StepError): ValueRun => ({ isPending: false, error, ended: async () => {} });
+const elementCount = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
 
 function bindDimension(values: Map<Dimension, number>, dimension: Dimension, value: number): void {
   const before = values.get(dimension);

@@ -4,6 +4,8 @@ import { avx2, avx512, type Isa } from "../codegen/x64/isa.ts";
 import { type TargetDescription, x64Target } from "../ir/target.ts";
 import type { Device } from "./device.ts";
 import { MemoryDevice } from "./memory-device.ts";
+import { RunQueue } from "./run-queue.ts";
+import { BackgroundThread } from "./x64/background.ts";
 import { doctor } from "./x64/doctor.ts";
 import { NativeExecutable } from "./x64/executable.ts";
 import { NativeMemory } from "./x64/memory.ts";
@@ -14,6 +16,8 @@ export interface NativeDeviceOptions {
   /** The instruction set; default: the best that may run here. */
   readonly isa?: "avx2" | "avx512";
   readonly threads?: number;
+  /** Programs expected to take longer run on another thread than the caller's; 1 when left out. */
+  readonly backgroundMs?: number | undefined;
   /** Subnormals stay as they are, as in JavaScript; else they are zero inside programs. With some, many times slower. */
   readonly keepsSubnormals?: boolean;
 }
@@ -26,7 +30,9 @@ export interface NativeDeviceOptions {
 export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   const isa = chooseIsa(options.isa);
   const system = requireNativeSystem();
-  const memory = new NativeMemory(system);
+  const queue = new RunQueue();
+  const memory = new NativeMemory(system, queue);
+  const background = new BackgroundThread(system, memory);
   const count = options.threads ?? 1;
   // They start when the first program is worth more than one thread.
   const threads = count > 1 ? new NativeThreads(system, memory, count) : undefined;
@@ -37,10 +43,13 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
       name: options.isa === undefined ? "x64" : `x64-${isa.name}`,
     },
     memory,
+    queue,
+    backgroundMs: options.backgroundMs ?? 1,
     instantiate: (program) =>
       new NativeExecutable(program, system, memory, {
         isa,
         threads,
+        background,
         keepsSubnormals: options.keepsSubnormals,
       }),
   });

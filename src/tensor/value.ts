@@ -73,12 +73,9 @@ export class Value {
   /** The bits where they can be had without waiting and without an error; not a copy. */
   peek(): TypedArray | undefined {
     if (this.host !== undefined) return this.host.data;
-    if (this.storage === undefined || this.storage.error !== undefined) return undefined;
-    try {
-      return this.storage.readSync();
-    } catch {
-      return undefined; // Still being computed.
-    }
+    if (this.storage === undefined || this.storage.isPending || this.storage.error !== undefined)
+      return undefined;
+    return this.storage.readSync();
   }
 
   dispose(): void {

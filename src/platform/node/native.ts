@@ -5,6 +5,8 @@ import type { NativeHost } from "../platform.ts";
 
 type Koffi = typeof import("koffi");
 
+const backgroundStackBytes = 2 ** 20;
+
 let answer: NativeHost | { readonly reason: string } | undefined;
 
 export const nativeHost = (): NativeHost | { readonly reason: string } => (answer ??= openHost());
@@ -33,26 +35,40 @@ function openHost(): NativeHost | { readonly reason: string } {
 }
 
 function hostOf(koffi: Koffi): NativeHost {
+  giveStack(koffi);
   // Also the first thing to do in every worker thread: a call before it is a fault.
   const library = koffi.load(null);
   // koffi keeps every prototype for ever.
   const prototypes: ReturnType<Koffi["proto"]>[] = [];
+  const functionAt = (address: number, argumentCount: number): ((...values: readonly number[]) => number) => {
+    const prototype = (prototypes[argumentCount] ??= koffi.proto(
+      "int64_t",
+      Array<string>(argumentCount).fill("uintptr_t"),
+    ));
+    return koffi.decode(address, prototype);
+  };
   return {
     libraryFunction(definition) {
       const call = library.func(definition);
       return (...values) => Number(call(...values));
     },
-    functionAt(address, argumentCount) {
-      const prototype = (prototypes[argumentCount] ??= koffi.proto(
-        "int64_t",
-        Array<string>(argumentCount).fill("uintptr_t"),
-      ));
-      const call = koffi.decode(address, prototype) as (...values: readonly number[]) => number;
-      return call;
+    functionAt,
+    backgroundFunctionAt(address) {
+      const call = functionAt(address, 1) as unknown as ReturnType<ReturnType<Koffi["load"]>["func"]>;
+      return (argument, onEnd) => call.async(argument, onEnd);
     },
     view: (address, bytes) => koffi.view(address, bytes),
     errorNumber: () => koffi.errno(),
   };
+}
+
+/** Programs on another thread have the stack that koffi gives them: as much as they have on this one. */
+function giveStack(koffi: Koffi): void {
+  try {
+    koffi.config({ async_stack_size: backgroundStackBytes });
+  } catch {
+    // Somebody else uses koffi already, with the stack that they chose; ours would be roomier, theirs is enough.
+  }
 }
 
 export const appendProfilerMap = (text: string): void => appendFileSync(`/tmp/perf-${process.pid}.map`, text);

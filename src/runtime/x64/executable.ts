@@ -16,7 +16,9 @@ import {
 import { emitProgram } from "../../codegen/x64/program.ts";
 import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
+import type { RunningProgram } from "../function-run.ts";
 import type { RunArguments } from "../memory-device.ts";
+import { BackgroundThread } from "./background.ts";
 import { type LoadedCode, loadCode, unloadCode } from "./code-memory.ts";
 import type { NativeMemory } from "./memory.ts";
 import type { NativeSystem } from "./system.ts";
@@ -26,6 +28,8 @@ export interface NativeOptions {
   readonly isa: Isa;
   /** Who else runs kernels. */
   readonly threads?: NativeThreads | undefined;
+  /** Where programs run that leave the caller's thread. */
+  readonly background?: BackgroundThread | undefined;
   /** Kernels estimated to take less run on one thread. */
   readonly parallelMicroseconds?: number | undefined;
   /** Subnormals stay as they are, as in JavaScript: for bit-exact tests, many times slower when there are some. */
@@ -46,6 +50,8 @@ export class NativeExecutable {
   private readonly block: number;
   /** The argument block, as words of 64 bits that hold integers below 2⁵³ in two halves. */
   private readonly words: Uint32Array;
+  private readonly background: BackgroundThread;
+  private readonly entryAddress: number;
   private readonly entry: (block: number) => number;
   private isDisposed = false;
 
@@ -62,7 +68,9 @@ export class NativeExecutable {
     this.spills = spills;
     this.layout = layout;
     this.loaded = loadCode(system, code);
-    this.entry = system.host.functionAt(this.loaded.address + entry, 1);
+    this.entryAddress = this.loaded.address + entry;
+    this.entry = system.host.functionAt(this.entryAddress, 1);
+    this.background = options.background ?? new BackgroundThread(system, memory);
     this.block = memory.allocate(layout.bytes);
     memory.reserveArena(program.arenaBytes);
     this.words = memory.view("u32", this.block, layout.bytes / 4) as Uint32Array;
@@ -75,6 +83,24 @@ export class NativeExecutable {
 
   /** Computes and commits; or, when a check failed, computes only and returns that check. */
   run(args: RunArguments): CheckFailure | undefined {
+    this.fillBlock(args);
+    this.entry(this.block);
+    return this.outcome();
+  }
+
+  /** The same on another thread. */
+  start(args: RunArguments, onEnd: () => void): RunningProgram {
+    this.fillBlock(args);
+    const wait = this.background.start(this.entryAddress, this.block, onEnd);
+    return {
+      finish: () => {
+        wait();
+        return this.outcome();
+      },
+    };
+  }
+
+  private fillBlock(args: RunArguments): void {
     if (this.isDisposed) throw new InternalError(`program ${this.program.name} was disposed`);
     const { layout, words } = this;
     words[statusOffset / 4] = 0;
@@ -85,8 +111,6 @@ export class NativeExecutable {
     this.fill(layout.states, args.states);
     this.fill(layout.results, args.results);
     this.fill(layout.arrays, args.arrays);
-    this.entry(this.block);
-    return words[statusOffset / 4] === 0 ? undefined : this.failure();
   }
 
   private put(offset: number, value: number): void {
@@ -97,7 +121,8 @@ export class NativeExecutable {
     for (let i = 0; i < values.length; i++) this.put(offset + 8 * i, values[i]!);
   }
 
-  private failure(): CheckFailure {
+  private outcome(): CheckFailure | undefined {
+    if (this.words[statusOffset / 4] === 0) return undefined;
     const view = new DataView(this.words.buffer, this.words.byteOffset, this.layout.bytes);
     return {
       check: Number(view.getBigInt64(statusOffset, true)) - 1,

@@ -5,6 +5,7 @@
 import { arrayTypeOf, bytesOf, type DType, type TypedArray } from "../../base/dtype.ts";
 import { InternalError, NetwrightError } from "../../base/errors.ts";
 import { type Block, BlockPool } from "../block-pool.ts";
+import { RunQueue } from "../run-queue.ts";
 import type { NativeSystem } from "./system.ts";
 
 const regionBytes = 32 * 1024 * 1024;
@@ -20,11 +21,14 @@ interface Region extends Block {
 
 export class NativeMemory {
   private readonly system: NativeSystem;
+  private readonly queue: RunQueue;
   private readonly blocks = new BlockPool((bytes) => this.grow(bytes));
   private readonly regions: Region[] = [];
 
-  constructor(system: NativeSystem) {
+  /** What is given back goes to others once the runs of `queue` that may use it have ended. */
+  constructor(system: NativeSystem, queue: RunQueue = new RunQueue()) {
     this.system = system;
+    this.queue = queue;
   }
 
   get arenaAddress(): number {
@@ -42,9 +46,12 @@ export class NativeMemory {
     return this.blocks.allocate(bytes);
   }
   free(address: number): void {
-    this.blocks.free(address);
+    if (this.queue.isIdle) return this.blocks.free(address);
+    this.queue.afterPending(() => this.blocks.free(address));
   }
   reserveArena(bytes: number): void {
+    // What runs and waits was promised the arena that is there.
+    if (bytes > this.blocks.arenaBytes) this.queue.drain();
     this.blocks.reserveArena(bytes);
   }
 
