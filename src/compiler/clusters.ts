@@ -9,11 +9,10 @@
  * dependencies have no cycle, and every access of a member can be embedded in its cluster's domain.
  */
 import { elementCount, type Shape, stridesOf } from "../base/shape.ts";
-import type { Size } from "../base/size.ts";
-import { sameSize } from "../base/size.ts";
+import { maxOf, type Size, sameSize } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import { contiguousView, reshapeView, type View } from "../graph/view.ts";
-import type { Access, Accesses } from "./access.ts";
+import { type Access, type Accesses, hasMemory } from "./access.ts";
 
 export type Level = "full" | "row";
 
@@ -27,6 +26,9 @@ export interface Cluster {
   /** Members that only new values of states need: they become the commit. */
   readonly isCommit: boolean;
 }
+
+/** From so many results on, a contraction's tail may have this cost and read so many arrays of the results' size. */
+const tailLimits = { elements: 64 * 1024, cost: 16, streams: 1 };
 
 const withoutOnes = (shape: Shape): Shape => shape.filter((size) => size !== 1);
 
@@ -106,6 +108,38 @@ export class Fusion {
       if (other !== current && this.owner.get([...other.members.keys()][0]!) === other)
         this.merge(current, other);
     }
+  }
+
+  /**
+   * Takes long tails off large contractions: as a map of its own such a tail walks memory in order, and has all registers.
+   * In the store of each tile it would touch many lines far apart, which nothing fetches ahead.
+   */
+  splitTails(): void {
+    for (const cluster of new Set(this.owner.values())) {
+      if (cluster.kind !== "dot") continue;
+      const tail = [...cluster.members.keys()].filter((root) => root.op.kind !== "dot");
+      if (!this.isLongTail(cluster, tail)) continue;
+      const own: Cluster = { ...cluster, kind: "loops", members: new Map() };
+      for (const root of tail) {
+        cluster.members.delete(root);
+        own.members.set(root, "full");
+        this.owner.set(root, own);
+      }
+      this.knownProducers.clear();
+    }
+  }
+
+  private isLongTail({ domain, members }: Cluster, tail: readonly Node[]): boolean {
+    const count = elementCount(domain);
+    if (maxOf(count) < tailLimits.elements) return false;
+    const cost = tail.reduce((sum, { op }) => sum + (op.kind === "elementwise" ? op.cost : 0), 0);
+    const reads = tail.flatMap((root) => readsOf(root, this.accesses).map((read) => read.root));
+    const streams = new Set(
+      reads.filter(
+        (root) => !members.has(root) && hasMemory(root) && sameSize(elementCount(root.shape), count),
+      ),
+    );
+    return cost > tailLimits.cost || streams.size > tailLimits.streams;
   }
 
   /** Clusters, each after those it reads from. */

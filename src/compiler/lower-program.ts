@@ -229,6 +229,7 @@ export class BlockLowering {
     const roots = [...new Set([...computing, ...this.accesses.copies])].sort((a, b) => a.id - b.id);
     const fusion = new Fusion(this.accesses, findCommitOnly(order, wanted));
     for (const root of roots) fusion.place(root);
+    fusion.splitTails();
     return fusion;
   }
 
