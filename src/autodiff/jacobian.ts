@@ -7,7 +7,7 @@ import { add, mul } from "../ops/arithmetic.ts";
 import { reshape, sum } from "../ops/broadcast.ts";
 import { cast } from "../ops/cast.ts";
 import { equal } from "../ops/compare.ts";
-import { Mapping } from "../ops/mapping.ts";
+import { Mapping, substitute } from "../ops/mapping.ts";
 import { permute } from "../ops/permute.ts";
 import { iota, parameter } from "../ops/sources.ts";
 import { gradients } from "./gradients.ts";
@@ -69,6 +69,8 @@ export function hessianVectorProducts(
   options: { allowUnused?: boolean } = {},
 ): Node[] {
   const first = gradients(loss, wrt, options);
-  const along = first.map((g, i) => sum(mul(g, vectors[i]!))).reduce(add);
-  return gradients(along, wrt, { allowUnused: true });
+  // Vectors that depend on the parameters count as constants: others stand for them until the gradient is built.
+  const constants = vectors.map((vector) => parameter(vector, "vector"));
+  const along = first.map((g, i) => sum(mul(g, constants[i]!))).reduce(add);
+  return substitute(gradients(along, wrt, { allowUnused: true }), constants, vectors);
 }

@@ -3,7 +3,8 @@ import { ArgumentError } from "../base/errors.ts";
 import type { Node } from "../graph/node.ts";
 import { userLine } from "../graph/origin.ts";
 import type { State } from "../graph/state.ts";
-import { currentTrace } from "../graph/trace.ts";
+import { currentTrace, openTraces, type Trace } from "../graph/trace.ts";
+import { reachedFrom } from "../ops/reverse.ts";
 import { readState } from "../ops/state.ts";
 
 /**
@@ -11,10 +12,11 @@ import { readState } from "../ops/state.ts";
  * loss read is no longer the state's, and which one is meant cannot be known: an error that names both lines.
  */
 export function valueReadBy(loss: Node, state: State): Node {
-  const trace = currentTrace();
+  const trace = readingTrace(loss, state);
   const assigned = trace.assigned.get(state);
   const first = trace.reads.get(state);
-  if (assigned === undefined || first === undefined || assigned === first) return readState(state);
+  if (assigned === undefined || first === undefined || assigned === first)
+    return trace === currentTrace() ? readState(state) : first!;
   const reader = readerOf(loss, first, assigned);
   if (reader === undefined) return assigned;
   const at = (line: string | undefined): string => (line === undefined ? "" : ` at ${line}`);
@@ -23,6 +25,15 @@ export function valueReadBy(loss: Node, state: State): Node {
     `gradients: state "${state.name}" was assigned${where}, after the loss read it${at(userLine(reader.origin))}; ` +
       "take the gradient before the assignment",
   );
+}
+
+/** The trace in which the loss read the state: in a loop's body it may be one around the body's own. */
+function readingTrace(loss: Node, state: State): Trace {
+  const current = currentTrace();
+  if (current.kind !== "region") return current;
+  const order = new Set(reachedFrom([loss]));
+  const isRead = (trace: Trace): boolean => order.has(trace.reads.get(state)!);
+  return openTraces().find(isRead) ?? current;
 }
 
 const lineOf = (origin: Parameters<typeof userLine>[0] | undefined) => origin && userLine(origin);

@@ -30,6 +30,8 @@ export class Trace {
   readOuter: ((state: State) => Node) | undefined;
   /** In the trace of a region: what stands inside for a node from outside; a node of the region is itself. */
   capture: ((node: Node) => Node) | undefined;
+  /** In the trace of a region: what a parameter that `capture` made stands for outside. */
+  readonly outside = new Map<Node, Node>();
   /** Nodes built since the trace began (or was cleared): the eager trace flushes itself when this grows long. */
   nodeCount = 0;
 
@@ -61,6 +63,18 @@ const stack: Trace[] = [eager];
 
 export const currentTrace = (): Trace => stack[stack.length - 1]!;
 export const eagerTrace = (): Trace => eager;
+
+/** The current trace and those around it, from the inside out. */
+export const openTraces = (): readonly Trace[] => [...stack].reverse();
+
+/** What a parameter of a region that is being built stands for outside of it; undefined for every other node. */
+export function standsFor(node: Node): Node | undefined {
+  for (const { outside } of stack) {
+    const outer = outside.get(node);
+    if (outer !== undefined) return outer;
+  }
+  return undefined;
+}
 
 /** Runs `body` with `trace` current. */
 export function withTrace<R>(trace: Trace, body: () => R): R {

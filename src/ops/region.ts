@@ -41,7 +41,9 @@ export function traceRegion(
   const captured = new Map<Node, Node>();
   const reads = new Map<State, Node>();
   const first = nextNodeId();
-  trace.capture = (node) => (node.id >= first ? node : captureOuter(node, captured, trace.capture!));
+  // A stored value comes from outside, also where it is first named in here.
+  const isOwn = (node: Node): boolean => node.id >= first && !isStored(node);
+  trace.capture = (node) => (isOwn(node) ? node : captureOuter(node, captured, trace));
   trace.readOuter = (state) => {
     const node = parameter(state, state.name);
     reads.set(state, node);
@@ -57,12 +59,15 @@ export function traceRegion(
   });
 }
 
-function captureOuter(node: Node, captured: Map<Node, Node>, capture: (node: Node) => Node): Node {
+const isStored = ({ op }: Node): boolean => op.kind === "source" && op.source === "buffer";
+
+function captureOuter(node: Node, captured: Map<Node, Node>, trace: Trace): Node {
   const known = captured.get(node);
   if (known !== undefined) return known;
-  if (isFree(node)) return makeNode(node.op, node.inputs.map(capture), node.attributes);
+  if (isFree(node)) return makeNode(node.op, node.inputs.map(trace.capture!), node.attributes);
   const inside = parameter(node, String(node.attributes["name"] ?? node.op.name));
   captured.set(node, inside);
+  trace.outside.set(inside, node);
   return inside;
 }
 

@@ -9,6 +9,7 @@ import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, InternalError } from "../base/errors.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
 import { originText, withOrigin } from "../graph/origin.ts";
+import { standsFor } from "../graph/trace.ts";
 import { add } from "./arithmetic.ts";
 import { shapesAgree, typeText } from "./rules.ts";
 
@@ -41,14 +42,32 @@ export function reverse(ends: readonly Cotangent[], wrt: readonly Node[]): (Node
 /** Nodes on a path from `wrt` to `ends` along which a gradient could flow, users before inputs. */
 function nodesBetween(ends: readonly Node[], wrt: readonly Node[]): ReadonlySet<Node> {
   const wanted = new Set(wrt);
-  const order = topologicalOrder(ends);
+  const order = reachedFrom(ends);
   for (const node of order) if (gradientInputs(node).some((input) => wanted.has(input))) wanted.add(node);
   const reached = order.filter((node) => wanted.has(node));
   return new Set(reached.sort((a, b) => b.id - a.id));
 }
 
-const gradientInputs = (node: Node): readonly Node[] =>
-  node.op.gradientInputs?.(node as never) ?? node.inputs;
+/**
+ * All nodes that `roots` reach, inputs before users. In the body of a loop that is being built they go on outside of it: a
+ * gradient taken there flows through what the body captured.
+ */
+export function reachedFrom(roots: readonly Node[]): Node[] {
+  let order = topologicalOrder(roots);
+  for (let known = 0; known < order.length; ) {
+    const outer = order.slice(known).flatMap((node) => standsFor(node) ?? []);
+    if (outer.length === 0) break;
+    known = order.length;
+    const seen = new Set(order);
+    order = [...order, ...topologicalOrder(outer).filter((node) => !seen.has(node))];
+  }
+  return order.sort((a, b) => a.id - b.id);
+}
+
+function gradientInputs(node: Node): readonly Node[] {
+  const outer = standsFor(node);
+  return outer === undefined ? (node.op.gradientInputs?.(node as never) ?? node.inputs) : [outer];
+}
 
 function* inputCotangents(
   node: Node,
@@ -56,6 +75,11 @@ function* inputCotangents(
   between: ReadonlySet<Node>,
 ): Generator<[Node, Node]> {
   if (node.op.kind === "output") return;
+  const outer = standsFor(node);
+  if (outer !== undefined) {
+    yield [outer, outputs[0]!];
+    return;
+  }
   if (node.op.gradient === undefined) {
     if (node.inputs.some((input) => between.has(input) && isFloat(input.dtype)))
       throw notDifferentiable(node);

@@ -4,7 +4,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
 import { originText } from "../graph/origin.ts";
 import { State } from "../graph/state.ts";
-import { currentTrace } from "../graph/trace.ts";
+import { currentTrace, openTraces } from "../graph/trace.ts";
 import { toNode } from "./convert.ts";
 import { handleOf, isTensor, valueOfNode } from "./handle.ts";
 import { located } from "./located.ts";
@@ -134,7 +134,7 @@ export function requireWholeGraph(loss: Node, wrt: readonly (Node | State)[]): v
 function requireCurrent(node: Node, states: ReadonlySet<State>): void {
   const state = node.attributes["state"] as State;
   const trace = currentTrace();
-  if (!states.has(state) || trace.reads.get(state) === node) return;
+  if (!states.has(state) || openTraces().some(({ reads }) => reads.get(state) === node)) return;
   if (
     trace.reads.get(state) === undefined &&
     trace.assigned.get(state) === undefined &&

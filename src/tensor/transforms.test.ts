@@ -97,6 +97,38 @@ describe("products and whole derivatives", () => {
     expect(await y.item()).toBeCloseTo(((a + a) * b + b) * c + c, 12);
   });
 
+  test("the vector is a constant, also where it depends on the parameter", async () => {
+    const x = tensor([1, 2]);
+    const loss = x.mul(x).mul(x).sum();
+    const H = hessian(loss, x);
+    const twice = hessianVectorProduct(loss, x, hessianVectorProduct(loss, x, tensor([1, 1])));
+    expect(await values(twice)).toEqual(await values(H.matmul(H).matmul(tensor([1, 1]))));
+  });
+
+  test("inside a loop, of a loss built outside: states, tensors and what lies between", async () => {
+    const w = state([1, 2], { name: "w" });
+    const outside = tensor([3, 1]);
+    const powers = compile(() => {
+      const loss = w.square().mul(w).mul(outside).sum();
+      const times = (v: Tensor): Tensor => hessianVectorProduct(loss, w, v);
+      const start = tensor([1, 1]);
+      const { carry } = scan((v: Tensor) => ({ carry: times(v) }), start, null, { length: 2 });
+      const { outputs } = scan(
+        (_: null, s: Tensor) => ({ carry: null, output: grad(s.mul(loss), [w, outside])[1]! }),
+        null,
+        start,
+      );
+      return [carry, times(times(start)), outputs];
+    });
+    const [looped, written, slopes] = powers() as [Tensor, Tensor, Tensor];
+    expect(await values(looped)).toEqual(await values(written));
+    expect(await values(written)).toEqual([324, 144]);
+    expect(await values(slopes)).toEqual([
+      [1, 8],
+      [1, 8],
+    ]);
+  });
+
   test("what cannot be", () => {
     const x = tensor([1, 2]);
     expect(messageOf(() => jvp(x.mul(2), x, tensor([1, 2, 3])))).toMatchInlineSnapshot(
