@@ -173,12 +173,7 @@ export class Poisson extends Distribution {
   }
   /** Counts in the dtype of the rate: by counting below 10, by Hörmann's PTRS (1993) above. */
   sample(key: Key, shape: Shape = []): Tensor {
-    return located(() => {
-      const rate = ops.cast(nodeOf(repeated(this.rate, shape)), "f64");
-      return fromNode(
-        ops.cast(ops.randomPoisson(nodeOf(random.fold(key, 0)), ops.stopGradient(rate)), this.rate.dtype),
-      );
-    });
+    return random.poisson(key, repeated(this.rate, shape));
   }
   logProb(value: TensorLike): Tensor {
     const k = argumentOf("Poisson", value, this.rate);

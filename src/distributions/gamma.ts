@@ -1,10 +1,6 @@
 /** Gamma, and what gamma numbers make: beta, Dirichlet, Student's t. Gradients of samples are implicit (`ops/functions/random-gamma.ts`). */
 import { ShapeError } from "../base/errors.ts";
-import * as ops from "../ops/index.ts";
 import { random, type Tensor, type TensorLike, where } from "../tensor/index.ts";
-import { located } from "../tensor/located.ts";
-import { nodeOf } from "../tensor/nodes.ts";
-import { fromNode } from "../tensor/tensor.ts";
 import { Distribution } from "./distribution.ts";
 import {
   argumentOf,
@@ -18,17 +14,8 @@ import {
   within,
 } from "./parameters.ts";
 
-/** The smallest number kept of a draw: 0 would have no logarithm. */
+/** The smallest number of a draw: 0 would have no logarithm. */
 const smallest = 1e-37;
-
-/** Gamma numbers of scale 1, one for each concentration; a key is two words. */
-function standardGamma(key: Key, concentration: Tensor): Tensor {
-  return located(() => {
-    const node = nodeOf(random.fold(key, 0));
-    const sample = ops.randomGamma(node, ops.cast(nodeOf(concentration), "f64"));
-    return fromNode(ops.cast(ops.maximum(sample, ops.like(sample, smallest)), concentration.dtype));
-  });
-}
 
 /**
  * p(x) = βᵅ xᵅ⁻¹ exp(−βx) / Γ(α) for x > 0, α the concentration and β the rate.
@@ -52,7 +39,7 @@ export class Gamma extends Distribution {
     return this.mean.div(this.rate);
   }
   sample(key: Key, shape: Shape = []): Tensor {
-    return standardGamma(key, repeated(this.concentration, shape)).div(this.rate);
+    return random.gamma(key, repeated(this.concentration, shape)).div(this.rate);
   }
   logProb(value: TensorLike): Tensor {
     const x = argumentOf("Gamma", value, this.rate);
@@ -105,8 +92,8 @@ export class Beta extends Distribution {
   }
   sample(key: Key, shape: Shape = []): Tensor {
     const keys = random.split(key);
-    const x = standardGamma(keys.at(0) as never, repeated(this.a, shape));
-    const y = standardGamma(keys.at(1) as never, repeated(this.b, shape));
+    const x = random.gamma(keys.at(0) as never, repeated(this.a, shape));
+    const y = random.gamma(keys.at(1) as never, repeated(this.b, shape));
     return x.div(x.add(y));
   }
   logProb(value: TensorLike): Tensor {
@@ -163,7 +150,7 @@ export class Dirichlet extends Distribution {
     return this.share.mul(this.share.neg().add(1)).div(total.add(1));
   }
   sample(key: Key, shape: Shape = []): Tensor {
-    const x = standardGamma(key, repeated(this.concentration, shape));
+    const x = random.gamma(key, repeated(this.concentration, shape));
     return x.div(x.sum(-1, { keepDims: true }));
   }
   /** ln of the multivariate beta function. */
@@ -219,7 +206,7 @@ export class StudentT extends Distribution {
     const z = random.normal(keys.at(0) as never, size, { dtype: this.scale.dtype as "f32" }) as Tensor;
     const half = repeated(this.degrees.mul(0.5), shape);
     // A χ² number of ν degrees is twice a gamma number of concentration ν/2.
-    const spread = half.div(standardGamma(keys.at(1) as never, half)).sqrt();
+    const spread = half.div(random.gamma(keys.at(1) as never, half)).sqrt();
     return z.mul(spread).mul(this.scale).add(this.location);
   }
   logProb(value: TensorLike): Tensor {

@@ -4,7 +4,7 @@
  * uses only arithmetic that all targets round alike; so equal keys give equal bits, on every target and for any number of
  * threads. Use a key once: `split` makes more, `fold` makes one for a step or a layer.
  */
-import type { DType } from "../base/dtype.ts";
+import { type DType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { fold as foldWords, type RandomKey, randomKey } from "../base/random.ts";
 import type { TensorShape } from "../base/shape-types.ts";
@@ -199,6 +199,49 @@ export function exponential<const S extends readonly Size[], D extends FloatType
   { dtype }: FloatOptions<D> = {},
 ): Tensor<ShapeFrom<S>, NoInfer<D>> {
   return draw(() => inDType(ops.exponentialOf(ops.randomUniform64(keyNode(key), shape)), dtype));
+}
+
+/**
+ * Gamma numbers of scale 1, one for each concentration (positive; broadcast to `shape`): Marsaglia and Tsang's method (2000).
+ * Divide by a rate for another scale. The gradient with respect to the concentration is the implicit one, of first order.
+ *
+ * @example random.gamma(0, 2.5, { shape: [3] });
+ */
+export function gamma(
+  key: KeyLike,
+  concentration: TensorLike,
+  { shape }: { readonly shape?: readonly Size[] } = {},
+): Tensor {
+  return located(() => {
+    const given = floatNode(concentration, "random.gamma");
+    const alpha = ops.broadcastTo(ops.cast(given, "f64"), shape ?? given.shape);
+    const sample = ops.randomGamma(keyNode(key), alpha);
+    // 0 would have no logarithm.
+    return fromNode(inDType(ops.maximum(sample, ops.like(sample, 1e-37)), given.dtype));
+  });
+}
+
+/**
+ * Poisson numbers (whole, in the dtype of the rate), one for each rate (broadcast to `shape`): counted below 10, by Hörmann's
+ * PTRS (1993) above.
+ *
+ * @example random.poisson(0, [0.5, 100]);
+ */
+export function poisson(
+  key: KeyLike,
+  rate: TensorLike,
+  { shape }: { readonly shape?: readonly Size[] } = {},
+): Tensor {
+  return located(() => {
+    const given = floatNode(rate, "random.poisson");
+    const rates = ops.broadcastTo(ops.cast(ops.stopGradient(given), "f64"), shape ?? given.shape);
+    return fromNode(inDType(ops.randomPoisson(keyNode(key), rates), given.dtype));
+  });
+}
+
+function floatNode(value: TensorLike, what: string): Node {
+  const node = toNode(value, "f32", what);
+  return isFloat(node.dtype) ? node : ops.cast(node, "f32");
 }
 
 /**

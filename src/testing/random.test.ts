@@ -16,6 +16,10 @@ const draws: Record<string, (key: Node) => Node> = {
   exponential: (key) => ops.exponentialOf(ops.randomUniform64(key, [1001])),
   quantile: (key) => ops.normalQuantile(ops.randomUniform64(key, [1001])),
   integers: (key) => ops.randomIntegers(key, [1001], -5, 100),
+  gamma: (key) => ops.randomGamma(key, ops.full([301], 0.7, "f64")),
+  "large gamma": (key) => ops.randomGamma(key, ops.full([301], 30, "f64")),
+  poisson: (key) => ops.randomPoisson(key, ops.full([301], 4, "f64")),
+  "large poisson": (key) => ops.randomPoisson(key, ops.full([301], 50, "f64")),
   permutation: (key) => ops.randomPermutation(key, 333),
   folded: (key) => ops.randomUniform(ops.foldKey(key, ops.scalar(7, "u32")), [11]),
 };
