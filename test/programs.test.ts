@@ -6,6 +6,7 @@ import { hessianVector } from "../examples/programs/hessian-vector.ts";
 import { metaLearning } from "../examples/programs/meta-learning.ts";
 import { mixtureDensity } from "../examples/programs/mixture-density.ts";
 import { newton } from "../examples/programs/newton.ts";
+import { principalComponents } from "../examples/programs/principal-components.ts";
 import { regression } from "../examples/programs/regression.ts";
 import { softKMeans } from "../examples/programs/soft-k-means.ts";
 import { xor } from "../examples/programs/xor.ts";
@@ -22,6 +23,7 @@ const programs: Record<string, Program> = {
   hessianVector,
   metaLearning,
   softKMeans,
+  principalComponents,
   newton,
 };
 
@@ -34,21 +36,18 @@ interface Fixture {
 }
 
 /** What they end at is small beside what it is made of: f64 shows that the digits are right. */
-const inDouble = ["newton", "softKMeans"];
+const inDouble = ["newton", "principalComponents", "softKMeans"];
 
 const flat = (x: unknown): number[] => (Array.isArray(x) ? x.flatMap(flat) : [x as number]);
 
-test.each(readFixture<Fixture>("programs.json").programs.filter(({ name }) => name in programs))(
-  "$name",
-  async (row) => {
-    const got = await programs[row.name]!(row.given as never);
-    expect(Object.keys(got)).toEqual(Object.keys(row.results));
-    for (const [name, value] of Object.entries(row.results)) {
-      const [actual, expected] = [flat(got[name]), flat(value)];
-      expect(actual.length).toBe(expected.length);
-      const scale = Math.max(...expected.map(Math.abs));
-      const error = Math.max(...actual.map((x, i) => Math.abs(x - expected[i]!)));
-      expect(error / scale, name).toBeLessThan(inDouble.includes(row.name) ? 1e-10 : 2e-4);
-    }
-  },
-);
+test.each(readFixture<Fixture>("programs.json").programs)("$name", async (row) => {
+  const got = await programs[row.name]!(row.given as never);
+  expect(Object.keys(got)).toEqual(Object.keys(row.results));
+  for (const [name, value] of Object.entries(row.results)) {
+    const [actual, expected] = [flat(got[name]), flat(value)];
+    expect(actual.length).toBe(expected.length);
+    const scale = Math.max(...expected.map(Math.abs));
+    const error = Math.max(...actual.map((x, i) => Math.abs(x - expected[i]!)));
+    expect(error / scale, name).toBeLessThan(inDouble.includes(row.name) ? 1e-10 : 2e-4);
+  }
+});

@@ -9,7 +9,7 @@ import type { GraphFunction } from "../graph/function.ts";
 import type { Node } from "../graph/node.ts";
 import type { DenseArray } from "../graph/op.ts";
 import { Trace, withTrace } from "../graph/trace.ts";
-import { array, cast, mul, parameter, sum } from "../ops/index.ts";
+import { add, array, cast, mul, parameter, sum } from "../ops/index.ts";
 import { checkGradients } from "./check-gradients.ts";
 import { requireClose, type Tolerance } from "./compare.ts";
 import { type EvaluationTarget, interpreterTarget } from "./evaluation-target.ts";
@@ -145,7 +145,10 @@ export function checkDerivatives(row: Case): void {
 export function checkGradientOnTarget(row: Case, target: EvaluationTarget): void {
   if (row.gradient === false) return;
   const inputs = draw(row, "f32", [3, 17]);
-  const fn = functionOf(`${row.name} gradient`, inputs, (x) => gradientsOf(row, x));
+  const fn = functionOf(`${row.name} gradient`, inputs, (x) => {
+    const first = gradientsOf(row, x);
+    return row.gradient === 1 ? first : [...first, ...secondGradientsOf(first, x)];
+  });
   compare(`gradient of ${row.name}`, fn, inputs, target, {
     toLargest: true,
     steps: 8 * Math.max(4, toleranceOf(row).steps),
@@ -169,15 +172,22 @@ export function checkExtremes(row: Case, target: EvaluationTarget): void {
 
 /** Of Σ output · weights: weights of one would hide what sums to nothing. */
 export function gradientsOf(row: Case, parameters: readonly Node[]): readonly Node[] {
-  const output = row.build(parameters);
   const floats = parameters.filter(({ dtype }) => isFloat(dtype));
-  const { shape, data } = new Numbers(5).array(
-    { shape: output.shape as readonly number[], dtype: "f32" },
-    -1,
-    1,
-  );
-  const weights = cast(array({ shape, dtype: "f32", data: Float32Array.from(data) }), output.dtype);
-  return gradients(sum(mul(output, weights)), floats);
+  return gradients(weighted(row.build(parameters), 5), floats);
+}
+
+/** Of Σ gradient · weights: the second order. */
+function secondGradientsOf(first: readonly Node[], parameters: readonly Node[]): readonly Node[] {
+  const floats = parameters.filter(({ dtype }) => isFloat(dtype));
+  const total = first.map((g, i) => weighted(g, 6 + i)).reduce(add);
+  return gradients(total, floats, { allowUnused: true });
+}
+
+function weighted(x: Node, seed: number): Node {
+  const type = { shape: x.shape as readonly number[], dtype: "f32" } as const;
+  const { shape, data } = new Numbers(seed).array(type, -1, 1);
+  const weights = array({ shape, dtype: "f32", data: Float32Array.from(data) });
+  return sum(mul(x, cast(weights, x.dtype)));
 }
 
 const toleranceOf = ({ tolerance }: Case): Tolerance => tolerance ?? { steps: 4 };
