@@ -93,6 +93,14 @@ export const contenders: readonly Contender[] = [
     missing: () => undefined,
   },
   {
+    key: "machine-x64",
+    title: "multiply-add loop",
+    threadCounts: doubling,
+    serve: (threads) => node(built("probe/native-serve.js"), "--threads", String(threads)),
+    startup: () => null,
+    missing: () => undefined,
+  },
+  {
     key: "node",
     title: "Node alone",
     threadCounts: onlyOne,

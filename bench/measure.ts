@@ -109,7 +109,8 @@ function measurementOf(subject: Case, entry: Entry, reference: readonly number[]
     seconds: summarize(seconds),
     value: summarize(seconds.map((time) => inUnit({ unit: subject.unit, amount }, time))),
     check,
-    agrees: agrees(check, reference),
+    // The machine's own loop computes nothing that could be compared.
+    agrees: check.length === 0 || agrees(check, reference),
   };
 }
 
@@ -136,7 +137,7 @@ const PROBE_ITERATIONS = 10;
 
 /** Prepares the arithmetic loop on the machine's lane, which must not be used for anything else. */
 export async function startProbe(lane: Lane): Promise<Probe> {
-  const { flop = 0 } = await lane.prepare({ kind: "peak", fused: false });
+  const { flop = 0 } = await lane.prepare({ kind: "peak", fused: false, isa: "wasm" });
   const child = await lane.child();
   return async () => (PROBE_ITERATIONS * flop) / (await child.run(PROBE_ITERATIONS)) / 1e9;
 }

@@ -72,7 +72,9 @@ function readPeers(list: string | undefined): readonly string[] {
   const chosen = list === "none" ? [] : list.split(",");
   const unknown = chosen.find((key) => !all.includes(key));
   if (unknown !== undefined) throw new Error(`no peer "${unknown}": choose of ${all.join(", ")}, or none`);
-  return all.filter((key) => key.startsWith("netwright") || key === "machine" || chosen.includes(key));
+  return all.filter(
+    (key) => key.startsWith("netwright") || key.startsWith("machine") || chosen.includes(key),
+  );
 }
 
 function positive(name: string, text: string | undefined, otherwise: number): number {

@@ -53,8 +53,8 @@ export type Work =
       readonly weightDecay: number;
     }
   | GptWork
-  /** Register-only arithmetic: multiply then add, or fused. `iterations` of `run` are millions of loop passes. */
-  | { readonly kind: "peak"; readonly fused: boolean }
+  /** Register-only arithmetic: multiply then add, or fused; for an instruction set. */
+  | { readonly kind: "peak"; readonly fused: boolean; readonly isa: "wasm" | "avx2" | "avx512" }
   /** a[i] = b[i] + s · c[i]. */
   | { readonly kind: "triad"; readonly elements: number };
 

@@ -48,7 +48,9 @@ export function caseTable(
         single ? withSpread(single.value) : "–",
         `${withSpread(best.value)} @${best.threads}`,
         subject.unit,
-        single && reference ? `${round3(single.seconds.median / reference.seconds.median)}×` : "–",
+        single && reference && contender !== "machine-x64"
+          ? `${round3(single.seconds.median / reference.seconds.median)}×`
+          : "–",
         index === 0 && result.peak ? withSpread(result.peak) : "",
       ];
     });

@@ -28,6 +28,7 @@ export function targetsOf(record: BenchRecord): readonly Target[] {
     ...matmulTargets(record),
     ...startupTargets(record),
     ...compileTargets(record),
+    ...nativeTargets(record),
   ];
 }
 
@@ -110,6 +111,68 @@ function compileTargets({ compile }: BenchRecord): readonly Target[] {
         holds: aThousand <= COMPILE_MS,
       },
     ];
+  });
+}
+
+/** Times as fast as a peer that machine code must be, at the same number of threads. */
+const NATIVE_TIMES: readonly { id: string; what: string; peer: string; times: number }[] = [
+  { id: "mlp", what: "a training step", peer: "torch", times: 3 },
+  { id: "mlp", what: "a training step", peer: "tfjs", times: 10 },
+  { id: "mlp", what: "a training step", peer: "jax-js", times: 10 },
+  { id: "softmax", what: "softmax", peer: "torch", times: 2 },
+  { id: "layernorm", what: "layer norm", peer: "torch", times: 2 },
+  { id: "layernorm/backward", what: "layer norm's gradients", peer: "torch", times: 2 },
+  { id: "gelu", what: "GELU", peer: "torch", times: 2 },
+  { id: "gpt-small", what: "a step of the small GPT", peer: "torch", times: 1.5 },
+  { id: "gpt-small", what: "a step of the small GPT", peer: "torch-compile", times: 1.1 },
+];
+/** The least part of the multiply-add loop's speed in large products: one thread, and all. */
+const NATIVE_SHARES = { single: 0.84, all: 0.85 };
+
+function nativeTargets(record: BenchRecord): readonly Target[] {
+  return [...nativeTimes(record), ...nativeShares(record)];
+}
+
+function nativeTimes(record: BenchRecord): readonly Target[] {
+  return NATIVE_TIMES.flatMap(({ id, what, peer, times }) => {
+    const [own, other] = ["netwright-x64", peer].map((key) => measured(record, id, key, 1));
+    if (!own || !other) return [];
+    const ratio = other.seconds.median / own.seconds.median;
+    return [
+      {
+        what: `machine code: ${what}, one thread, against ${peer} ${other.version}`,
+        bound: `≥ ${times} times as fast`,
+        value: `${round3(ratio)} times`,
+        holds: ratio >= times,
+      },
+    ];
+  });
+}
+
+function nativeShares(record: BenchRecord): readonly Target[] {
+  return record.results.flatMap(({ id, title, workload }) => {
+    if (workload !== "matmul") return [];
+    const size = Number(id.split("/")[1]);
+    const most = Math.max(
+      ...record.results.flatMap(({ measurements }) => measurements.map(({ threads }) => threads)),
+    );
+    const bounds = [
+      { threads: 1, share: NATIVE_SHARES.single, least: 256 },
+      { threads: most, share: NATIVE_SHARES.all, least: 128 },
+    ];
+    return bounds.flatMap(({ threads, share, least }) => {
+      const [own, loop] = ["netwright-x64", "machine-x64"].map((key) => measured(record, id, key, threads));
+      if (!own || !loop || size < least) return [];
+      const part = own.value.median / loop.value.median;
+      return [
+        {
+          what: `machine code: ${title}, ${threads} thread${threads > 1 ? "s" : ""}, of the multiply-add loop's ${round3(loop.value.median)} GFLOP/s`,
+          bound: `≥ ${100 * share} %`,
+          value: `${round3(100 * part)} %`,
+          holds: part >= share,
+        },
+      ];
+    });
   });
 }
 

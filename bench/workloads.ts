@@ -107,7 +107,7 @@ export const cases: readonly Case[] = [
     id: "machine/multiply-add",
     workload: "machine",
     title: "multiply, then add",
-    work: { kind: "peak", fused: false },
+    work: { kind: "peak", fused: false, isa: "wasm" },
     unit: "GFLOP/s",
     amount: 0,
   },
@@ -115,17 +115,27 @@ export const cases: readonly Case[] = [
     id: "machine/fused",
     workload: "machine",
     title: "fused multiply-add",
-    work: { kind: "peak", fused: true },
+    work: { kind: "peak", fused: true, isa: "wasm" },
     unit: "GFLOP/s",
     amount: 0,
   },
+  ...(["avx2", "avx512"] as const).map(
+    (isa): Case => ({
+      id: `machine/${isa}`,
+      workload: "machine",
+      title: `fused multiply-add, ${isa === "avx2" ? "AVX2" : "AVX-512"}`,
+      work: { kind: "peak", fused: true, isa },
+      unit: "GFLOP/s",
+      amount: 0,
+    }),
+  ),
   { ...matmul(2048, "nn"), id: "machine/matmul-2048", workload: "machine", title: "matmul 2048³" },
   {
     ...streamed("machine", "triad 3 × 64 MiB", { kind: "triad", elements: 2 ** 24 }, 3 * F32_BYTES * 2 ** 24),
     id: "machine/triad",
   },
   { id: "mlp", workload: "mlp", title: "784-64-64-10, batch 32", work: mlpWork, unit: "µs", amount: 1 },
-  ...[128, 256, 512, 1024].flatMap((size) =>
+  ...[32, 64, 128, 256, 512, 1024].flatMap((size) =>
     (["nn", "tn", "nt"] as const).map((order) => matmul(size, order)),
   ),
   streamed("softmax", "4096×512", { kind: "softmax", rows: 4096, columns: 512 }, 2 * F32_BYTES * 4096 * 512),

@@ -58,7 +58,7 @@ test("cases have names of their own, chosen by their beginning", () => {
 test("options name what is accepted", () => {
   expect(readOptions(["mlp", "--peers", "torch", "--threads", "2"])).toMatchObject({
     words: ["mlp"],
-    contenders: ["netwright", "netwright-x64", "torch", "machine"],
+    contenders: ["netwright", "netwright-x64", "torch", "machine", "machine-x64"],
     threads: 2,
   });
   expect(readOptions(["--help"])).toBeNull();
@@ -66,7 +66,7 @@ test("options name what is accepted", () => {
     `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup, compile]`,
   );
   expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no peer "keras": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, tfjs, jax-js, machine, node, python, or none]`,
+    `[Error: no peer "keras": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, tfjs, jax-js, machine, machine-x64, node, python, or none]`,
   );
   expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: --threads 0: expected a whole number of at least 1]`,

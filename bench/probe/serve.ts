@@ -43,6 +43,6 @@ function triad(elements: number): Job {
 }
 
 await serve({ framework: "WebAssembly loop", version: process.version, threads: 1 }, (work) => {
-  if (work.kind === "peak") return peak(work.fused);
+  if (work.kind === "peak") return work.isa === "wasm" ? peak(work.fused) : "this one is WebAssembly";
   return work.kind === "triad" ? triad(work.elements) : "the machine's probe has no such work";
 });
