@@ -193,9 +193,73 @@ const scan: Growth = (pool, numbers) => {
   return numbers.next() < 0.5 ? carry[0] : stacked[0];
 };
 
+/** What a vectorised function may do with one element. */
+const inner: readonly Growth[] = [
+  unary,
+  binary,
+  reduction,
+  row,
+  reshape,
+  permute,
+  slice,
+  flip,
+  pad,
+  windows,
+  dot,
+  scan,
+];
+
+/** A few ops of one element along the first axis, mapped over it. */
+const mapped: Growth = (pool, numbers) => {
+  const x = pick(pool, numbers);
+  if (x.shape.length === 0) return undefined;
+  const [size, ...shape] = shapeOf(x) as [number, ...number[]];
+  const element = ops.parameter({ shape, dtype: "f32" }, "element");
+  // A scalar of the pool is the same for all elements.
+  const same = pool.filter((node) => node.shape.length === 0);
+  const own: Node[] = [...same, element];
+  for (let step = 0; step < 3; step++) {
+    const grown = numbers.pick(inner)(own, numbers);
+    if (grown !== undefined && countOfShape(grown) <= 300) own.push(grown);
+  }
+  const mapping = new ops.Mapping(size, new Map([[element, { node: x, isMapped: true }]]));
+  return mapping.whole(mapping.of([own.at(-1)!])[0]!);
+};
+
+/** A few ops whose values the gradient computes again. */
+const again: Growth = (pool, numbers) => {
+  const [x, y] = [pick(pool, numbers), pick(pool, numbers)];
+  return ops.rematerialize([x, y], (inputs) => {
+    const own = [...inputs];
+    for (let step = 0; step < 3; step++) {
+      const grown = numbers.pick(inner)(own, numbers);
+      if (grown !== undefined && countOfShape(grown) <= 2000) own.push(grown);
+    }
+    return [own.at(-1)!];
+  })[0];
+};
+
+const special: readonly ((x: Node) => Node)[] = [
+  (x) => ops.tanh(ops.lgamma(ops.add(ops.abs(x), ops.like(x, 0.5)))),
+  (x) => ops.tanh(ops.digamma(ops.add(ops.abs(x), ops.like(x, 0.5)))),
+  (x) => (x.shape.length === 0 ? x : ops.tanh(ops.cumulativeSum(x, 0))),
+];
+const specialFunction: Growth = (pool, numbers) => numbers.pick(special)(pick(pool, numbers));
+
 /** Listed as often as they should come. */
 export const growths: readonly Growth[] = [
   ...[unary, unary, unary, unary, binary, binary, binary, binary],
   ...[reduction, reduction, reduction, row, reshape, permute, slice, flip],
   ...[pad, concat, windows, dot, dot, gather, scan],
+];
+
+/** With graphs that are mapped or computed again; apart, so that older seeds keep their graphs. */
+export const moreGrowths: readonly Growth[] = [
+  ...growths,
+  mapped,
+  mapped,
+  mapped,
+  again,
+  again,
+  specialFunction,
 ];

@@ -2,12 +2,14 @@ import { describe, expect, test } from "vitest";
 import { byTier } from "../../test/tier.ts";
 import { createWasmDevice } from "../runtime/wasm-device.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "./evaluation-target.ts";
-import { fuzz, randomProgram } from "./fuzz.ts";
+import { fuzz, randomProgram, seedsOfOldWays } from "./fuzz.ts";
 import { nativeTargets } from "./native-targets.ts";
 
 const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice()), ...nativeTargets];
 const seedsPerTest = 25;
-const groups = Array.from({ length: byTier(8, 400) }, (_, group) => group * seedsPerTest);
+const groupsFrom = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, group) => first + group * seedsPerTest);
+const groups = [...groupsFrom(0, byTier(8, 400)), ...groupsFrom(seedsOfOldWays, byTier(8, 400))];
 
 describe.each(targets)("random graphs on $name", (target) => {
   test("seeds that once failed", () => {

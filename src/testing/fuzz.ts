@@ -15,7 +15,7 @@ import { verifyGraph } from "../graph/verify.ts";
 import { mul, parameter, sum } from "../ops/index.ts";
 import { differenceOf, type Tolerance } from "./compare.ts";
 import { type EvaluationTarget, interpreterTarget } from "./evaluation-target.ts";
-import { countOfShape, growths } from "./fuzz-ops.ts";
+import { countOfShape, growths, moreGrowths } from "./fuzz-ops.ts";
 import { Numbers } from "./numbers.ts";
 
 export interface RandomProgram {
@@ -23,11 +23,15 @@ export interface RandomProgram {
   readonly inputs: readonly DenseArray[];
 }
 
+/** Seeds from here on grow by all ways. */
+export const seedsOfOldWays = 10_000;
+
 const sizes = [1, 2, 3, 4, 5, 8, 17, 33];
 
 /** A function of two to three f32 arguments, of about `steps` random ops, with gradients half of the time. */
 export function randomProgram(seed: number, steps = 12): RandomProgram {
   const numbers = new Numbers(seed);
+  const ways = seed < seedsOfOldWays ? growths : moreGrowths;
   return withTrace(new Trace("compiled"), () => {
     const parameters = Array.from({ length: numbers.integer(2, 3) }, (_, i) => {
       const shape = Array.from({ length: numbers.integer(0, 3) }, () => numbers.pick(sizes));
@@ -35,7 +39,7 @@ export function randomProgram(seed: number, steps = 12): RandomProgram {
     });
     const pool: Node[] = [...parameters];
     while (pool.length < parameters.length + steps) {
-      const grown = numbers.pick(growths)(pool, numbers);
+      const grown = numbers.pick(ways)(pool, numbers);
       if (grown !== undefined && countOfShape(grown) <= 5000) pool.push(grown);
     }
     const results = pool.slice(-2);
