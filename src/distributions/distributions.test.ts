@@ -19,6 +19,7 @@ import {
   LogNormal,
   Mixture,
   Multinomial,
+  MultivariateNormal,
   Normal,
   OneHotCategorical,
   Poisson,
@@ -168,6 +169,12 @@ describe("samples", () => {
     new Beta(2, 0.7),
     new Dirichlet([0.5, 2, 3.5]),
     new StudentT(8, 1, 2),
+    new MultivariateNormal([0.5, -1], {
+      covariance: [
+        [2, 0.6],
+        [0.6, 1],
+      ],
+    }),
     new Bernoulli({ probabilities: 0.3 }),
     new Binomial(12, { probabilities: 0.35 }),
     new Poisson([0.5, 3.4, 9.9, 10.1, 80]),
@@ -212,6 +219,31 @@ describe("samples", () => {
     expect(da).toBeCloseTo(1 / 9, 2);
     expect(db).toBeCloseTo(-2 / 9, 2);
   });
+});
+
+test("vectors of normal numbers: correlated as told, and gradients of the density", async () => {
+  const covariance = [
+    [2, 0.6],
+    [0.6, 1],
+  ];
+  const p = new MultivariateNormal([0.5, -1], { covariance });
+  const x = p.sample(5, [count]).sub(p.mean) as Tensor;
+  const found = flat(await (x.transpose() as Tensor).matmul(x).div(count).toArray());
+  flat(covariance).forEach((want, i) => {
+    expect(Math.abs(found[i]! - want)).toBeLessThan(4 * Math.sqrt(8 / count));
+  });
+  // ∂ ln p/∂Σ = ½ (Σ⁻¹ d dᵀ Σ⁻¹ − Σ⁻¹) with d = x − μ; Σ⁻¹ = [[1, −0.6], [−0.6, 2]] / 1.64.
+  const S = state(covariance);
+  const density = new MultivariateNormal([0.5, -1], { covariance: S }).logProb([1.5, 1]);
+  const [a, b] = [(1 - 1.2) / 1.64, (-0.6 + 4) / 1.64];
+  const slopes = [a * a - 1 / 1.64, a * b + 0.6 / 1.64, a * b + 0.6 / 1.64, b * b - 2 / 1.64].map(
+    (s) => s / 2,
+  );
+  const got = (await grad(density, S).toArray()) as number[][];
+  // The factor reads one triangle: the two entries beside the diagonal share what it gets.
+  expect(got[0]![0]).toBeCloseTo(slopes[0]!, 4);
+  expect(got[1]![1]).toBeCloseTo(slopes[3]!, 4);
+  expect(got[0]![1]! + got[1]![0]!).toBeCloseTo(2 * slopes[1]!, 4);
 });
 
 describe("edges", () => {
@@ -262,6 +294,8 @@ describe("edges", () => {
     expect(messageOf(() => new Binomial(1.5, { probabilities: 0.5 }))).toMatchInlineSnapshot(
       `"Binomial: the number of trials must be a whole number, got 1.5"`,
     );
+    expect(messageOf(() => new MultivariateNormal([0, 0], { covariance: [[1]] }))).toMatchInlineSnapshot(`"MultivariateNormal: the mean is (2,), the matrix (1, 1); need (…, D) and (D, D)"`);
+    expect(messageOf(() => new MultivariateNormal([0, 0], {} as never))).toMatchInlineSnapshot(`"MultivariateNormal: give either covariance or scaleTriangular"`);
     expect(messageOf(() => new Dirichlet(1))).toMatchInlineSnapshot(
       `"Dirichlet: the concentration needs an axis of parts, got a scalar"`,
     );
