@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   compile,
   customGradient,
+  device,
   dimension,
   grad,
   hessian,
@@ -294,7 +295,10 @@ describe("rematerialize", () => {
     expect(await values(hessian(again, x))).toEqual(await values(hessian(plain, x)));
   });
 
-  test("the backward pass needs less memory: describe() shows the peak", () => {
+  // The interpreter plans no memory.
+  const isPlanned = device().target !== "interpreter";
+
+  test.skipIf(!isPlanned)("the backward pass needs less memory: describe() shows the peak", () => {
     const peak = (wrap: boolean): number => {
       const step = compile((x: Tensor, w: Tensor) => {
         const block = (h: Tensor): Tensor => layer(layer(layer(layer(h, w), w), w), w);
@@ -320,7 +324,8 @@ describe("rematerialize", () => {
     const [x, w] = [zeros([32, 16]).add(0.1), zeros([16, 16]).add(0.05)];
     const [plain, again] = [step(false), step(true)];
     expect(await values(again(x, w))).toEqual(await values(plain(x, w)));
-    expect(again.describe(x, w).peakMemoryBytes).toBeLessThan(0.5 * plain.describe(x, w).peakMemoryBytes);
+    if (isPlanned)
+      expect(again.describe(x, w).peakMemoryBytes).toBeLessThan(0.5 * plain.describe(x, w).peakMemoryBytes);
   });
 
   test("a state that is assigned inside is refused", () => {
