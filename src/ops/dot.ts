@@ -5,7 +5,8 @@ import { multiplySizes, sizesAgree } from "../base/size.ts";
 import type { Attributes, Node, TensorType } from "../graph/node.ts";
 import type { DotOp } from "../graph/op.ts";
 import { makeNode } from "../graph/trace.ts";
-import { reshape } from "./broadcast.ts";
+import { mul } from "./arithmetic.ts";
+import { broadcastTo, reshape } from "./broadcast.ts";
 import { transpose } from "./permute.ts";
 import { dense, requireDType, requireSameDType, shapesAgree } from "./rules.ts";
 
@@ -51,7 +52,12 @@ export const dotOp: DotOp = {
     ];
   },
   gradient: ({ inputs: [a, b] }, [g]) => [dot(g!, transpose(b!)), dot(transpose(a!), g!)],
-  map(_node, { given: [a, b], isMapped, inputs, size }) {
+  map({ shape, inputs: [left] }, { given: [a, b], isMapped, inputs, size }) {
+    // Outer products, one an element (per-sample gradients of a weight): nothing is summed.
+    if (left!.shape.at(-1) === 1) {
+      const [x, y] = inputs.map((input) => broadcastTo(input, [size, ...shape]));
+      return mul(x!, y!);
+    }
     const [M, K, N] = [a!.shape.at(-2)!, a!.shape.at(-1)!, b!.shape.at(-1)!];
     if (isMapped[1] || a!.shape.length > 3) return dot(inputs[0]!, inputs[1]!);
     // One matrix for all: their rows are rows of one product.
