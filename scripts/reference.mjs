@@ -62,19 +62,26 @@ class Reader {
 
   constructor(checker, sources) {
     this.#checker = checker;
-    this.#public = new Set(
-      sources.flatMap((source) => this.#exportsOf(source).map((symbol) => this.#original(symbol))),
-    );
+    this.#public = new Set(sources.flatMap((source) => this.#exportsOf(source).map(([, symbol]) => symbol)));
   }
 
+  /** Public names with what they stand for; those of a namespace (`random.normal`) follow it. */
   #exportsOf(source) {
-    return this.#checker.getExportsOfModule(this.#checker.getSymbolAtLocation(source));
+    return this.#namesIn(this.#checker.getSymbolAtLocation(source), "");
+  }
+
+  #namesIn(module, prefix) {
+    return this.#checker.getExportsOfModule(module).flatMap((exported) => {
+      const symbol = this.#original(exported);
+      const own = [`${prefix}${exported.name}`, symbol];
+      return isModule(symbol) ? [own, ...this.#namesIn(symbol, `${exported.name}.`)] : [own];
+    });
   }
 
   page({ name, room }, source) {
-    const symbols = this.#exportsOf(source)
-      .map((symbol) => [symbol.name, this.#original(symbol)])
-      .sort(([a], [b]) => a.toLowerCase().localeCompare(b.toLowerCase()) || (a < b ? -1 : 1));
+    const symbols = this.#exportsOf(source).sort(
+      ([a], [b]) => a.toLowerCase().localeCompare(b.toLowerCase()) || (a < b ? -1 : 1),
+    );
     const sections = symbols.map(([title, symbol]) => this.#section(`${name}: ${title}`, title, symbol));
     const head = moduleText(source);
     return `# ${name}\n\n${head ? `${head}\n\n` : ""}Source: [src/${room}](../../src/${room})\n\n${sections.join("\n")}`;
@@ -96,6 +103,7 @@ class Reader {
   #section(place, title, symbol) {
     const [declaration] = symbol.declarations;
     const file = relative(root, declaration.getSourceFile().fileName).replaceAll("\\", "/");
+    if (isModule(symbol)) return `## ${title}\n\n${moduleText(declaration)}\n\n[${file}](../../${file})\n`;
     const text = this.#documentation(place, symbol);
     const members = this.#members(place, symbol);
     const where = `[${file}](../../${file})`;
@@ -123,6 +131,8 @@ class Reader {
     return rows.length > 0 ? `${rows.join("\n")}\n` : "";
   }
 }
+
+const isModule = (symbol) => (symbol.flags & ts.SymbolFlags.ValueModule) !== 0;
 
 const isPublic = (member) =>
   !member.name.startsWith("__") &&
