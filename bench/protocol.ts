@@ -16,6 +16,8 @@ export type Work =
     }
   | {
       readonly kind: "matmul";
+      /** How many matrices; 1 is a product without a batch axis. */
+      readonly batch: number;
       readonly rows: number;
       readonly inner: number;
       readonly columns: number;

@@ -1,5 +1,5 @@
 /** What is measured: each workload is a list of cases, each case one piece of work and how to state its speed. */
-import type { ElementaryFunction, GptWork, Work } from "./protocol.ts";
+import type { ElementaryFunction, GptWork, Work, WorkOf } from "./protocol.ts";
 
 export interface Case {
   /** "matmul/512/tn": the workload first, then what distinguishes the case. */
@@ -90,17 +90,47 @@ const streamed = (workload: string, title: string, work: Work, bytes: number): C
   amount: bytes,
 });
 
-function matmul(size: number, order: "nn" | "tn" | "nt"): Case {
-  const shape = { rows: size, inner: size, columns: size };
+/** A product, or the form of it that one of its gradients has. */
+type Order = "nn" | "tn" | "nt";
+const orders: readonly Order[] = ["nn", "tn", "nt"];
+type ProductShape = Pick<WorkOf<"matmul">, "batch" | "rows" | "inner" | "columns">;
+
+const matmul = (size: number, order: Order): Case => ({
+  ...product({ batch: 1, rows: size, inner: size, columns: size }, order),
+  id: `matmul/${size}/${order}`,
+  title: `${size}³ ${orderTitles[order]}`,
+});
+
+const orderTitles = { nn: "A·B", tn: "Aᵀ·B", nt: "A·Bᵀ" };
+
+function product(shape: ProductShape, order: Order): Case {
+  const { batch, rows, inner, columns } = shape;
+  const matrices = batch > 1 ? `${batch}×` : "";
   return {
-    id: `matmul/${size}/${order}`,
+    id: `matmul/${batch > 1 ? `${batch}x` : ""}${rows}x${inner}x${columns}/${order}`,
     workload: "matmul",
-    title: `${size}³ ${{ nn: "A·B", tn: "Aᵀ·B", nt: "A·Bᵀ" }[order]}`,
+    title: `${matrices}(${rows}×${inner} by ${inner}×${columns}) ${orderTitles[order]}`,
     work: { kind: "matmul", ...shape, transposeA: order === "tn", transposeB: order === "nt" },
     unit: "GFLOP/s",
-    amount: 2 * size ** 3,
+    amount: 2 * batch * rows * inner * columns,
   };
 }
+
+/** A layer of a small classifier, the heads of a small transformer's attention. */
+const productShapes: readonly ProductShape[] = [
+  { batch: 1, rows: 32, inner: 784, columns: 64 },
+  { batch: 64, rows: 64, inner: 32, columns: 64 },
+];
+
+/** A vector by a matrix of 64 MiB, which no cache holds: what counts is how fast memory is read. */
+const matrixVector: Case = {
+  id: "matvec",
+  workload: "matvec",
+  title: "1×4096 by 4096×4096",
+  work: product({ batch: 1, rows: 1, inner: 4096, columns: 4096 }, "nn").work,
+  unit: "GB/s",
+  amount: F32_BYTES * (4096 * 4096 + 2 * 4096),
+};
 
 export const cases: readonly Case[] = [
   {
@@ -135,9 +165,11 @@ export const cases: readonly Case[] = [
     id: "machine/triad",
   },
   { id: "mlp", workload: "mlp", title: "784-64-64-10, batch 32", work: mlpWork, unit: "µs", amount: 1 },
-  ...[32, 64, 128, 256, 512, 1024].flatMap((size) =>
-    (["nn", "tn", "nt"] as const).map((order) => matmul(size, order)),
-  ),
+  ...[32, 64, 128, 256, 512, 1024].flatMap((size) => orders.map((order) => matmul(size, order))),
+  matmul(2048, "nn"),
+  matmul(4096, "nn"),
+  ...productShapes.flatMap((shape) => orders.map((order) => product(shape, order))),
+  matrixVector,
   streamed("softmax", "4096×512", { kind: "softmax", rows: 4096, columns: 512 }, 2 * F32_BYTES * 4096 * 512),
   streamed(
     "layernorm",

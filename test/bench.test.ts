@@ -51,6 +51,8 @@ test("cases have names of their own, chosen by their beginning", () => {
     "matmul/512/nt",
   ]);
   expect(casesFor(["matmul/5"])).toEqual([]);
+  const [batched] = casesFor(["matmul/64x64x32x64/tn"]);
+  expect(batched).toMatchObject({ title: "64×(64×32 by 32×64) Aᵀ·B", amount: 2 * 64 * 64 * 32 * 64 });
   expect(inUnit({ unit: "GFLOP/s", amount: 2e9 }, 0.5)).toBe(4);
   expect(inUnit({ unit: "µs", amount: 1 }, 0.5)).toBe(500_000);
 });
@@ -63,7 +65,7 @@ test("options name what is accepted", () => {
   });
   expect(readOptions(["--help"])).toBeNull();
   expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no workload "mpl": choose of machine, mlp, matmul, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup, compile]`,
+    `[Error: no workload "mpl": choose of machine, mlp, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup, compile]`,
   );
   expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: no peer "keras": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, tfjs, jax-js, machine, machine-x64, node, python, or none]`,

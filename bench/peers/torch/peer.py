@@ -47,8 +47,9 @@ def mlp(work: dict) -> Job:
 
 def matmul(work: dict) -> Job:
     rows, inner, columns = work["rows"], work["inner"], work["columns"]
-    a = uniform(1, inner, rows).T if work["transposeA"] else uniform(1, rows, inner)
-    b = uniform(2, columns, inner).T if work["transposeB"] else uniform(2, inner, columns)
+    batch = [work["batch"]] if work["batch"] > 1 else []
+    a = uniform(1, *batch, inner, rows).mT if work["transposeA"] else uniform(1, *batch, rows, inner)
+    b = uniform(2, *batch, columns, inner).mT if work["transposeB"] else uniform(2, *batch, inner, columns)
     return once(lambda: a @ b)
 
 
