@@ -2,8 +2,10 @@ import { expect, test } from "vitest";
 import { hashedUniform as benchUniform, hashedLabels, oneHot } from "../bench/data.ts";
 import { readOptions } from "../bench/options.ts";
 import { arithmeticLoop, triadLoop } from "../bench/probe/wasm.ts";
+import type { BenchRecord } from "../bench/record.ts";
 import { round3, table } from "../bench/report.ts";
 import { agrees, summarize } from "../bench/statistics.ts";
+import { targetsOf } from "../bench/targets.ts";
 import { cases, casesFor, inUnit } from "../bench/workloads.ts";
 import { hashedUniform } from "./fixtures.ts";
 
@@ -55,6 +57,27 @@ test("cases have names of their own, chosen by their beginning", () => {
   expect(batched).toMatchObject({ title: "64×(64×32 by 32×64) Aᵀ·B", amount: 2 * 64 * 64 * 32 * 64 });
   expect(inUnit({ unit: "GFLOP/s", amount: 2e9 }, 0.5)).toBe(4);
   expect(inUnit({ unit: "µs", amount: 1 }, 0.5)).toBe(500_000);
+});
+
+test("machine code is held against the best sample of the machine's loop, and cannot beat it", () => {
+  const figures = (contender: string, values: number[]) => ({
+    contender,
+    threads: 1,
+    value: summarize(values),
+  });
+  const against = (own: number) => {
+    const [product] = casesFor(["matmul/32x784x64/nn"]);
+    const measurements = [figures("netwright-x64", [own]), figures("machine-x64", [50, 50, 100])];
+    const record = { results: [{ ...product, measurements }], startup: [], compile: [] };
+    return targetsOf(record as unknown as BenchRecord).map(({ bound, value, holds }) => [
+      bound,
+      value,
+      holds,
+    ]);
+  };
+  expect(against(69)).toEqual([["≥ 70 %", "69.0 %", false]]);
+  expect(against(71)).toEqual([["≥ 70 %", "71.0 %", true]]);
+  expect(against(110)).toEqual([["≥ 70 %", "110 %: the loop was held up, measure longer", false]]);
 });
 
 test("options name what is accepted", () => {
