@@ -294,8 +294,12 @@ describe("edges", () => {
     expect(messageOf(() => new Binomial(1.5, { probabilities: 0.5 }))).toMatchInlineSnapshot(
       `"Binomial: the number of trials must be a whole number, got 1.5"`,
     );
-    expect(messageOf(() => new MultivariateNormal([0, 0], { covariance: [[1]] }))).toMatchInlineSnapshot(`"MultivariateNormal: the mean is (2,), the matrix (1, 1); need (…, D) and (D, D)"`);
-    expect(messageOf(() => new MultivariateNormal([0, 0], {} as never))).toMatchInlineSnapshot(`"MultivariateNormal: give either covariance or scaleTriangular"`);
+    expect(messageOf(() => new MultivariateNormal([0, 0], { covariance: [[1]] }))).toMatchInlineSnapshot(
+      `"MultivariateNormal: the mean is (2,), the matrix (1, 1); need (…, D) and (D, D)"`,
+    );
+    expect(messageOf(() => new MultivariateNormal([0, 0], {} as never))).toMatchInlineSnapshot(
+      `"MultivariateNormal: give either covariance or scaleTriangular"`,
+    );
     expect(messageOf(() => new Dirichlet(1))).toMatchInlineSnapshot(
       `"Dirichlet: the concentration needs an axis of parts, got a scalar"`,
     );

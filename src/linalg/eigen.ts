@@ -1,5 +1,14 @@
 /** Eigenvalues of symmetric matrices and singular values, by Jacobi's rotations. */
-import { concat, customGradient, eye, repeatWhile, slice, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import {
+  concat,
+  customGradient,
+  eye,
+  repeatWhile,
+  slice,
+  type Tensor,
+  type TensorLike,
+  where,
+} from "../tensor/index.ts";
 import { pairs, risingOrder, rotateColumns, rotationFor, seating } from "./jacobi.ts";
 import { matrixOf, squareOf } from "./matrices.ts";
 import { qr } from "./qr.ts";
@@ -61,11 +70,14 @@ function diagonalize(a: Tensor): Tensor {
   const bound = scale.mul(precisionOf(a)).mul(n).max() as Tensor;
   const isOff = eye(even, even, { dtype: "bool" }).not();
   const { matrix, vectors } = repeatWhile(
-    ({ matrix: m }: { matrix: Tensor; vectors: Tensor }) => where(isOff, m, 0).abs().max().greater(bound) as Tensor,
+    ({ matrix: m }: { matrix: Tensor; vectors: Tensor }) =>
+      where(isOff, m, 0).abs().max().greater(bound) as Tensor,
     ({ matrix: m, vectors: v }) => {
       const diagonal = m.diagonal() as Tensor;
       const [p, q] = halves(diagonal);
-      const between = pairs(m)[1].at("...", slice(0, even, 2), slice()).diagonal() as Tensor;
+      const between = pairs(m)[1]
+        .at("...", slice(0, even, 2), slice())
+        .diagonal() as Tensor;
       const rotation = rotationFor(p, q, between);
       const once = rotateColumns(m, rotation);
       const twice = rotateColumns(once.transpose() as Tensor, rotation).transpose() as Tensor;
@@ -95,7 +107,11 @@ function bordered(x: Tensor, corner: Tensor): Tensor {
   const [n] = sizesOf(x);
   const side = x.at("...", slice(0, 1)).zerosLike() as Tensor; // (…, n, 1)
   const top = concat([x, side], -1);
-  return concat([top, concat([side.transpose(), corner], -1)], -2).reshape([...x.shape.slice(0, -2), n + 1, n + 1]) as Tensor;
+  return concat([top, concat([side.transpose(), corner], -1)], -2).reshape([
+    ...x.shape.slice(0, -2),
+    n + 1,
+    n + 1,
+  ]) as Tensor;
 }
 
 /** Each column times ±1, so that its largest element is positive. */
@@ -155,7 +171,11 @@ function orthogonalize(a: Tensor): Tensor {
       const products = x.transpose().matmul(x);
       const lengths = products.diagonal().sqrt() as Tensor;
       const allowed = lengths.expandDims(-1).mul(lengths.expandDims(-2)).mul(precision) as Tensor;
-      return products.abs().greater(allowed).and(eye(even, even, { dtype: "bool" }).not()).any() as Tensor;
+      return products
+        .abs()
+        .greater(allowed)
+        .and(eye(even, even, { dtype: "bool" }).not())
+        .any() as Tensor;
     },
     ({ columns: x, V: v }) => {
       const [p, q] = pairs(x);

@@ -1,6 +1,14 @@
 /** Functions of square matrices. */
 import { ArgumentError } from "../base/errors.ts";
-import { concat, customGradient, eye, repeatWhile, slice, type Tensor, type TensorLike } from "../tensor/index.ts";
+import {
+  concat,
+  customGradient,
+  eye,
+  repeatWhile,
+  slice,
+  type Tensor,
+  type TensorLike,
+} from "../tensor/index.ts";
 import { inverse } from "./lu.ts";
 import { squareOf } from "./matrices.ts";
 
@@ -18,7 +26,8 @@ const identityLike = (a: Tensor): Tensor => {
  */
 export function matrixPower(a: TensorLike, k: number): Tensor {
   const A = squareOf("matrixPower", a);
-  if (!Number.isSafeInteger(k)) throw new ArgumentError(`matrixPower: the exponent must be an integer, got ${k}`);
+  if (!Number.isSafeInteger(k))
+    throw new ArgumentError(`matrixPower: the exponent must be an integer, got ${k}`);
   let [base, result] = [k < 0 ? inverse(A) : A, undefined as Tensor | undefined];
   for (let left = Math.abs(k); left > 0; left = Math.floor(left / 2)) {
     if (left % 2 === 1) result = result ? result.matmul(base) : base;

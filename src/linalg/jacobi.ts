@@ -23,7 +23,11 @@ export function rotationFor(a: Tensor, b: Tensor, c: Tensor): Rotation {
   const isDone = c.equal(0) as Tensor;
   const tau = b.sub(a).div(where(isDone, 1, c).mul(2)) as Tensor;
   const root = tau.square().add(1).sqrt();
-  const tangent = where(isDone, 0, where(tau.less(0), -1, 1).cast(tau.dtype).div(tau.abs().add(root))) as Tensor;
+  const tangent = where(
+    isDone,
+    0,
+    where(tau.less(0), -1, 1).cast(tau.dtype).div(tau.abs().add(root)),
+  ) as Tensor;
   const cosine = tangent.square().add(1).rsqrt() as Tensor;
   return { cosine, sine: tangent.mul(cosine) as Tensor };
 }

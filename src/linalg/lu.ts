@@ -100,7 +100,7 @@ export function lu(a: TensorLike): LuFactors {
  *
  * @throws ShapeError when sizes do not fit. A singular matrix fails the run.
  * @example
- * await solve([[2, 1], [1, 3]], [[3], [5]]).toArray(); // [[0.800000011920929], [1.399999976158142]]
+ * await solve([[2, 0], [1, 4]], [[2], [9]]).toArray(); // [[1], [2]]
  */
 export function solve(a: TensorLike, b: TensorLike): Tensor {
   const [A, B] = systemOf("solve", a, b);
@@ -118,10 +118,17 @@ export function solve(a: TensorLike, b: TensorLike): Tensor {
 function regular(a: Tensor): Packed {
   const packed = factorize(a);
   const pivots: Tensor = packed.factors.diagonal();
-  const checked = required(pivots, pivots.notEqual(0), "solve: the matrix is singular, an elimination step found only zeros");
+  const checked = required(
+    pivots,
+    pivots.notEqual(0),
+    "solve: the matrix is singular, an elimination step found only zeros",
+  );
   const { factors } = packed;
   const n = factors.shape[factors.shape.length - 1] as number;
-  return { ...packed, factors: where(eye(n, n, { dtype: "bool" }), checked.expandDims(-1), factors) as Tensor };
+  return {
+    ...packed,
+    factors: where(eye(n, n, { dtype: "bool" }), checked.expandDims(-1), factors) as Tensor,
+  };
 }
 
 /**
@@ -141,7 +148,7 @@ export function inverse(a: TensorLike): Tensor {
  * The determinant: (…, n, n) → (…). Its gradient is det A · A⁻ᵀ; where A is singular, asking for it fails the run.
  *
  * @example
- * await det([[1, 2], [3, 4]]).item(); // -2
+ * await det([[2, 1], [1, 3]]).item(); // 5
  */
 export function det(a: TensorLike): Tensor {
   const differentiable = customGradient(

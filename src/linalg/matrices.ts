@@ -10,7 +10,8 @@ import { fromNode } from "../tensor/tensor.ts";
 /** Known sizes of the last two axes; 16-bit floats and integers as f32. */
 export function matrixOf(what: string, value: TensorLike): Tensor {
   const given = asTensor(value) as Tensor;
-  const x = isFloat(given.dtype) && given.dtype !== "f16" && given.dtype !== "bf16" ? given : given.cast("f32");
+  const x =
+    isFloat(given.dtype) && given.dtype !== "f16" && given.dtype !== "bf16" ? given : given.cast("f32");
   const sizes = x.shape.slice(-2);
   if (x.shape.length >= 2 && sizes.every((size: unknown) => typeof size === "number")) return x;
   throw new ShapeError(`${what}: takes matrices (…, m, n) of known sizes, got ${shapeText(given.shape)}`);
@@ -29,10 +30,7 @@ export function sameBatch(what: string, a: Tensor, b: Tensor): [Tensor, Tensor] 
     throw new DTypeError(`${what}: the matrices are ${a.dtype} and ${b.dtype}; cast one of them`);
   }
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2), what);
-  return [
-    a.broadcastTo([...batch, ...a.shape.slice(-2)]),
-    b.broadcastTo([...batch, ...b.shape.slice(-2)]),
-  ];
+  return [a.broadcastTo([...batch, ...a.shape.slice(-2)]), b.broadcastTo([...batch, ...b.shape.slice(-2)])];
 }
 
 /** (n): true at the place k (i32 of shape ()). */

@@ -32,7 +32,11 @@ export function vectorNorm(x: TensorLike, options: VectorNormOptions = {}): Tens
   if (p === -Infinity) return value.abs().min(axis, along) as Tensor;
   if (p === 0) return value.notEqual(0).cast(value.dtype).sum(axis, along) as Tensor;
   if (p === 1) return value.abs().sum(axis, along) as Tensor;
-  return value.abs().pow(p).sum(axis, along).pow(1 / p) as Tensor;
+  return value
+    .abs()
+    .pow(p)
+    .sum(axis, along)
+    .pow(1 / p) as Tensor;
 }
 
 /** Frobenius, nuclear (the sum of singular values), 1 and ∞ (largest sum of a column or row), 2 (largest singular value). */
@@ -95,7 +99,7 @@ export function matrixRank(a: TensorLike, options: RankOptions = {}): Tensor {
  * Shapes: (…, m, n) → (…, n, m).
  *
  * @example
- * (await pinv([[1, 0], [0, 1], [0, 0]]).toArray()).map((row) => row.map(Math.round)); // [[1, 0, 0], [0, 1, 0]]
+ * await pinv([[0], [2]]).toArray(); // [[0, 0.5]]
  */
 export function pinv(a: TensorLike, options: RankOptions = {}): Tensor {
   const A = matrixOf("pinv", a);

@@ -1,7 +1,16 @@
 /** Orthogonal factors by Householder's reflections, and least squares. */
 import { ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
-import { concat, customGradient, eye, scan, slice, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import {
+  concat,
+  customGradient,
+  eye,
+  scan,
+  slice,
+  type Tensor,
+  type TensorLike,
+  where,
+} from "../tensor/index.ts";
 import { column, counters, isAt, matrixOf, outer, sameBatch } from "./matrices.ts";
 import { solveTriangular } from "./triangular.ts";
 
@@ -92,8 +101,7 @@ function backward({ Q, R }: { Q: Tensor; R: Tensor }, gQ: Tensor, gR: Tensor): T
  *
  * @throws ShapeError when A is wider than tall, or the rows differ
  * @example
- * const x = lstsq([[1, 0], [1, 1], [1, 2]], [[1], [3], [5]]);
- * (await x.toArray()).map(([value]) => Math.round(value)); // [1, 2]
+ * await lstsq([[2], [0]], [[6], [5]]).toArray(); // [[3]]
  */
 export function lstsq(a: TensorLike, b: TensorLike): Tensor {
   const [A, B] = sameBatch("lstsq", matrixOf("lstsq", a), matrixOf("lstsq", b));

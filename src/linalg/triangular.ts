@@ -23,7 +23,8 @@ export interface TriangularOptions {
 export function solveTriangular(a: TensorLike, b: TensorLike, options: TriangularOptions = {}): Tensor {
   const { lower = true, unitDiagonal = false } = options;
   const [A, B] = systemOf("solveTriangular", a, b);
-  const triangle = (x: Tensor): Tensor => (lower ? x.tril(unitDiagonal ? -1 : 0) : x.triu(unitDiagonal ? 1 : 0));
+  const triangle = (x: Tensor): Tensor =>
+    lower ? x.tril(unitDiagonal ? -1 : 0) : x.triu(unitDiagonal ? 1 : 0);
   const solve = customGradient(
     (m: Tensor, rhs: Tensor) => substitute(m, rhs, lower, unitDiagonal),
     (cotangent, x, m) => {
