@@ -1,5 +1,17 @@
-import { expect, test } from "vitest";
-import { arange, concat, einsum, meshgrid, ones, stack, tensor, tensordot } from "./index.ts";
+import { describe, expect, it, test } from "vitest";
+import {
+  arange,
+  concat,
+  einsum,
+  grad,
+  kron,
+  meshgrid,
+  ones,
+  stack,
+  type Tensor,
+  tensor,
+  tensordot,
+} from "./index.ts";
 
 const message = (run: () => unknown): string => {
   try {
@@ -66,4 +78,80 @@ test("errors", () => {
   expect(message(() => ones([2]).clamp({}))).toMatchInlineSnapshot(
     `"clamp: neither min nor max is given; write clamp({ min: 0 })"`,
   );
+});
+
+describe("kron", () => {
+  it("puts blocks where elements were, as NumPy", async () => {
+    const a = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(await kron(a, [[0, 1]]).toArray()).toEqual([
+      [0, 1, 0, 2],
+      [0, 3, 0, 4],
+    ]);
+    expect(await kron([1, 2], a).toArray()).toEqual([
+      [1, 2, 2, 4],
+      [3, 4, 6, 8],
+    ]);
+    expect(kron(ones([2, 3]), ones([4, 5])).shape).toEqual([8, 15]);
+  });
+});
+
+describe("pad with what is there", () => {
+  const x = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]) as Tensor;
+  it("along several axes, as NumPy", async () => {
+    const widths = [
+      [1, 0],
+      [2, 1],
+    ] as const;
+    expect(await x.pad(widths, { mode: "reflect" }).toArray()).toEqual([
+      [6, 5, 4, 5, 6, 5],
+      [3, 2, 1, 2, 3, 2],
+      [6, 5, 4, 5, 6, 5],
+    ]);
+    expect(await x.pad(widths, { mode: "replicate" }).toArray()).toEqual([
+      [1, 1, 1, 2, 3, 3],
+      [1, 1, 1, 2, 3, 3],
+      [4, 4, 4, 5, 6, 6],
+    ]);
+    expect(await x.pad(widths, { mode: "circular" }).toArray()).toEqual([
+      [5, 6, 4, 5, 6, 4],
+      [2, 3, 1, 2, 3, 1],
+      [5, 6, 4, 5, 6, 4],
+    ]);
+  });
+  it("gradients add up where an element is taken twice", async () => {
+    const row = tensor([1, 2, 3]) as Tensor;
+    const padded = row.pad([[1, 1]], { mode: "reflect" });
+    expect(await grad(padded.mul(tensor([1, 10, 100, 1000, 10000])).sum(), row).toArray()).toEqual([
+      10, 10101, 1000,
+    ]);
+  });
+  it("refuses what cannot be", () => {
+    expect(() =>
+      x.pad(
+        [
+          [0, 0],
+          [3, 0],
+        ],
+        { mode: "reflect" },
+      ),
+    ).toThrow('pad: axis 1 of size 3 has too few elements for mode "reflect"');
+    expect(() => x.pad([[1, 1]], { mode: "circular" })).toThrow(
+      "pad: takes [before, after] for each of 2 axes, got 1",
+    );
+    expect(() =>
+      x.pad(
+        [
+          [1, 1],
+          [0, 0],
+        ],
+        { mode: "wrap" as never },
+      ),
+    ).toThrow('pad: mode "wrap" is unknown');
+  });
 });

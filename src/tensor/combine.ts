@@ -1,13 +1,14 @@
 /** Functions of several tensors: joined along an axis, contracted by letters, spread over a grid. */
 import { promote } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import type { Size } from "../base/size.ts";
+import { multiplySizes, type Size } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import {
   broadcastTo,
   cast,
   concat as concatNodes,
   einsum as einsumNodes,
+  mul,
   reshape,
   stack as stackNodes,
 } from "../ops/index.ts";
@@ -129,4 +130,36 @@ export function meshgrid(
       return fromNode(broadcastTo(reshape(node, single), shape));
     });
   });
+}
+
+/**
+ * The product of Kronecker: every element of `a` times all of `b`, in blocks. Fewer axes are filled up in front.
+ *
+ * Shapes: (m, n) and (p, q) → (m·p, n·q).
+ *
+ * @example
+ * kron(eye(2), [[1, 2]]); // [[1, 2, 0, 0], [0, 0, 1, 2]]
+ */
+export function kron(a: TensorLike, b: TensorLike): Tensor {
+  return located(() => {
+    const [left, right] = operandsOfKron(...(common("kron", [a, b]) as [Node, Node]));
+    const shape = left.shape.map((size, axis) => multiplySizes(size, right.shape[axis]!));
+    const outer = reshape(
+      left,
+      left.shape.flatMap((size) => [size, 1]),
+    );
+    const inner = reshape(
+      right,
+      right.shape.flatMap((size) => [1, size]),
+    );
+    const both = left.shape.flatMap((size, axis) => [size, right.shape[axis]!]);
+    return fromNode(reshape(mul(broadcastTo(outer, both), broadcastTo(inner, both)), shape));
+  });
+}
+
+/** Both with as many axes as the one that has more. */
+function operandsOfKron(a: Node, b: Node): [Node, Node] {
+  const rank = Math.max(a.shape.length, b.shape.length);
+  const filled = (x: Node): Node => reshape(x, [...Array<Size>(rank - x.shape.length).fill(1), ...x.shape]);
+  return [filled(a), filled(b)];
 }

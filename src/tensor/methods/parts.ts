@@ -5,7 +5,7 @@ import { normalizeAxes, normalizeAxis, type Shape, shapeText } from "../../base/
 import type { AxisCheck, InsertAxis, ReplaceAxis, TensorShape } from "../../base/shape-types.ts";
 import { productOf, type Size } from "../../base/size.ts";
 import type { Node } from "../../graph/node.ts";
-import { flip, full, pad, reshape, slice, sliceAxis } from "../../ops/index.ts";
+import { array, flip, full, gather, pad, reshape, slice, sliceAxis } from "../../ops/index.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorOf } from "../types.ts";
 
@@ -28,11 +28,21 @@ export interface PartMethods {
     this: Tensor<S, D>,
     axis: A & AxisCheck<"flip", S, A>,
   ): Tensor<S, D>;
-  /** `value` put before and after each axis. @example ones([2]).pad([[1, 2]]) // [0, 1, 1, 0, 0] */
+  /**
+   * Elements put before and after each axis: a value (0 when left out), or what `mode` takes from the tensor itself: "reflect"
+   * mirrors at the first and last element, "replicate" repeats them, "circular" goes round. As NumPy's `pad` and PyTorch's.
+   *
+   * @throws ShapeError when an axis has too few elements to reflect
+   * @example
+   * ones([2]).pad([[1, 2]]); // [0, 1, 1, 0, 0]
+   * arange(3).pad([[2, 1]], { mode: "reflect" }); // [2, 1, 0, 1, 2, 1]
+   * arange(3).pad([[2, 1]], { mode: "replicate" }); // [0, 0, 0, 1, 2, 2]
+   * arange(3).pad([[2, 1]], { mode: "circular" }); // [1, 2, 0, 1, 2, 0]
+   */
   pad<S extends TensorShape, D extends DType>(
     this: Tensor<S, D>,
     widths: readonly (readonly [before: number, after: number])[],
-    value?: number,
+    filling?: number | { readonly mode: "reflect" | "replicate" | "circular" },
   ): TensorOf<{ -readonly [K in keyof S]: number }, D>;
   /** In `count` equal parts along an axis. @example arange(6).split(3) // [[0, 1], [2, 3], [4, 5]] */
   split<S extends TensorShape, D extends DType, const A extends number = 0>(
@@ -95,8 +105,50 @@ const dropAxis = (x: Node, at: number): Node =>
     x.shape.filter((_, axis) => axis !== at),
   );
 
-function padAxes(x: Node, widths: readonly (readonly [number, number])[], value = 0): Node {
-  return pad(x, { low: widths.map(([low]) => low), high: widths.map(([, high]) => high), value });
+type PadMode = "reflect" | "replicate" | "circular";
+
+function padAxes(
+  x: Node,
+  widths: readonly (readonly [number, number])[],
+  filling: number | { readonly mode: PadMode } = 0,
+): Node {
+  if (typeof filling === "number")
+    return pad(x, { low: widths.map(([low]) => low), high: widths.map(([, high]) => high), value: filling });
+  if (widths.length !== x.shape.length)
+    throw new ArgumentError(
+      `pad: takes [before, after] for each of ${x.shape.length} axes, got ${widths.length}`,
+    );
+  return widths.reduce((padded, [before, after], axis) => {
+    if (before === 0 && after === 0) return padded;
+    const size = knownSize(padded, axis, "pad");
+    const places = Int32Array.from({ length: before + size + after }, (_, i) =>
+      placeOutside(i - before, size, filling.mode, axis),
+    );
+    return gather(padded, array({ dtype: "i32", shape: [places.length], data: places }), axis);
+  }, x);
+}
+
+/** Which element of an axis stands at place `i`, inside or outside of it. */
+function placeOutside(i: number, size: number, mode: PadMode, axis: number): number {
+  switch (mode) {
+    case "replicate":
+      if (size > 0) return Math.min(Math.max(i, 0), size - 1);
+      break;
+    case "circular":
+      if (size > 0) return ((i % size) + size) % size;
+      break;
+    case "reflect": {
+      const mirrored = i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
+      if (mirrored >= 0 && mirrored < size) return mirrored;
+      break;
+    }
+    default:
+      mode satisfies never;
+      throw new ArgumentError(
+        `pad: mode "${mode}" is unknown; use "reflect", "replicate" or "circular", or a number`,
+      );
+  }
+  throw new ShapeError(`pad: axis ${axis} of size ${size} has too few elements for mode "${mode}"`);
 }
 
 function splitAxis(x: Node, count: number, axis = 0): Node[] {

@@ -31,6 +31,10 @@ export interface UnaryMethods {
   tanh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** erf x = 2/√π ∫₀ˣ e^(−t²) dt. @example tensor([0]).erf() // [0] */
   erf<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** ln |Γ(x)|, the logarithm of the gamma function. @example tensor([1, 2]).lgamma() // [0, 0] */
+  lgamma<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** Γ′(x)/Γ(x), the slope of `lgamma`. @example tensor([Infinity]).digamma() // [Infinity] */
+  digamma<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** 2ˣ, exact at whole numbers. @example tensor([3]).exp2() // [8] */
   exp2<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** The logarithm to the base 2, exact at powers of two. @example tensor([8]).log2() // [3] */
@@ -141,6 +145,8 @@ export const unary = {
   cos: real(ops.cos),
   tanh: real(ops.tanh),
   erf: real(ops.erf),
+  lgamma: real(ops.lgamma),
+  digamma: real(ops.digamma),
   exp2: real(ops.exp2),
   log2: real(ops.log2),
   log10: real(ops.log10),

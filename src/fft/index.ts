@@ -1,0 +1,19 @@
+/** Fourier transforms of any length, differentiable, on every target. */
+export type { Complex, ComplexLike } from "./complex.ts";
+export {
+  type FftNorm,
+  type FftnOptions,
+  type FftOptions,
+  fft,
+  fft2,
+  fftfreq,
+  fftn,
+  fftshift,
+  ifft,
+  ifft2,
+  ifftn,
+  ifftshift,
+  irfft,
+  rfft,
+  rfftfreq,
+} from "./fft.ts";
