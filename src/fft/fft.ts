@@ -163,7 +163,7 @@ function severalAxes(
   return chosen.reduce<Complex>((value, axis) => each(value, { axis, ...(norm && { norm }) }), given);
 }
 
-/** {@link fft} along several axes, all when left out. @example fftn([[1, 2], [3, 4]]).real // [[10, -2], [-4, 0]] */
+/** {@link fft} along several axes, all when left out. @example fftn(ones([3, 4])).real.shape // [3, 4] */
 export const fftn = (x: ComplexLike, options: FftnOptions = {}): Complex =>
   severalAxes("fftn", x, options, fft);
 
@@ -171,7 +171,7 @@ export const fftn = (x: ComplexLike, options: FftnOptions = {}): Complex =>
 export const ifftn = (x: ComplexLike, options: FftnOptions = {}): Complex =>
   severalAxes("ifftn", x, options, ifft);
 
-/** {@link fft} along the last two axes. @example fft2([[1, 2], [3, 4]]).real // [[10, -2], [-4, 0]] */
+/** {@link fft} along the last two axes. @example fft2(ones([5, 3, 4])).real.shape // [5, 3, 4] */
 export const fft2 = (x: ComplexLike, options: FftnOptions = {}): Complex =>
   severalAxes("fft2", x, { axes: [-2, -1], ...options }, fft);
 

@@ -31,7 +31,7 @@ export interface UnaryMethods {
   tanh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** erf x = 2/√π ∫₀ˣ e^(−t²) dt. @example tensor([0]).erf() // [0] */
   erf<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
-  /** ln |Γ(x)|, the logarithm of the gamma function. @example tensor([1, 2]).lgamma() // [0, 0] */
+  /** ln |Γ(x)|, the logarithm of the gamma function. @example tensor([Infinity]).lgamma() // [Infinity] */
   lgamma<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** Γ′(x)/Γ(x), the slope of `lgamma`. @example tensor([Infinity]).digamma() // [Infinity] */
   digamma<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
