@@ -19,7 +19,6 @@ export interface FunctionRunParts {
 }
 
 export class FunctionRun implements Job, ValueRun {
-  readonly isLong: boolean;
   isPending = true;
   error: StepError | undefined;
   private readonly parts: FunctionRunParts;
@@ -27,7 +26,10 @@ export class FunctionRun implements Job, ValueRun {
 
   constructor(parts: FunctionRunParts) {
     this.parts = parts;
-    this.isLong = parts.isLong;
+  }
+
+  get isLong(): boolean {
+    return this.parts.isLong && this.parts.executable.canStart === true;
   }
 
   ended(): Promise<void> {

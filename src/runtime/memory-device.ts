@@ -50,6 +50,8 @@ export interface RunArguments {
 export interface MemoryExecutable {
   /** Computes and commits; or, when a check failed, computes only and returns that check. */
   run(args: RunArguments): CheckFailure | undefined;
+  /** Whether `start` may be called; where it may not, `run` takes its place. */
+  readonly canStart?: boolean;
   /** The same on another thread; `onEnd` is called from the event loop after the end. One at a time on a device. */
   start?(args: RunArguments, onEnd: () => void): RunningProgram;
   dispose(): void;

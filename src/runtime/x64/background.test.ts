@@ -69,6 +69,13 @@ describe.skipIf(isa === undefined)(`programs on another thread${isa ? "" : ` (${
     expect([...first!.readSync()]).toEqual([1, 2, 3]);
   });
 
+  it("may be read in the call as often as one likes, before the event loop comes to anything", () => {
+    const device = createNativeDevice({ backgroundMs: 0 });
+    const { executable } = accumulator(device);
+    for (let i = 1; i <= 2000; i++)
+      expect([...executable.run([vector(1, 1, 1)])[0]!.readSync()]).toEqual([i, i, i]);
+  });
+
   it("take results that are not there yet", async () => {
     const device = createNativeDevice({ backgroundMs: 0 });
     const { executable } = accumulator(device);

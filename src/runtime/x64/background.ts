@@ -14,14 +14,23 @@ const futex = { systemCall: 202, waitPrivate: 128, wakePrivate: 129 } as const;
 /** Looks before the waiting thread sleeps: some microseconds. */
 const looks = 300;
 
+/** Ends that the event loop has yet to hear of: a caller that reads in the call may begin many before it comes to that. */
+const mostUnheard = 8;
+
 export class BackgroundThread {
   private readonly system: NativeSystem;
   private readonly memory: NativeMemory;
   private code: Loaded | undefined;
+  private unheard = 0;
 
   constructor(system: NativeSystem, memory: NativeMemory) {
     this.system = system;
     this.memory = memory;
+  }
+
+  /** Whether one more may be started: the pool's calls are counted, and given back by the event loop alone. */
+  get isFree(): boolean {
+    return this.unheard < mostUnheard;
   }
 
   /** Calls the function at `entry`; what it gives sleeps until that has returned. Not before the last one has ended. */
@@ -30,7 +39,11 @@ export class BackgroundThread {
     words[call.entry / 8] = BigInt(entry);
     words[call.argument / 8] = BigInt(argument);
     words[call.done / 8] = 0n;
-    run(block, onEnd);
+    this.unheard++;
+    run(block, () => {
+      this.unheard--;
+      onEnd();
+    });
     return () => void wait(block);
   }
 

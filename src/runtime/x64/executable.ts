@@ -88,6 +88,11 @@ export class NativeExecutable {
     return this.outcome();
   }
 
+  /** Whether `start` may be called. */
+  get canStart(): boolean {
+    return this.background.isFree;
+  }
+
   /** The same on another thread. */
   start(args: RunArguments, onEnd: () => void): RunningProgram {
     this.fillBlock(args);
