@@ -1,5 +1,5 @@
 /** Who takes part: how each one's process is started, and why it cannot be where something is missing. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Command } from "./child.ts";
 import type { Work } from "./protocol.ts";
@@ -40,6 +40,14 @@ const requires = (path: string, what: string) => (): string | undefined =>
   existsSync(path) ? undefined : what;
 
 const withoutPython = requires(peers("venv/bin/python"), "run bench/peers/setup.sh python");
+/** Virtual environments keep packages in lib/python3.N/site-packages. */
+const withoutPythonPackage = (name: string) => (): string | undefined => {
+  const library = peers("venv/lib");
+  const isThere =
+    existsSync(library) &&
+    readdirSync(library).some((version) => existsSync(`${library}/${version}/site-packages/${name}`));
+  return isThere ? undefined : "run bench/peers/setup.sh python";
+};
 const withoutPackages = (name: string) =>
   requires(peers(`node_modules/${name}`), "run bench/peers/setup.sh javascript");
 
@@ -57,8 +65,9 @@ const torch = (key: string, title: string, ...flags: string[]): Contender => ({
   key,
   title,
   threadCounts: doubling,
-  serve: (threads) => python(peers("torch/peer.py"), "--threads", String(threads), ...flags),
-  startup: (work) => (flags.length > 0 ? null : python(peers("torch/startup.py"), JSON.stringify(work))),
+  serve: (threads) => python(peers("python/torch_peer.py"), "--threads", String(threads), ...flags),
+  startup: (work) =>
+    flags.length > 0 ? null : python(peers("python/torch_startup.py"), JSON.stringify(work)),
   missing: withoutPython,
 });
 
@@ -68,6 +77,22 @@ export const contenders: readonly Contender[] = [
   torch("torch", "PyTorch"),
   torch("torch-fused", "PyTorch, fused optimizer", "--fused"),
   torch("torch-compile", "PyTorch, torch.compile", "--compile"),
+  {
+    key: "keras",
+    title: "Keras on TensorFlow",
+    threadCounts: doubling,
+    serve: (threads) => python(peers("python/tensorflow_peer.py"), "--threads", String(threads)),
+    startup: () => null,
+    missing: withoutPythonPackage("tensorflow"),
+  },
+  {
+    key: "onnx",
+    title: "ONNX Runtime",
+    threadCounts: doubling,
+    serve: (threads) => python(peers("python/onnx_peer.py"), "--threads", String(threads)),
+    startup: () => null,
+    missing: withoutPythonPackage("onnxruntime"),
+  },
   {
     key: "tfjs",
     title: "TensorFlow.js wasm",

@@ -14,6 +14,8 @@ export type Work =
       /** How many different batches are taken in turn. */
       readonly batches: number;
     }
+  /** The classifier's outputs for a batch, without training. */
+  | { readonly kind: "mlp-forward"; readonly sizes: readonly number[]; readonly batchSize: number }
   | {
       readonly kind: "matmul";
       /** How many matrices; 1 is a product without a batch axis. */
@@ -55,6 +57,10 @@ export type Work =
       readonly weightDecay: number;
     }
   | GptWork
+  /** The logits of a batch, without training. */
+  | (Omit<GptWork, "kind"> & { readonly kind: "gpt-forward" })
+  /** One compiled addition to so few numbers that what is timed is the call. */
+  | { readonly kind: "call"; readonly elements: number }
   /** Register-only arithmetic: multiply then add, or fused; for an instruction set. */
   | { readonly kind: "peak"; readonly fused: boolean; readonly isa: "wasm" | "avx2" | "avx512" }
   /** a[i] = b[i] + s · c[i]. */

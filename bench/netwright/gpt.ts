@@ -1,5 +1,5 @@
 /** The training step of a small GPT, as a user writes it. */
-import { arange, compile, grad, type HostArray, ones, type Tensor, where } from "netwright";
+import { arange, compile, grad, type HostArray, ones, type Tensor, tensor, where } from "netwright";
 import { crossEntropy } from "netwright/losses";
 import { type Initializer, initializers, Linear, Module, Parameter } from "netwright/nn";
 import { AdamW } from "netwright/optim";
@@ -7,6 +7,7 @@ import { hashedLabels, hashedUniform } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
 import { layerNorm } from "./layernorm.ts";
+import { repeated } from "./repeated.ts";
 
 const weightLimit = 0.05;
 const epsilon = 1e-5;
@@ -85,13 +86,15 @@ class Block extends Module {
   }
 }
 
+type ModelSizes = Pick<WorkOf<"gpt">, "layers" | "heads" | "width" | "context" | "vocabulary">;
+
 class Gpt extends Module {
   readonly tokens: Parameter;
   readonly positions: Parameter;
   readonly blocks: readonly Block[];
   readonly norm: Norm;
 
-  constructor({ layers, heads, width, context, vocabulary }: WorkOf<"gpt">) {
+  constructor({ layers, heads, width, context, vocabulary }: ModelSizes) {
     super();
     const seeds = new Seeds();
     const table = (rows: number): Parameter => {
@@ -137,6 +140,16 @@ export function batchesOf(work: WorkOf<"gpt">): (index: number) => [HostArray, H
     data: from.subarray(index * size, (index + 1) * size),
   });
   return (index) => [batch(all[0], index), batch(all[1], index)];
+}
+
+/** The logits of the first batch. */
+export function gptForward(work: WorkOf<"gpt-forward">): Promise<Job> {
+  const model = new Gpt(work);
+  const { batchSize, context, vocabulary } = work;
+  const shape = [batchSize, context];
+  const tokens = tensor(hashedLabels(101, batchSize * context, vocabulary), { shape, dtype: "i32" });
+  const forward = compile((x: Tensor) => model.forward(x));
+  return repeated([tokens], () => forward(tokens));
 }
 
 /** Reads the loss of every step. */

@@ -6,6 +6,7 @@ import { Adam } from "netwright/optim";
 import { glorotLimit, hashedLabels, hashedUniform } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
+import { repeated, uniform } from "./repeated.ts";
 
 /** The peers' first weights: their formula fills (inputs, outputs), a `Linear` has (outputs, inputs). */
 const formula =
@@ -56,6 +57,14 @@ export function buildStep({ sizes, batchSize, batches, learningRate }: WorkOf<"m
       { dtype: "i32", shape: [batchSize], data: y },
     );
   };
+}
+
+/** The outputs for a batch that is there as a tensor. */
+export function mlpForward({ sizes, batchSize }: WorkOf<"mlp-forward">): Promise<Job> {
+  const model = new Classifier(sizes);
+  const images = uniform(10, [batchSize, sizes[0]], 0.5);
+  const forward = compile((x: Tensor) => model.forward(x));
+  return repeated([images], () => forward(images));
 }
 
 /** Reads the loss of every step. */

@@ -4,12 +4,13 @@ import { device } from "netwright";
 import type { WorkKind, WorkOf } from "../protocol.ts";
 import { type Job, serve } from "../serve.ts";
 import { adamw, adamwModel } from "./adamw.ts";
+import { call } from "./call.ts";
 import { elementwise } from "./elementwise.ts";
 import { gelu } from "./gelu.ts";
-import { gpt } from "./gpt.ts";
+import { gpt, gptForward } from "./gpt.ts";
 import { layernorm, layernormBackward } from "./layernorm.ts";
 import { matmul } from "./matmul.ts";
-import { mlp } from "./mlp.ts";
+import { mlp, mlpForward } from "./mlp.ts";
 import { softmax } from "./softmax.ts";
 
 const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
@@ -23,6 +24,9 @@ const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   adamw,
   "adamw-model": adamwModel,
   gpt,
+  "mlp-forward": mlpForward,
+  "gpt-forward": gptForward,
+  call,
 };
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {

@@ -1,15 +1,12 @@
 """PyTorch as a contender: answers the requests of `bench/protocol.ts`.
 
-    peer.py --threads 4 [--fused] [--compile]
+    torch_peer.py --threads 4 [--fused] [--compile]
 
 --fused: the optimizers' fused implementations; --compile: torch.compile, for the work where that says something.
 """
 
 import argparse
-import json
 import os
-import sys
-import time
 from collections.abc import Callable
 
 arguments = argparse.ArgumentParser(description=__doc__)
@@ -23,11 +20,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-import gpt as gpt_model
-from data import hashed_uniform, sample
-from mlp import build_step
-
-Job = tuple[list[float], Callable[[], object]]
+import torch_gpt
+from data import hashed_labels, hashed_uniform, sample
+from serve import Job, serve
+from torch_mlp import build_model, build_step
 
 
 def uniform(seed: int, *shape: int, limit: float = 1.0) -> torch.Tensor:
@@ -119,8 +115,26 @@ def adamw_steps(shapes: list[list[int]], work: dict) -> Job:
 
 def gpt(work: dict) -> Job:
     """Compiled, the optimizer is the fused one: it is faster than a compiled step of the plain one."""
-    step = gpt_model.build_step(work, options.fused or options.compile, options.compile)
+    step = torch_gpt.build_step(work, options.fused or options.compile, options.compile)
     return [step().item() for _ in range(3)], step
+
+
+def mlp_forward(work: dict) -> Job:
+    model = build_model(work["sizes"])
+    images = uniform(10, work["batchSize"], work["sizes"][0], limit=0.5)
+    return once(lambda: model(images))
+
+
+def gpt_forward(work: dict) -> Job:
+    model = torch_gpt.Gpt(work)
+    tokens = hashed_labels(101, work["batchSize"] * work["context"], work["vocabulary"])
+    batch = torch.from_numpy(tokens.reshape(work["batchSize"], work["context"]))
+    return once(lambda: model(batch))
+
+
+def call(work: dict) -> Job:
+    x = uniform(1, work["elements"])
+    return once(lambda: x + 1)
 
 
 def triad(work: dict) -> Job:
@@ -142,11 +156,14 @@ JOBS = {
         adamw,
         adamw_model,
         gpt,
+        mlp_forward,
+        gpt_forward,
+        call,
         triad,
     )
 }
 OPTIMIZERS = ("mlp", "adamw", "adamw-model", "gpt")
-COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt")
+COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt", "mlp-forward", "gpt-forward")
 
 
 def prepare(work: dict) -> Job | str:
@@ -159,42 +176,11 @@ def prepare(work: dict) -> Job | str:
     return JOBS[work["kind"]](work)
 
 
-def answer(request: dict, job: Job | None) -> tuple[dict, Job | None]:
-    """The reply, and what is prepared from now on."""
-    match request["command"]:
-        case "hello":
-            version = torch.__version__.split("+")[0]
-            return {"framework": "PyTorch", "version": version, "threads": torch.get_num_threads()}, job
-        case "prepare":
-            made = prepare(request["work"])
-            if isinstance(made, str):
-                return {"unsupported": made, "check": []}, None
-            return {"check": made[0]}, made
-        case "run":
-            function = job[1]
-            start = time.perf_counter()
-            for _ in range(request["iterations"]):
-                result = function()
-            if isinstance(result, torch.Tensor) and result.ndim == 0:
-                result.item()  # the loss is read once a run
-            return {"seconds": time.perf_counter() - start}, job
-        case "release":
-            return {}, None
-    raise ValueError(f"unknown command {request['command']}")
-
-
 def main() -> None:
-    replies, sys.stdout = sys.stdout, sys.stderr
-    job: Job | None = None
-    for line in sys.stdin:
-        try:
-            reply, job = answer(json.loads(line), job)
-        except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {error}"}
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
+    np.seterr(all="ignore")
+    read_loss = lambda result: result.item() if isinstance(result, torch.Tensor) and result.ndim == 0 else None
+    serve("PyTorch", torch.__version__.split("+")[0], torch.get_num_threads(), prepare, read_loss)
 
 
 if __name__ == "__main__":
-    np.seterr(all="ignore")
     main()
