@@ -1,6 +1,8 @@
 /** The pages that a run renews: RESULTS.md of this folder and the table in the repository's README. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chartOf } from "./chart.ts";
 import { contenders } from "./contenders.ts";
 import { type BenchRecord, measured } from "./record.ts";
 import { caseTable, compileTable, round3, startupTable, table } from "./report.ts";
@@ -10,13 +12,17 @@ import { targetTable } from "./targets.ts";
 const page = fileURLToPath(new URL("../../bench/RESULTS.md", import.meta.url));
 const readme = fileURLToPath(new URL("../../README.md", import.meta.url));
 
+const chart = fileURLToPath(new URL("../../docs/images/bench.svg", import.meta.url));
+
 const titles: ReadonlyMap<string, string> = new Map(contenders.map(({ key, title }) => [key, title]));
 
-/** Writes both pages and returns their paths. */
-export function publish(record: BenchRecord): readonly string[] {
+/** Writes both pages and the picture, and returns their paths. */
+export async function publish(record: BenchRecord): Promise<readonly string[]> {
+  mkdirSync(dirname(chart), { recursive: true });
+  writeFileSync(chart, await chartOf(record, readmeCases, titles));
   writeFileSync(page, resultsPage(record));
   writeFileSync(readme, withTable(readFileSync(readme, "utf8"), readmeTable(record)));
-  return [page, readme];
+  return [page, readme, chart];
 }
 
 export function resultsPage(record: BenchRecord): string {
@@ -78,9 +84,10 @@ const readmeCases = [
   { id: "gelu", what: "GELU, 10 M" },
   { id: "adamw", what: "AdamW, 10 M parameters" },
   { id: "gpt-small", what: "training step of a small GPT, AdamW" },
+  { id: "inference/gpt-small", what: "the same GPT, inference" },
 ] as const;
 
-const peers = ["torch", "tfjs", "jax-js"] as const;
+const peers = ["torch", "keras", "onnx", "tfjs", "jax-js"] as const;
 
 export function readmeTable(record: BenchRecord): string {
   const rows = readmeCases.map(({ id, what }) => {
@@ -114,7 +121,9 @@ export function readmeTable(record: BenchRecord): string {
     ...peers.map((key) => titles.get(key)!),
   ];
   const { machine, date } = record;
-  return `${table(header, rows)}
+  return `![Times as fast as PyTorch](docs/images/bench.svg)
+
+${table(header, rows)}
 
 One thread each unless the column says otherwise; medians, contenders in turn. ${machine.processor}, ${machine.processors} virtual processors,
 Node ${machine.node.slice(1)}, ${date.slice(0, 10)}. All figures: [bench/RESULTS.md](bench/RESULTS.md).`;

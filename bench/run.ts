@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     return;
   }
   if (options.from) {
-    finish(readRecord(options.from), options);
+    await finish(readRecord(options.from), options);
     return;
   }
   const machine = describeMachine();
@@ -51,16 +51,16 @@ async function main(): Promise<void> {
     const command = process.argv.slice(2);
     const record = { date, command, machine, loadBefore, loadAfter: loadNow(), results, startup, compile };
     if (options.json) writeFileSync(options.json, `${JSON.stringify(record, null, 1)}\n`);
-    finish(record, options);
+    await finish(record, options);
   } finally {
     for (const lane of [...lanes, probeLane]) lane.close();
   }
 }
 
 /** Holds the figures against the targets, and renews the pages where that was asked for. */
-function finish(record: BenchRecord, { publish: isPublished }: Options): void {
+async function finish(record: BenchRecord, { publish: isPublished }: Options): Promise<void> {
   if (targetsOf(record).length > 0) console.log(`\n## targets\n\n${targetTable(record)}`);
-  if (isPublished) console.log(`\nwrote ${publish(record).join(" and ")}`);
+  if (isPublished) console.log(`\nwrote ${(await publish(record)).join(", ")}`);
 }
 
 async function measureAll(

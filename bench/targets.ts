@@ -17,6 +17,7 @@ const STARTUP_MS = 250;
 /** For a step of a thousand nodes, the first in a process. */
 const COMPILE_MS = 300;
 const TRACE_MICROSECONDS_A_NODE = 20;
+const CALL_MICROSECONDS = 5;
 /** Threads must not make a step slower; so much is the spread of medians. */
 const THREADS_SLACK = 1.05;
 
@@ -136,7 +137,20 @@ const NATIVE_SHARES = { single: 0.84, all: 0.85, small: 0.85, narrow: 0.7 };
 const POSSIBLE_SHARE = 1.02;
 
 function nativeTargets(record: BenchRecord): readonly Target[] {
-  return [...nativeTimes(record), ...nativeShares(record)];
+  return [...nativeTimes(record), ...nativeShares(record), ...callTargets(record)];
+}
+
+function callTargets(record: BenchRecord): readonly Target[] {
+  const own = measured(record, "call", "netwright-x64", 1);
+  if (!own) return [];
+  return [
+    {
+      what: "machine code: a call with next to nothing to compute",
+      bound: `≤ ${CALL_MICROSECONDS} µs`,
+      value: `${round3(own.value.median)} µs`,
+      holds: own.value.median <= CALL_MICROSECONDS,
+    },
+  ];
 }
 
 function nativeTimes(record: BenchRecord): readonly Target[] {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { chartOf } from "../bench/chart.ts";
 import { hashedUniform as benchUniform, hashedLabels, oneHot } from "../bench/data.ts";
 import { readOptions } from "../bench/options.ts";
 import { arithmeticLoop, triadLoop } from "../bench/probe/wasm.ts";
@@ -80,6 +81,27 @@ test("machine code is held against the best sample of the machine's loop, and ca
   expect(against(110)).toEqual([["≥ 70 %", "110 %: the loop was held up, measure longer", false]]);
 });
 
+test("the chart has a bar for each contender that has a figure", async () => {
+  const [call] = casesFor(["call"]);
+  const figures = (contender: string, seconds: number) => ({
+    contender,
+    threads: 1,
+    seconds: summarize([seconds]),
+  });
+  const measurements = [figures("torch", 4), figures("netwright-x64", 1), figures("tfjs", 8)];
+  const record = { results: [{ ...call, measurements }] } as unknown as BenchRecord;
+  const titles = new Map([
+    ["netwright-x64", "Netwright x64"],
+    ["tfjs", "TensorFlow.js"],
+  ]);
+  const svg = await chartOf(record, [{ id: "call", what: "a call" }], titles);
+  const bars = [...svg.matchAll(/aria-label="times: ([\d.]+)[^"]*contender: ([^"]+)"/g)];
+  expect(bars.map(([, times, contender]) => [contender, Number(times)])).toEqual([
+    ["Netwright x64", 4],
+    ["TensorFlow.js", 0.5],
+  ]);
+});
+
 test("options name what is accepted", () => {
   expect(readOptions(["mlp", "--peers", "torch", "--threads", "2"])).toMatchObject({
     words: ["mlp"],
@@ -88,10 +110,10 @@ test("options name what is accepted", () => {
   });
   expect(readOptions(["--help"])).toBeNull();
   expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no workload "mpl": choose of machine, mlp, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, gpt-small, startup, compile]`,
+    `[Error: no workload "mpl": choose of machine, mlp, call, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, gpt-small, inference, startup, compile]`,
   );
-  expect(() => readOptions(["--peers", "keras"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no peer "keras": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, tfjs, jax-js, machine, machine-x64, node, python, or none]`,
+  expect(() => readOptions(["--peers", "karas"])).toThrowErrorMatchingInlineSnapshot(
+    `[Error: no peer "karas": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, keras, onnx, tfjs, jax-js, machine, machine-x64, node, python, or none]`,
   );
   expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: --threads 0: expected a whole number of at least 1]`,
