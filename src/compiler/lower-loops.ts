@@ -51,7 +51,7 @@ export function lowerLoops(request: LoopsRequest): { kernel: Kernel; buffers: re
 }
 
 class LoopsLowering {
-  private readonly builder = new KernelBuilder();
+  private readonly builder: KernelBuilder;
   private readonly cluster: Cluster;
   private readonly accesses: Accesses;
   private readonly context: KernelContext;
@@ -67,6 +67,7 @@ class LoopsLowering {
   private readonly rowLanes: number;
 
   constructor({ cluster, accesses, outputs, context }: LoopsRequest) {
+    this.builder = new KernelBuilder(context.host.target);
     this.cluster = cluster;
     this.accesses = accesses;
     this.context = context;

@@ -32,6 +32,8 @@ export type BinaryOperator =
 export type CompareOperator = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual";
 
 export interface ScalarBuilder<V> {
+  /** Whether `mulAdd` rounds once: which of two orders of arithmetic is the more exact can depend on it. */
+  readonly fuses: boolean;
   constant(dtype: ScalarDType, value: number): V;
   dtypeOf(x: V): ScalarDType;
   unary(operator: UnaryOperator, x: V): V;

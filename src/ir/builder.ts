@@ -16,6 +16,7 @@ import type {
 import { affineKey, indexAffine, zeroAffine } from "./affine.ts";
 import { foldBinary, foldCompare, foldConvert, foldUnary } from "./fold.ts";
 import type { Affine, DynamicTerm, Index, KernelBuffer, Loop, Register, Statement, Value } from "./kernel.ts";
+import { fusesMulAdd, type TargetDescription } from "./target.ts";
 
 /** A place where a data-dependent check reports: numbers are given out by the program being compiled. */
 export interface CheckSite {
@@ -30,10 +31,16 @@ interface Block {
 }
 
 export class KernelBuilder implements ScalarBuilder<Value> {
+  readonly fuses: boolean;
   private readonly blocks: Block[] = [{ statements: [], known: new Map() }];
   private readonly valueIds = new Map<Value, number>();
   private readonly objectIds = new Map<object, string>();
   private checkSite: (() => CheckSite) | undefined;
+
+  /** `target` for kernels that compute: expansions may depend on its arithmetic. */
+  constructor(target?: TargetDescription) {
+    this.fuses = target !== undefined && fusesMulAdd(target);
+  }
 
   get statements(): readonly Statement[] {
     return this.blocks[0]!.statements;

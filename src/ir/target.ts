@@ -10,6 +10,10 @@ export interface TargetDescription {
   readonly threads: number;
 }
 
+/** Whether a × b + c is rounded once. */
+export const fusesMulAdd = ({ arithmetic }: TargetDescription): boolean =>
+  arithmetic === "x64" || arithmetic === "wasm-fma";
+
 export const wasmTarget: TargetDescription = {
   name: "wasm",
   arithmetic: "wasm",

@@ -38,7 +38,7 @@ export const blockOf = (dtype: ScalarDType, values: ArrayLike<number>): Block =>
 /** Evaluates a scalar body on blocks of numbers, operator by operator: what the interpreter does, without a graph. */
 export class ScalarEvaluator implements ScalarBuilder<Block> {
   private readonly length: number;
-  private readonly fused: boolean;
+  readonly fuses: boolean;
   private readonly constants = new Map<string, Block>();
   /** Results by order of instruction, used again after a restart. */
   private readonly results: Block[] = [];
@@ -47,7 +47,7 @@ export class ScalarEvaluator implements ScalarBuilder<Block> {
 
   constructor({ length, fused }: { length: number; fused: boolean }) {
     this.length = length;
-    this.fused = fused;
+    this.fuses = fused;
   }
 
   /** Before the same expansion runs again on other numbers: its results so far are overwritten. */
@@ -83,7 +83,7 @@ export class ScalarEvaluator implements ScalarBuilder<Block> {
     requireSame("mulAdd", a, b);
     requireSame("mulAdd", a, c);
     const { dtype } = a;
-    return this.map(dtype, this.fused && dtype === "f32" ? fusedLoop : mulAddLoop, a, b, c);
+    return this.map(dtype, this.fuses && dtype === "f32" ? fusedLoop : mulAddLoop, a, b, c);
   }
   select(condition: Block, whenTrue: Block, whenFalse: Block): Block {
     requireSame("select", whenTrue, whenFalse);

@@ -4,6 +4,7 @@ import type { ScalarDType } from "../../graph/scalar.ts";
 import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer, Register, Statement, Value } from "../../ir/kernel.ts";
+import type { TargetDescription } from "../../ir/target.ts";
 import { forTiles } from "./loops.ts";
 import type { Panels, Span } from "./panels.ts";
 import type { Part } from "./plan.ts";
@@ -20,6 +21,7 @@ export interface KernelRequest {
   readonly left: Panels;
   readonly right: Panels;
   readonly dtype: ScalarDType;
+  readonly target: TargetDescription;
   readonly model: TileModel;
   readonly epilogue: Epilogue;
   /** Sums of slices, one a result of a matrix; needed where the depth is cut. */
@@ -45,11 +47,12 @@ interface Tile {
 }
 
 class ContractionEmitter {
-  readonly b = new KernelBuilder();
+  readonly b: KernelBuilder;
   private readonly request: KernelRequest;
   private readonly registers = new Map<string, Register>();
 
   constructor(request: KernelRequest) {
+    this.b = new KernelBuilder(request.target);
     this.request = request;
   }
 

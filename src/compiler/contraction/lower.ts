@@ -89,7 +89,18 @@ class ContractionLowering {
       for (const each of this.prepares) each(b, batch);
     };
     for (const part of this.parts) {
-      const body = contractionBody({ problem, part, left, right, dtype, model, epilogue, sums, prepare });
+      const body = contractionBody({
+        problem,
+        part,
+        left,
+        right,
+        dtype,
+        target,
+        model,
+        epilogue,
+        sums,
+        prepare,
+      });
       this.kernel(request.name, body, this.cost(part));
     }
     return { kernels: this.kernels, scratch: this.scratch };

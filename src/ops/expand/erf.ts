@@ -1,7 +1,7 @@
 /** erf: an odd polynomial below 0.875, and 1 − exp(ln erfc |x|) with a polynomial for the logarithm above. */
 import type { ScalarBuilder } from "../../graph/scalar.ts";
 import { erf64 } from "./erf64.ts";
-import { exponentOf, reduce, smallExpm1 } from "./exp.ts";
+import { exponentOf, reduce, smallExp } from "./exp.ts";
 import { Float } from "./float.ts";
 
 const split = 0.875;
@@ -24,7 +24,7 @@ export function expandErf<V>(b: ScalarBuilder<V>, x: V): V {
   if (f.dtype === "f64") return erf64(f, x);
   const magnitude = f.abs(x);
   const { nBits, r } = reduce(f, f.polynomial(f.min(magnitude, 3.93), largeCoefficients));
-  const power = f.add(smallExpm1(f, r), 1);
+  const power = smallExp(f, r);
   const erfc = b.bitcast("f32", b.binary("add", b.bitcast("i32", power), exponentOf(b, nBits)));
   const large = f.copySign(f.sub(1, erfc), x);
   const small = f.mulAdd(f.polynomial(f.mul(x, x), smallCoefficients), x, x);

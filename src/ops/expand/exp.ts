@@ -34,6 +34,15 @@ export function reduce<V>(f: Float<V>, x: V, xLow?: V): { nBits: V; r: V } {
 export const smallExpm1 = <V>(f: Float<V>, r: V): V =>
   f.mulAdd(f.polynomial(r, coefficients), f.mul(r, r), r);
 
+/**
+ * eʳ, within 1 ulp: 1 + r·(1 + r·p) where `mulAdd` rounds once, 1 + (r + r²·p) where the product would be rounded, too. Both
+ * lose half a unit in the last step; the first loses less before it.
+ */
+export function smallExp<V>(f: Float<V>, r: V): V {
+  if (!f.b.fuses) return f.add(smallExpm1(f, r), 1);
+  return f.mulAdd(f.mulAdd(f.polynomial(r, coefficients), r, 1), r, 1);
+}
+
 /** n moved to the place of the exponent: adding it to a float's bits scales the float by 2ⁿ. */
 export const exponentOf = <V>(b: ScalarBuilder<V>, nBits: V): V =>
   b.binary("shiftLeft", nBits, b.constant("i32", 23));
@@ -43,7 +52,7 @@ export function expandExp<V>(b: ScalarBuilder<V>, x: V): V {
   const f = new Float(b, x);
   if (f.dtype === "f64") return exp64(f, x);
   const { nBits, r } = reduce(f, x);
-  const power = f.add(smallExpm1(f, r), 1);
+  const power = smallExp(f, r);
   const scaled = b.bitcast("f32", b.binary("add", b.bitcast("i32", power), exponentOf(b, nBits)));
   const floored = f.select(f.less(x, smallest), 0, scaled);
   // Above the range, and for NaN: x + Infinity.
@@ -75,7 +84,7 @@ export function expandTanh<V>(b: ScalarBuilder<V>, x: V): V {
   }
   const magnitude = f.abs(x);
   const { nBits, r } = reduce(f, f.min(f.add(magnitude, magnitude), 20));
-  const power = f.add(smallExpm1(f, r), 1);
+  const power = smallExp(f, r);
   const scaled = b.bitcast("f32", b.binary("add", b.bitcast("i32", power), exponentOf(b, nBits)));
   const large = f.copySign(f.sub(1, f.div(2, f.add(scaled, 1))), x);
   const square = f.mul(x, x);

@@ -74,6 +74,7 @@ const writeBits: Partial<Record<ScalarDType, (value: number) => void>> = {
 const scalar = (dtype: ScalarDType, value: number): Scalar => ({ dtype, value: roundTo(dtype, value) });
 
 export const numberBuilder: ScalarBuilder<Scalar> = {
+  fuses: false,
   constant: scalar,
   dtypeOf: ({ dtype }) => dtype,
   unary: (operator, { dtype, value }) => scalar(dtype, unaries[operator](value, dtype)),

@@ -3,7 +3,7 @@
  * cases. Products that must be exact are made of factors cut to 12 bits.
  */
 import type { ScalarBuilder } from "../../graph/scalar.ts";
-import { exponentOf, largest, reduce, smallExpm1, smallest } from "./exp.ts";
+import { exponentOf, largest, reduce, smallExp, smallest } from "./exp.ts";
 import { exp64 } from "./exp64.ts";
 import { Float } from "./float.ts";
 import { log64 } from "./log64.ts";
@@ -135,7 +135,7 @@ function power32<V>(f: Float<V>, magnitude: V, exponent: V): V {
   const rest = f.mulAdd(bHigh, logLow, f.mul(b.binary("sub", exponent, bHigh), f.add(high, low)));
   const product = f.add(most, rest);
   const { nBits, r } = reduce(f, product, b.binary("sub", rest, b.binary("sub", product, most)));
-  const power = f.add(smallExpm1(f, r), 1);
+  const power = smallExp(f, r);
   const scaled = b.bitcast("f32", b.binary("add", b.bitcast("i32", power), exponentOf(b, nBits)));
   return f.select(f.lessEqual(product, largest), f.select(f.less(product, smallest), 0, scaled), Infinity);
 }
