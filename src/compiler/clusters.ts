@@ -25,6 +25,10 @@ export interface Cluster {
   readonly members: Map<Node, Level>;
   /** Members that only new values of states need: they become the commit. */
   readonly isCommit: boolean;
+  /** Sums down the columns of this cluster's rows that it carries along: their own clusters add its partial sums. */
+  carried?: { readonly rows: number; readonly sums: Node[] };
+  /** The cluster that leaves partial sums of all of this one's reductions: the domain is (parts, columns). */
+  carriedBy?: Cluster;
 }
 
 /** From so many results on, a contraction's tail may have this cost and read so many arrays of the results' size. */
@@ -73,6 +77,25 @@ export function positionView(level: Level, domain: Shape, axes: readonly number[
   if (level === "full") return contiguousView(domain);
   const kept = keptShape(domain, axes!);
   return spreadOverDomain({ shape: kept, strides: stridesOf(kept), offset: 0 }, domain, axes!);
+}
+
+/**
+ * A member's position and what it reads, as views over the domain; undefined where one does not fit. A sum that is only
+ * carried has no level, and no position.
+ */
+export function memberViews(
+  member: Node,
+  level: Level | undefined,
+  { domain, axes }: Pick<Cluster, "domain" | "axes">,
+  accesses: Accesses,
+): View[] | undefined {
+  const isReduction = member.op.kind === "reduce" && !accesses.copies.has(member);
+  const views = readsOf(member, accesses).map(({ view }) =>
+    embed(view, isReduction ? "full" : level!, domain, axes),
+  );
+  if (views.some((view) => view === undefined)) return undefined;
+  const own = level === undefined ? [] : [positionView(level, domain, axes)];
+  return [...own, ...(views as View[])];
 }
 
 const sameView = (a: View, b: View): boolean =>
@@ -247,7 +270,7 @@ export class Fusion {
   }
 
   /** Whether all `roots` (members of `within`) still fit when the domain becomes `at`. */
-  private fits(
+  fits(
     roots: readonly Node[],
     levelOf: (root: Node) => Level | undefined,
     at: Pick<Cluster, "domain" | "axes">,
@@ -311,8 +334,8 @@ export class Fusion {
   }
 
   private findProducers(cluster: Cluster): ReadonlySet<Cluster> {
-    const found = new Set<Cluster>();
-    for (const root of cluster.members.keys()) {
+    const found = new Set(cluster.carriedBy && [cluster.carriedBy]);
+    for (const root of readersIn(cluster)) {
       for (const read of readsOf(root, this.accesses)) {
         const producer = this.owner.get(read.root);
         if (producer !== undefined && producer !== cluster) found.add(producer);
@@ -321,8 +344,13 @@ export class Fusion {
     return found;
   }
 
+  /** To be called when clusters were changed from outside. */
+  forget(): void {
+    this.knownProducers.clear();
+  }
+
   /** Whether `cluster` needs, directly or through others, a value of `ancestor`. */
-  private dependsOn(cluster: Cluster, ancestor: Cluster, seen = new Set<Cluster>()): boolean {
+  dependsOn(cluster: Cluster, ancestor: Cluster, seen = new Set<Cluster>()): boolean {
     if (cluster === ancestor) return true;
     if (seen.has(cluster)) return false;
     seen.add(cluster);
@@ -344,6 +372,12 @@ export class Fusion {
     }
     return false;
   }
+}
+
+/** The roots whose inputs a cluster's kernel reads. */
+export function readersIn({ members, carried, carriedBy }: Cluster): readonly Node[] {
+  const isCarried = new Set(carriedBy?.carried?.sums);
+  return [...[...members.keys()].filter((root) => !isCarried.has(root)), ...(carried?.sums ?? [])];
 }
 
 const lastId = (cluster: Cluster): number => Math.max(...[...cluster.members.keys()].map((root) => root.id));

@@ -7,34 +7,33 @@
  *
  * A cluster runs in stages: stage 0 computes what needs no reduced value, its reductions are finished at its end, stage 1
  * may use them, and so on. A full value needed in a later stage is computed again when cheap, else kept in scratch.
- * Long sums are cut into blocks (16 steps of the lanes, 16 blocks, …), each from zero, so that rounding grows with the
- * logarithm of the length: the order depends on the shape alone.
+ * A row kernel may carry sums down its columns along (`carry-sums.ts`).
  */
 import { bytesOf, computeDType, type DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { elementCount } from "../base/shape.ts";
-import { maxOf, type Size } from "../base/size.ts";
+import { maxOf } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
-import type { ElementwiseOp, ReduceOp } from "../graph/op.ts";
-import type { BinaryOperator, ScalarDType } from "../graph/scalar.ts";
+import type { ElementwiseOp } from "../graph/op.ts";
 import { contiguousView, type View } from "../graph/view.ts";
 import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../ir/affine.ts";
 import { KernelBuilder } from "../ir/builder.ts";
 import type { Affine, Kernel, KernelBuffer, Register, Value } from "../ir/kernel.ts";
 import type { ProgramBuffer } from "../ir/program.ts";
 import type { Accesses } from "./access.ts";
-import { type Cluster, embed, type Level, positionView, readsOf } from "./clusters.ts";
+import { CarriedSums } from "./carried-sums.ts";
+import { axesWithinRow } from "./carry-sums.ts";
+import { type Cluster, embed, type Level, memberViews, positionView, readsOf } from "./clusters.ts";
 import { type CollapsedDomain, collapseDomain, splitLongAxis } from "./domain.ts";
 import { MemberEvaluator } from "./evaluate-member.ts";
 import type { KernelContext, Location } from "./kernel-context.ts";
+import { accumulatorDType, blockSteps, LongSum } from "./long-sum.ts";
 import { nest, outerLoops } from "./nest.ts";
 
 /** Lanes of every sum along a row: one AVX-512 register, two of AVX2, four of WebAssembly. */
 const lanes = 16;
 /** Most columns that a column kernel takes at once: so many chains run side by side, each down its own column. */
 const mostColumns = 64;
-/** Steps of one block of a long sum. */
-const blockSteps = 16;
 /** A value dearer than this many multiply-adds is kept for later stages rather than computed again. */
 const recomputeLimit = 6;
 
@@ -43,6 +42,8 @@ export interface LoopsRequest {
   readonly accesses: Accesses;
   /** Members that others need, with the memory they go to. */
   readonly outputs: ReadonlyMap<Node, Location>;
+  /** Memory for the partial sums of carried reductions. */
+  readonly partials: ReadonlyMap<Node, ProgramBuffer>;
   readonly context: KernelContext;
 }
 
@@ -63,19 +64,24 @@ class LoopsLowering {
   private readonly rowRegisters = new Map<Node, Register>();
   private readonly scratch = new Map<Node, KernelBuffer>();
   private readonly evaluator: MemberEvaluator;
+  /** Sums down the columns of a row kernel. */
+  private readonly carried: CarriedSums | undefined;
+  private readonly partials: ReadonlyMap<Node, ProgramBuffer>;
   /** Lanes of a row value: 1 in row kernels, the columns of a tile in column kernels. */
   private readonly rowLanes: number;
 
-  constructor({ cluster, accesses, outputs, context }: LoopsRequest) {
+  constructor({ cluster, accesses, outputs, partials, context }: LoopsRequest) {
     this.builder = new KernelBuilder(context.host.target);
     this.cluster = cluster;
     this.accesses = accesses;
     this.context = context;
     this.outputs = outputs;
     this.members = [...cluster.members.keys()].sort((a, b) => a.id - b.id);
-    const views = this.members.flatMap((member) => [this.position(member), ...this.readViews(member)]);
-    const collapsed = collapseDomain(cluster.domain, cluster.axes ?? [], views);
-    this.domain = cluster.axes === undefined ? splitLongAxis(collapsed) : collapsed;
+    this.partials = partials;
+    const views = this.computed.flatMap((member) => this.viewsOf(member));
+    const collapsed = collapseDomain(cluster.domain, axesWithinRow(cluster), views);
+    this.domain = this.isMap ? splitLongAxis(collapsed) : collapsed;
+    this.carried = cluster.carried && new CarriedSums(this.builder, context, cluster, partials);
     this.findStages();
     this.rowLanes = this.isColumn ? this.tileColumns() : 1;
     this.evaluator = new MemberEvaluator({
@@ -92,16 +98,23 @@ class LoopsLowering {
   }
 
   lower(): { kernel: Kernel; buffers: readonly ProgramBuffer[] } {
-    if (this.cluster.axes === undefined) this.lowerMap();
+    if (this.isMap) this.lowerMap();
     else this.lowerReductions();
     return this.context.finish(this.name(), this.builder.statements, this.cost());
   }
 
   // ---- facts --------------------------------------------------------------------------------------------------
 
+  /** The members, and the sums that are carried along. */
+  private get computed(): readonly Node[] {
+    return [...this.members, ...(this.cluster.carried?.sums ?? [])];
+  }
+  private get isMap(): boolean {
+    return this.cluster.axes === undefined && this.cluster.carried === undefined;
+  }
   private get isColumn(): boolean {
     const { axes, sizes } = this.domain;
-    return this.cluster.axes !== undefined && sizes.length > 0 && !axes.includes(sizes.length - 1);
+    return !this.isMap && sizes.length > 0 && !axes.includes(sizes.length - 1);
   }
   /** Four registers, where the row fills them. */
   private lanesOfExtremes(): number {
@@ -134,19 +147,31 @@ class LoopsLowering {
   private position(member: Node): View {
     return positionView(this.level(member), this.cluster.domain, this.cluster.axes);
   }
-  private readViews(member: Node): View[] {
-    return readsOf(member, this.accesses).map(({ view }) => {
-      const embedded = embed(view, this.readLevel(member), this.cluster.domain, this.cluster.axes);
-      if (embedded === undefined)
-        throw new InternalError(`a view of ${member.op.name} does not fit its cluster`);
-      return embedded;
-    });
+  private viewsOf(member: Node): View[] {
+    if (this.isFinishing(member)) return [contiguousView(this.cluster.domain), this.position(member)];
+    const views = memberViews(member, this.cluster.members.get(member), this.cluster, this.accesses);
+    if (views === undefined) throw new InternalError(`a view of ${member.op.name} does not fit its cluster`);
+    return views;
+  }
+  /** Whether another kernel left partial sums, which are added here. */
+  private isFinishing(member: Node): boolean {
+    return this.cluster.carriedBy !== undefined && this.isReduction(member);
+  }
+  /** One row of partial sums for each part. */
+  private partialOf(reduction: Node, at: readonly Affine[]): Value {
+    const view = this.domain.collapse(contiguousView(this.cluster.domain));
+    const buffer = this.context.bufferFor(this.partials.get(reduction)!, "load");
+    return this.builder.load(buffer, viewAddress(view, at));
   }
 
   /** The stage in which a member can be computed; a reduction's value exists from its stage + 1 on. */
   private findStages(): void {
     for (const member of this.members) {
       let stage = 0;
+      if (this.isFinishing(member)) {
+        this.stages.set(member, stage);
+        continue;
+      }
       for (const { root } of readsOf(member, this.accesses)) {
         // The copy of a constant or counter reads what it copies: itself.
         if (root === member || !this.cluster.members.has(root)) continue;
@@ -154,6 +179,9 @@ class LoopsLowering {
       }
       this.stages.set(member, stage);
     }
+  }
+  private get lastStage(): number {
+    return Math.max(0, ...this.stages.values());
   }
   private stage(member: Node): number {
     return this.stages.get(member)!;
@@ -177,7 +205,7 @@ class LoopsLowering {
   private name(): string {
     const kind = this.cluster.axes === undefined ? "map" : this.isColumn ? "column" : "row";
     const names = [
-      ...new Set(this.members.map((member) => (this.accesses.copies.has(member) ? "copy" : member.op.name))),
+      ...new Set(this.computed.map((member) => (this.accesses.copies.has(member) ? "copy" : member.op.name))),
     ];
     const shown = names.length > 5 ? [...names.slice(0, 4), `… ${names.length} ops`] : names;
     return `${kind} ${shown.join(",")} ${this.cluster.domain.map(String).join("×") || "1"}`;
@@ -201,7 +229,7 @@ class LoopsLowering {
           : this.isReduction(member)
             ? 1
             : (member.op as ElementwiseOp).cost);
-      for (const { root } of readsOf(member, this.accesses)) {
+      for (const { root } of this.isFinishing(member) ? [] : readsOf(member, this.accesses)) {
         if (this.cluster.members.has(root) || seen.has(root)) continue;
         seen.add(root);
         bytes += Math.min(count(member), maxOf(elementCount(root.shape))) * bytesOf(root.dtype);
@@ -246,6 +274,12 @@ class LoopsLowering {
       });
     }
     this.chooseScratch();
+    if (this.carried !== undefined) {
+      this.carried.overRows(sizes as readonly number[], (row) =>
+        this.runStages([row, zeroAffine], undefined),
+      );
+      return;
+    }
     const outer = this.isColumn ? kept.slice(0, -1) : kept;
     outerLoops(
       this.builder,
@@ -291,9 +325,8 @@ class LoopsLowering {
 
   /** All stages at one row (columns undefined), or at `columns` neighbouring columns. */
   private runStages(at: readonly Affine[], columns: number | undefined): void {
-    const stageCount = Math.max(...this.stages.values()) + 1;
     this.finishRows(at, columns, 0);
-    for (let stage = 0; stage < stageCount; stage++) {
+    for (let stage = 0; stage <= this.lastStage; stage++) {
       this.runStage(at, columns, stage);
       this.finishRows(at, columns, stage + 1);
     }
@@ -304,7 +337,9 @@ class LoopsLowering {
     const reductions = inStage.filter((member) => this.isReduction(member));
     const stores = inStage.filter((member) => this.level(member) === "full" && this.outputs.has(member));
     const kept = inStage.filter((member) => this.scratch.has(member));
-    if (reductions.length + stores.length + kept.length === 0) return;
+    // The last pass carries sums: what it stores is mostly what they are of.
+    const carried = stage === this.lastStage ? this.carried : undefined;
+    if (reductions.length + stores.length + kept.length === 0 && carried === undefined) return;
     const sums = new LongSum(this.builder, reductions, {
       columns,
       lanes: columns === undefined ? lanes : this.rowLanes,
@@ -316,7 +351,13 @@ class LoopsLowering {
       const scope = this.evaluator.scope(full, stage);
       for (const member of kept)
         this.builder.store(this.scratch.get(member)!, this.scratchAddress(full), scope.value(member));
-      for (const reduction of reductions) sums.add(reduction, scope.operand(reduction, 0), level);
+      for (const reduction of reductions) {
+        const value = this.isFinishing(reduction)
+          ? this.partialOf(reduction, full)
+          : scope.operand(reduction, 0);
+        sums.add(reduction, value, level);
+      }
+      carried?.add(full[full.length - 1]!, (sum) => scope.operand(sum, 0));
       this.storeOutputs(stores, full, stage);
     };
     const walk = (remaining: readonly number[], full: readonly Affine[]): void => {
@@ -376,9 +417,9 @@ class LoopsLowering {
   private chooseScratch(): void {
     const price = new Map<Node, number>();
     const laterReader = (member: Node): boolean =>
-      this.members.some(
+      this.computed.some(
         (reader) =>
-          this.stage(reader) > this.stage(member) &&
+          (this.stages.get(reader) ?? this.lastStage) > this.stage(member) &&
           readsOf(reader, this.accesses).some((read) => read.root === member),
       );
     for (const member of this.members) {
@@ -416,139 +457,5 @@ class LoopsLowering {
   }
 }
 
-/** The dtype a reduction or row value is kept in: bool folds as i32. */
-const accumulatorDType = (member: Node): ScalarDType => {
-  const dtype = computeDType(member.dtype);
-  return dtype === "bool" ? "i32" : dtype;
-};
-
 /** Scratch keeps compute precision. */
 const scratchDType = (member: Node): DType => computeDType(member.dtype);
-
-interface SumSizes {
-  /** Of the tile, in column kernels. */
-  readonly columns: number | undefined;
-  readonly lanes: number;
-  /** The largest and smallest are the same in any order: so many chains that none waits for another. */
-  readonly lanesOfExtremes: number;
-}
-
-/** Accumulators of the reductions of one stage, cut into blocks when the axis is long. */
-class LongSum {
-  private readonly builder: KernelBuilder;
-  private readonly reductions: readonly Node[];
-  private readonly sizes: SumSizes;
-  private readonly width: number;
-  private readonly isColumn: boolean;
-  private readonly registers = new Map<Node, Register[]>();
-
-  constructor(builder: KernelBuilder, reductions: readonly Node[], sizes: SumSizes) {
-    this.builder = builder;
-    this.reductions = reductions;
-    this.sizes = sizes;
-    this.isColumn = sizes.columns !== undefined;
-    this.width = sizes.columns ?? sizes.lanes;
-  }
-
-  /** Extremes do not round: they have no levels. */
-  private register(reduction: Node, level: number): Register {
-    const list = this.registers.get(reduction) ?? [];
-    this.registers.set(reduction, list);
-    const { lanes, lanesOfExtremes } = this.sizes;
-    const rounds = this.rounds(reduction);
-    list[rounds ? level : 0] ??= {
-      name: `${reduction.op.name}${reduction.id}.${level}`,
-      dtype: accumulatorDType(reduction),
-      count: 1,
-      lanes: rounds ? lanes : lanesOfExtremes,
-    };
-    return list[rounds ? level : 0]!;
-  }
-  private rounds(reduction: Node): boolean {
-    return this.operator(reduction) === "add" || this.operator(reduction) === "mul";
-  }
-  private identity(reduction: Node): Value {
-    const dtype = accumulatorDType(reduction);
-    return this.builder.constant(dtype, (reduction.op as ReduceOp).identity(computeDType(reduction.dtype)));
-  }
-  private operator(reduction: Node): "add" | "mul" | "min" | "max" {
-    return (reduction.op as ReduceOp).operator;
-  }
-
-  reset(level: number): void {
-    for (const reduction of this.levelled(level))
-      this.builder.set(this.register(reduction, level), this.identity(reduction));
-  }
-
-  private levelled(level: number): readonly Node[] {
-    return this.reductions.filter((reduction) => level === 0 || this.rounds(reduction));
-  }
-
-  add(reduction: Node, value: Value, level: number): void {
-    const register = this.register(reduction, level);
-    const folded = this.builder.binary(
-      this.operator(reduction) as BinaryOperator,
-      this.builder.read(register),
-      this.builder.convert(register.dtype, value),
-    );
-    this.builder.set(register, folded);
-  }
-
-  /**
-   * Calls `piece(start, length, level)` over 0 … extent so that no register takes more than `blockSteps` additions in a
-   * row: blocks of `unit` go to level 0, each is then added to level 1, 16 of these to the next, and so on.
-   * Level numbers count down to 0, the innermost.
-   */
-  inBlocks(
-    extent: Size,
-    unit: number,
-    isOnlyAxis: boolean,
-    piece: (start: Affine, length: Size, level: number) => void,
-  ): void {
-    const rounds = this.reductions.some((reduction) => this.rounds(reduction));
-    if (typeof extent !== "number" || extent <= unit || !isOnlyAxis || !rounds)
-      return piece(zeroAffine, extent, 0);
-    let height = 0;
-    while (unit * blockSteps ** height < extent) height++;
-    this.block(zeroAffine, extent, unit, height, piece, 0);
-  }
-
-  /** Sums `length` elements from `start` into the registers of `level`; deeper levels have higher numbers. */
-  private block(
-    start: Affine,
-    length: number,
-    unit: number,
-    height: number,
-    piece: (start: Affine, length: Size, level: number) => void,
-    level: number,
-  ): void {
-    if (length <= unit) return piece(start, length, level);
-    const size = unit * blockSteps ** (height - 1);
-    const whole = Math.floor(length / size);
-    const inner = (from: Affine, n: number): void => {
-      this.reset(level + 1);
-      this.block(from, n, unit, height - 1, piece, level + 1);
-      this.foldLevel(level + 1, level);
-    };
-    if (whole > 0)
-      this.builder.serial("block", whole, (i) => inner(addAffine(start, scaleAffine(i, size)), size));
-    if (length % size > 0) inner(addAffine(start, constantAffine(whole * size)), length % size);
-  }
-
-  private foldLevel(from: number, to: number): void {
-    this.builder.vector("lane", this.width, () => {
-      for (const reduction of this.levelled(from))
-        this.add(reduction, this.builder.read(this.register(reduction, from)), to);
-    });
-  }
-
-  /** Leaves the finished value in the row's register. */
-  finish(reduction: Node, row: Register): void {
-    const register = this.register(reduction, 0);
-    if (!this.isColumn) {
-      this.builder.set(row, this.builder.combine(register, this.operator(reduction)));
-      return;
-    }
-    this.builder.vector("c", this.width, () => this.builder.set(row, this.builder.read(register)));
-  }
-}

@@ -6,7 +6,7 @@
  */
 import { bytesOf, type DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
-import { maxElementCount } from "../base/shape.ts";
+import { elementCount, maxElementCount } from "../base/shape.ts";
 import { type Size, sameSize } from "../base/size.ts";
 import type { GraphFunction } from "../graph/function.ts";
 import { type Node, type Region, topologicalOrder } from "../graph/node.ts";
@@ -18,9 +18,11 @@ import type { Index, Kernel } from "../ir/kernel.ts";
 import type { Check, Placement, ProgramBuffer, ProgramStep } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { type Access, Accesses, hasMemory } from "./access.ts";
-import { type Cluster, embed, Fusion, positionView, readsOf } from "./clusters.ts";
+import { carrySums, rowsOfPart } from "./carry-sums.ts";
+import { type Cluster, embed, Fusion, positionView, readersIn, readsOf } from "./clusters.ts";
 import { findCommitOnly } from "./commit.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
+import { accumulatorDType } from "./long-sum.ts";
 import { type CopySource, lowerCopy } from "./lower-copy.ts";
 import { lowerDot } from "./lower-dot.ts";
 import { lowerIndexed } from "./lower-indexed.ts";
@@ -230,6 +232,7 @@ export class BlockLowering {
     const fusion = new Fusion(this.accesses, findCommitOnly(order, wanted));
     for (const root of roots) fusion.place(root);
     fusion.splitTails();
+    carrySums(fusion, this.accesses);
     return fusion;
   }
 
@@ -239,7 +242,7 @@ export class BlockLowering {
     const owner = new Map<Node, Cluster>();
     for (const cluster of clusters) for (const root of cluster.members.keys()) owner.set(root, cluster);
     for (const cluster of clusters) {
-      for (const member of cluster.members.keys()) {
+      for (const member of readersIn(cluster)) {
         for (const { root } of readsOf(member, this.accesses)) {
           if (owner.get(root) !== cluster) outputs.add(root);
           this.readers.set(root, (this.readers.get(root) ?? new Set()).add(member));
@@ -405,12 +408,23 @@ export class BlockLowering {
 
   // ---- kernels ------------------------------------------------------------------------------------------------
 
+  /** Where kernels leave what they carry of a sum: one row for each part. */
+  private readonly partials = new Map<Node, ProgramBuffer>();
+
+  private newPartials(sum: Node, { domain, carried }: Cluster): ProgramBuffer {
+    const count = elementCount(domain) as number;
+    const elements = count / rowsOfPart(carried!.rows)!;
+    return this.program.newBuffer(`parts${sum.id}`, accumulatorDType(sum), elements, "program");
+  }
+
   private lowerCluster(cluster: Cluster, outputs: ReadonlyMap<Node, Location>, steps: ProgramStep[]): void {
     if (cluster.kind === "loops") {
-      if (outputs.size === 0) return;
+      const partials = this.partials;
+      for (const sum of cluster.carried?.sums ?? []) partials.set(sum, this.newPartials(sum, cluster));
+      if (outputs.size === 0 && cluster.carried === undefined) return;
       steps.push(
         this.program.callOf(
-          lowerLoops({ cluster, accesses: this.accesses, outputs, context: this.context() }),
+          lowerLoops({ cluster, accesses: this.accesses, outputs, partials, context: this.context() }),
         ),
       );
       return;
