@@ -7,8 +7,8 @@ import type { Affine, KernelBuffer, Register, Statement, Value } from "../../ir/
 import type { TargetDescription } from "../../ir/target.ts";
 import { forTiles } from "./loops.ts";
 import type { Panels, Span } from "./panels.ts";
-import type { Part } from "./plan.ts";
 import type { Problem } from "./problem.ts";
+import type { Part } from "./sharing.ts";
 import { longestChain, slicesOf } from "./slices.ts";
 import type { TileModel, Tiling } from "./tiles.ts";
 
@@ -26,6 +26,8 @@ export interface KernelRequest {
   readonly epilogue: Epilogue;
   /** Sums of slices, one a result of a matrix; needed where the depth is cut. */
   readonly sums: KernelBuffer | undefined;
+  /** Packs the columns of a tile; called by the thread that needs them, before all matrices. */
+  readonly packColumns: ((b: KernelBuilder, tile: Span) => void) | undefined;
   /** Run for each matrix of the batch before its tiles. */
   prepare(b: KernelBuilder, batch: readonly Affine[]): void;
 }
@@ -58,34 +60,30 @@ class ContractionEmitter {
 
   emit(): void {
     const { b } = this;
+    const { packColumns } = this.request;
     const { shared, rows, columns } = this.request.part;
     if (shared.axis === "columns") {
       forTiles(b, "panel", columns, { mode: "parallel", offset: zeroAffine }, (tile) => {
+        packColumns?.(b, tile);
         this.matrices([], (batch) =>
           this.matrix(batch, (body) => this.rowTiles(rows, zeroAffine, (r) => body(r, tile))),
         );
       });
-    } else if (shared.axis === "rows") this.sharedRows(rows, columns, shared.tiles);
-    else
-      this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, zeroAffine, body)));
-  }
-
-  private sharedRows(rows: Tiling, columns: Tiling, tiles: number): void {
-    const { b } = this;
-    if (rows.kind === "late") {
+    } else if (shared.axis === "late rows") {
       forTiles(b, "row", rows, { mode: "parallel", offset: zeroAffine }, (tile) => {
         this.matrices([], (batch) =>
           this.matrix(batch, (body) => this.columnTiles(columns, (c) => body(tile, c))),
         );
       });
-      return;
+    } else if (shared.axis === "rows") {
+      b.parallel("group", shared.count, (index) => {
+        const offset = addAffine(constantAffine(shared.start), scaleAffine(index, shared.size));
+        this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, offset, body)));
+      });
+    } else {
+      if (packColumns) this.columnTiles(columns, (tile) => packColumns(b, tile));
+      this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, zeroAffine, body)));
     }
-    const [{ start, count, size }] = rows.segments as [{ start: number; count: number; size: number }];
-    const group: Tiling = { kind: "static", segments: [{ start: 0, count: tiles, size }] };
-    b.parallel("group", count / tiles, (index) => {
-      const offset = addAffine(constantAffine(start), scaleAffine(index, tiles * size));
-      this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(group, columns, offset, body)));
-    });
   }
 
   /** Loops over the batch; the shared axis, if any, is outermost. */

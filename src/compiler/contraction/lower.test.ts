@@ -325,13 +325,13 @@ describe("lowerContraction", () => {
     expect(kernelsOf(matmul(52, 100, 512))).toEqual(["panel 64"]);
     expect(kernelsOf(matmul(1601, 40, 40), true)).toMatchInlineSnapshot(`
       [
-        "group 99",
+        "group 199",
         "one thread",
       ]
     `);
     expect(
       kernelsOf({ a: operand([16, 60, 50]), b: operand([16, 60, 50], transposed), shape: [16, 60, 60] }),
     ).toEqual(["batch0 16"]);
-    expect(kernelsOf(matmul(100, 100, 100))).toEqual(["one thread"]);
+    expect(kernelsOf(matmul(60, 60, 60))).toEqual(["one thread"]);
   });
 });

@@ -12,8 +12,8 @@ import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../../ir/ke
 import type { TargetDescription } from "../../ir/target.ts";
 import { contractionBody, type Epilogue, isCut } from "./kernel.ts";
 import { forBatch, forTiles } from "./loops.ts";
-import { inPlace, type Panels, packedBatch, packedPanels, packTile } from "./panels.ts";
-import { type Part, type Plan, partsOf, planContraction } from "./plan.ts";
+import { inPlace, type Panels, packedBatch, packedPanels, packTile, type Span } from "./panels.ts";
+import { type Plan, planContraction } from "./plan.ts";
 import {
   batchCount,
   type ContractionOperand,
@@ -23,6 +23,7 @@ import {
   problemOf,
   type Side,
 } from "./problem.ts";
+import { type Part, packsOwnColumns, partsOf, sharedPackBytes } from "./sharing.ts";
 import { sumOver, TileModel, type Tiling } from "./tiles.ts";
 
 export interface ContractionRequest {
@@ -66,6 +67,7 @@ class ContractionLowering {
   private readonly kernels: Kernel[] = [];
   private readonly scratch: KernelBuffer[] = [];
   /** Packing done by each thread for the matrix it works on. */
+  private packColumns: ((b: KernelBuilder, tile: Span) => void) | undefined;
   private readonly prepares: ((b: KernelBuilder, batch: readonly Affine[]) => void)[] = [];
 
   constructor(request: ContractionRequest, plan: Plan) {
@@ -99,6 +101,7 @@ class ContractionLowering {
         model,
         epilogue,
         sums,
+        packColumns: this.packColumns,
         prepare,
       });
       this.kernel(request.name, body, this.cost(part));
@@ -160,6 +163,14 @@ class ContractionLowering {
       );
       return to;
     }
+    if (side === problem.right && packsOwnColumns(this.plan, this.parts)) {
+      const buffer = this.newScratch(`packed ${name}`, matrix, "program");
+      const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
+      const { dtype } = this.request;
+      const first = batch.map(() => zeroAffine);
+      this.packColumns = (b, tile) => packTile(b, { from, to, depth, dtype }, tile, first);
+      return to;
+    }
     const { strides, matrices } = packedBatch(batch, side, matrix);
     const buffer = this.newScratch(`packed ${name}`, multiplySizes(matrix, matrices), "program");
     const to = packedPanels(buffer, { depth, batchStrides: strides });
@@ -196,18 +207,16 @@ class ContractionLowering {
     this.kernels.push({ name, buffers: [...buffersOf(body)], parameters, body, cost });
   }
 
-  private cost({ rows, columns }: Part): Kernel["cost"] {
+  private cost({ rows, columns, shared }: Part): Kernel["cost"] {
     const { problem, request } = this;
-    const area = sumOver(rows, (size) => size) * sumOver(columns, (size) => size);
+    const groups = shared.axis === "rows" ? shared.count : 1;
+    const area = groups * sumOver(rows, (size) => size) * sumOver(columns, (size) => size);
     const share = area / Math.max(1, maxOf(problem.rows) * maxOf(problem.columns));
     const results = maxElementCount(request.shape) * bytesOf(request.dtype);
     const bytes = operandBytes(request.a) + operandBytes(request.b) + results;
     return { flop: Math.round(flopOf(problem) * share), bytes: Math.round(bytes * share) };
   }
 }
-
-/** Packing less than this stays on one thread. */
-const sharedPackBytes = 256 * 1024;
 
 /** A tiling as what threads share evenly, and the rest. */
 function sharedTiles(tiling: Tiling): { tiles: Tiling; mode: "serial" | "parallel" }[] {

@@ -3,11 +3,12 @@
  * what the threads share. The choice is by estimated cycles; it never changes the order of a sum.
  */
 import { bytesOf, type DType } from "../../base/dtype.ts";
-import { maxOf, type Size } from "../../base/size.ts";
+import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { cachePenalty } from "./cache.ts";
-import { batchCount, flopOf, type Problem, type Side, serialFlop, swapped } from "./problem.ts";
+import { batchCount, type Problem, type Side, swapped } from "./problem.ts";
+import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
 import { type LoadCosts, sumOver, TileModel, type Tiling } from "./tiles.ts";
 
 export interface Plan {
@@ -16,20 +17,24 @@ export interface Plan {
   readonly columns: Tiling;
   readonly packsLeft: boolean;
   readonly packsRight: boolean;
-  /** Estimate for all matrices on one thread. */
-  readonly cycles: number;
+  /** Estimates for all matrices on one thread: the tiles, and packing either side (0 where it is read in place). */
+  readonly cycles: { readonly tiles: number; readonly packLeft: number; readonly packRight: number };
 }
 
 export function planContraction(problem: Problem, dtype: ScalarDType, target: TargetDescription): Plan {
   const model = new TileModel(target, dtype);
+  // Narrower tiles are a little slower, but there are more of them to share.
+  const widths = target.threads > 1 && isShareable(problem) ? [2, Infinity] : [Infinity];
   const options = [problem, swapped(problem)].flatMap((oriented) =>
     [false, true].flatMap((packsLeft) =>
-      [false, true].map((packsRight) =>
-        estimate(oriented, { packsLeft, packsRight }, { dtype, target, model }),
+      [false, true].flatMap((packsRight) =>
+        widths.map((mostGroups) =>
+          estimate(oriented, { packsLeft, packsRight, mostGroups }, { dtype, target, model }),
+        ),
       ),
     ),
   );
-  return options.reduce((best, plan) => (plan.cycles < best.cycles ? plan : best));
+  return cheapest(options, (plan) => sharedCycles(plan, target));
 }
 
 interface Machine {
@@ -40,17 +45,17 @@ interface Machine {
 
 function estimate(
   problem: Problem,
-  packs: { readonly packsLeft: boolean; readonly packsRight: boolean },
+  choice: { readonly packsLeft: boolean; readonly packsRight: boolean; readonly mostGroups: number },
   machine: Machine,
 ): Plan {
   const { left, right } = problem;
-  const { packsLeft, packsRight } = packs;
+  const { packsLeft, packsRight, mostGroups } = choice;
   const { dtype, target, model } = machine;
   const loads: LoadCosts = {
     left: packsLeft ? 1 : broadcastCost(left.buffer.dtype, dtype),
     right: packsRight ? 1 : vectorCost(right, dtype, model.lanes),
   };
-  const { rows, columns, cycles } = model.tilings(problem.rows, problem.columns, loads);
+  const { rows, columns, cycles } = model.tilings(problem.rows, problem.columns, loads, mostGroups);
   const matrices = batchCount(problem);
   const depth = maxOf(problem.depth);
   const [rowTiles, columnTiles] = [sumOver(rows, () => 1), sumOver(columns, () => 1)];
@@ -60,10 +65,10 @@ function estimate(
     total += passes * cachePenalty(right, depth, target) * Math.min(1, (rowTiles - 1) / rowTiles);
   if (!packsLeft)
     total += passes * cachePenalty(left, depth, target) * Math.min(1, (columnTiles - 1) / columnTiles);
-  if (packsLeft) total += packCycles(left, rows, problem, machine);
-  if (packsRight) total += packCycles(right, columns, problem, machine);
   total += matrices * maxOf(problem.rows) * maxOf(problem.columns) * storeCost(problem);
-  return { problem, rows, columns, packsLeft, packsRight, cycles: total };
+  const packLeft = packsLeft ? packCycles(left, rows, problem, machine) : 0;
+  const packRight = packsRight ? packCycles(right, columns, problem, machine) : 0;
+  return { problem, rows, columns, packsLeft, packsRight, cycles: { tiles: total, packLeft, packRight } };
 }
 
 /** Instructions to load and convert one element. */
@@ -85,102 +90,21 @@ function vectorCost(side: Side, dtype: ScalarDType, lanesInGroup: number): numbe
 
 /** Cycles to copy one side into panels of the tiling's sizes. */
 function packCycles(side: Side, tiling: Tiling, problem: Problem, { dtype, target, model }: Machine): number {
+  const own = sumOver(tiling, (size) => size);
   const isShared = side.batchStrides.every((stride) => stride === 0);
   const perVector = vectorCost(side, dtype, model.lanes) + 1;
   const perPanel = sumOver(tiling, (size) => (model.groups(size) * perVector + 4) / 6);
   const depth = maxOf(problem.depth);
   const misses = sumOver(tiling, () => 1) * cachePenalty(side, depth, target);
-  return callCycles + (isShared ? 1 : batchCount(problem)) * (depth * perPanel + misses);
+  const lines = (own * depth * bytesOf(dtype)) / 64;
+  return callCycles + (isShared ? 1 : batchCount(problem)) * (depth * perPanel + misses + lines * storedLine);
 }
 
 const callCycles = 100;
+/** To write a line of a panel that the second cache holds. */
+const storedLine = 2;
 
 /** Cycles to store one result: row by row side by side, or lane by lane. */
 function storeCost({ isSwapped, rows }: Problem): number {
   return isSwapped && rows !== 1 ? 0.5 : 0.15;
-}
-
-/** What one kernel computes, and what its threads share out. */
-export interface Part {
-  readonly rows: Tiling;
-  readonly columns: Tiling;
-  readonly shared:
-    | { readonly axis: "none" }
-    | { readonly axis: "batch"; readonly batchAxis: number }
-    | { readonly axis: "columns" }
-    /** Groups of `tiles` row tiles. */
-    | { readonly axis: "rows"; readonly tiles: number };
-}
-
-/** The parts of a plan: one, or what the threads share evenly and the rest. */
-export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] {
-  const { problem, rows, columns } = plan;
-  const whole: Part = { rows, columns, shared: { axis: "none" } };
-  if (target.threads <= 1 || flopOf(problem) < serialFlop) return [whole];
-  const batchAxis = largestAxis(problem.batch);
-  if (batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), target.threads))
-    return [{ rows, columns, shared: { axis: "batch", batchAxis } }];
-  return splitTiles(rows, columns, target.threads);
-}
-
-/** Whether so many equal pieces keep the threads busy at least four fifths of the time. */
-const isEven = (pieces: number, threads: number): boolean =>
-  pieces / (Math.ceil(pieces / threads) * threads) >= 0.8;
-
-function largestAxis(batch: readonly Size[]): number | undefined {
-  let best: number | undefined;
-  batch.forEach((size, axis) => {
-    if (best === undefined || maxOf(size) > maxOf(batch[best]!)) best = axis;
-  });
-  return best;
-}
-
-function splitTiles(rows: Tiling, columns: Tiling, threads: number): readonly Part[] {
-  const options = [
-    splitColumns(rows, columns),
-    ...[8, 4, 2, 1].map((tiles) => splitRows(rows, columns, tiles)),
-  ];
-  const spans = options.map((parts) => parts.reduce((sum, part) => sum + span(part, threads), 0));
-  return options[spans.indexOf(Math.min(...spans))]!;
-}
-
-function splitColumns(rows: Tiling, columns: Tiling): readonly Part[] {
-  if (columns.kind === "late") return [{ rows, columns, shared: { axis: "columns" } }];
-  const [first, ...others] = columns.segments;
-  const part = (segments: typeof others, shared: Part["shared"]): Part => ({
-    rows,
-    columns: { kind: "static", segments },
-    shared,
-  });
-  const rest = others.length > 0 ? [part(others, { axis: "none" })] : [];
-  return first === undefined ? rest : [part([first], { axis: "columns" }), ...rest];
-}
-
-function splitRows(rows: Tiling, columns: Tiling, tiles: number): readonly Part[] {
-  if (rows.kind === "late") return [{ rows, columns, shared: { axis: "rows", tiles: 1 } }];
-  const [first, ...others] = rows.segments;
-  if (first === undefined) return [];
-  const { start, count, size } = first;
-  const even = count - (count % tiles);
-  const part = (segments: typeof others, shared: Part["shared"]): Part => ({
-    rows: { kind: "static", segments },
-    columns,
-    shared,
-  });
-  const rest = even < count ? [{ start: start + even * size, count: count - even, size }, ...others] : others;
-  return [
-    ...(even > 0 ? [part([{ start, count: even, size }], { axis: "rows", tiles })] : []),
-    ...(rest.length > 0 ? [part(rest, { axis: "none" })] : []),
-  ];
-}
-
-/** Time of a part in elements of the result, were all as fast; small groups of rows reload the columns more often. */
-function span({ rows, columns, shared }: Part, threads: number): number {
-  const extent = (tiling: Tiling) => sumOver(tiling, (size) => size);
-  const area = extent(rows) * extent(columns);
-  if (shared.axis === "none") return area;
-  const [tiling, tiles] = shared.axis === "rows" ? [rows, shared.tiles] : [columns, 1];
-  const pieces = Math.max(1, Math.floor(sumOver(tiling, () => 1) / tiles));
-  const waste = shared.axis === "rows" ? 1 + 0.1 / tiles : 1;
-  return (area / pieces) * Math.ceil(pieces / threads) * waste;
 }

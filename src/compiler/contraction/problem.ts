@@ -92,9 +92,6 @@ export const batchCount = ({ batch }: Problem): number =>
 export const flopOf = (problem: Problem): number =>
   2 * batchCount(problem) * maxOf(problem.rows) * maxOf(problem.columns) * maxOf(problem.depth);
 
-/** Work below this many operations stays on one thread. */
-export const serialFlop = 5e6;
-
 /** Bytes of the elements that an operand's view shows, at the bounds of the dimensions. */
 export const operandBytes = ({ buffer, view }: ContractionOperand): number =>
   maxElementCount(view.shape) * bytesOf(buffer.dtype);

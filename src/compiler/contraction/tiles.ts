@@ -73,10 +73,18 @@ export class TileModel {
     return Math.max(arithmetic, instructions / issueWidth, this.isFused ? 4 : 3) + this.loadCycles * loaded;
   }
 
-  /** The best tiles for a matrix, and their cycles for one step in depth. All column tiles share one cut of the rows. */
-  tilings(rows: Size, columns: Size, loads: LoadCosts): { rows: Tiling; columns: Tiling; cycles: number } {
+  /**
+   * The best tiles for a matrix, of at most so many groups of lanes across, and their cycles for one step in depth. All
+   * column tiles share one cut of the rows.
+   */
+  tilings(
+    rows: Size,
+    columns: Size,
+    loads: LoadCosts,
+    mostGroups = Infinity,
+  ): { rows: Tiling; columns: Tiling; cycles: number } {
     let best: { rows: Tiling; columns: Tiling; cycles: number } | undefined;
-    for (let groups = 1; groups === 1 || this.fits(1, groups); groups++) {
+    for (let groups = 1; groups === 1 || (groups <= mostGroups && this.fits(1, groups)); groups++) {
       const across = this.columnTiling(columns, groups * this.lanes);
       for (let height = 1; height === 1 || this.fits(height, groups); height++) {
         const down: Tiling =

@@ -1,0 +1,189 @@
+/** What the threads share of a contraction, and how long that takes. Sharing never changes the order of a sum. */
+import { bytesOf } from "../../base/dtype.ts";
+import { maxOf, type Size } from "../../base/size.ts";
+import type { TargetDescription } from "../../ir/target.ts";
+import type { Plan } from "./plan.ts";
+import { batchCount, flopOf, type Problem } from "./problem.ts";
+import { balanced, sumOver, type Tiling } from "./tiles.ts";
+
+/** What one kernel computes, and what its threads share out. */
+export interface Part {
+  readonly rows: Tiling;
+  readonly columns: Tiling;
+  readonly shared:
+    | { readonly axis: "none" }
+    | { readonly axis: "batch"; readonly batchAxis: number }
+    | { readonly axis: "columns" }
+    /** Rows of a dimension: single tiles. */
+    | { readonly axis: "late rows" }
+    /** `count` groups of `size` rows from `start` on; `rows` is the tiling of one group. */
+    | { readonly axis: "rows"; readonly start: number; readonly count: number; readonly size: number };
+}
+
+/** Work below this many operations stays on one thread. */
+const serialFlop = 1e6;
+
+/** Whether it is worth more than one thread. */
+export const isShareable = (problem: Problem): boolean => flopOf(problem) >= serialFlop;
+
+/** Packing less than this, in a kernel of its own, stays on one thread. */
+export const sharedPackBytes = 256 * 1024;
+
+/** Waking the threads for a kernel, and waiting for the last. */
+const forkCycles = 6000;
+
+/** A line that one thread wrote and another reads. */
+const handOverCycles = 8;
+const lineBytes = 64;
+
+/** The parts of a plan: one, or what the threads share evenly and the rest. */
+export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] {
+  const { problem, rows, columns } = plan;
+  if (target.threads <= 1 || !isShareable(problem)) return [{ rows, columns, shared: { axis: "none" } }];
+  const batchAxis = largestAxis(problem.batch);
+  if (batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), target.threads))
+    return [{ rows, columns, shared: { axis: "batch", batchAxis } }];
+  const options = [
+    splitColumns(rows, columns),
+    ...[8, 4, 2, 1].map((tiles) => splitTiles(rows, columns, tiles)),
+    ...[1, 2, 4, 8].flatMap((times) => splitEvenly(rows, columns, times * target.threads)),
+  ];
+  return cheapest(options, (parts) => partCycles(plan, parts, target) + packCycles(plan, parts, target));
+}
+
+/** The first of those that cost least; where a matrix is empty and nothing can be said, the first. */
+export function cheapest<Item>(items: readonly Item[], cost: (item: Item) => number): Item {
+  const costs = items.map(cost);
+  return items[Math.max(0, costs.indexOf(Math.min(...costs)))]!;
+}
+
+/** Whether so many equal pieces keep the threads busy at least four fifths of the time. */
+const isEven = (pieces: number, threads: number): boolean =>
+  pieces / (Math.ceil(pieces / threads) * threads) >= 0.8;
+
+function largestAxis(batch: readonly Size[]): number | undefined {
+  let best: number | undefined;
+  batch.forEach((size, axis) => {
+    if (best === undefined || maxOf(size) > maxOf(batch[best]!)) best = axis;
+  });
+  return best;
+}
+
+// ---- ways to split ----------------------------------------------------------------------------------------------
+
+function splitColumns(rows: Tiling, columns: Tiling): readonly Part[] {
+  if (columns.kind === "late") return [{ rows, columns, shared: { axis: "columns" } }];
+  const [first, ...others] = columns.segments;
+  const part = (segments: typeof others, shared: Part["shared"]): Part => ({
+    rows,
+    columns: { kind: "static", segments },
+    shared,
+  });
+  const rest = others.length > 0 ? [part(others, { axis: "none" })] : [];
+  return first === undefined ? rest : [part([first], { axis: "columns" }), ...rest];
+}
+
+/** Groups of `tiles` equal row tiles, and what remains. */
+function splitTiles(rows: Tiling, columns: Tiling, tiles: number): readonly Part[] {
+  if (rows.kind === "late") return [{ rows, columns, shared: { axis: "late rows" } }];
+  const [first, ...others] = rows.segments;
+  if (first === undefined) return [];
+  const { start, count, size } = first;
+  const groups = Math.floor(count / tiles);
+  const [even, left] = [groups * tiles, count - groups * tiles];
+  const rest = left > 0 ? [{ start: start + even * size, count: left, size }, ...others] : others;
+  const group: Tiling = { kind: "static", segments: [{ start: 0, count: tiles, size }] };
+  return [
+    ...(groups > 0
+      ? [
+          {
+            rows: group,
+            columns,
+            shared: { axis: "rows", start, count: groups, size: tiles * size } as const,
+          },
+        ]
+      : []),
+    ...(rest.length > 0
+      ? [{ rows: { kind: "static", segments: rest } as const, columns, shared: { axis: "none" } as const }]
+      : []),
+  ];
+}
+
+/** So many groups of equally many rows, each cut into tiles of its own: nothing remains. */
+function splitEvenly(rows: Tiling, columns: Tiling, groups: number): readonly (readonly Part[])[] {
+  const extent = sumOver(rows, (size) => size);
+  if (rows.kind === "late" || extent % groups !== 0 || extent < groups) return [];
+  const size = extent / groups;
+  const group: Tiling = { kind: "static", segments: balanced(size, rows.segments[0]!.size) };
+  return [[{ rows: group, columns, shared: { axis: "rows", start: 0, count: groups, size } }]];
+}
+
+// ---- what they cost ---------------------------------------------------------------------------------------------
+
+/** Estimated cycles of a plan with the threads there are. */
+export function sharedCycles(plan: Plan, target: TargetDescription): number {
+  const { tiles, packLeft, packRight } = plan.cycles;
+  if (target.threads <= 1 || !isShareable(plan.problem)) return tiles + packLeft + packRight;
+  const parts = partsOf(plan, target);
+  return partCycles(plan, parts, target) + packCycles(plan, parts, target);
+}
+
+function partCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescription): number {
+  const total = tileWeight(plan.rows) * extentOf(plan.columns);
+  return parts.reduce((sum, part) => {
+    const span = spanOf(part, plan, threads);
+    const fork = part.shared.axis === "none" ? 0 : forkCycles;
+    return sum + plan.cycles.tiles * (total > 0 ? span / total : 0) + fork;
+  }, 0);
+}
+
+const extentOf = (tiling: Tiling): number => sumOver(tiling, (size) => size);
+
+/** Short tiles load the columns more often for each row. */
+const tileWeight = (rows: Tiling): number => sumOver(rows, (size) => size + 0.6);
+
+/** How long the slowest thread has to do. */
+function spanOf({ rows, columns, shared }: Part, { problem }: Plan, threads: number): number {
+  const area = tileWeight(rows) * extentOf(columns);
+  const slowest = (pieces: number): number => Math.ceil(pieces / threads) / Math.max(1, pieces);
+  switch (shared.axis) {
+    case "none":
+      return area;
+    case "batch":
+      return area * slowest(maxOf(problem.batch[shared.batchAxis]!));
+    case "columns":
+      return area * slowest(sumOver(columns, () => 1));
+    case "late rows":
+      return area * slowest(sumOver(rows, () => 1));
+    case "rows":
+      return area * Math.ceil(shared.count / threads);
+  }
+}
+
+/** Whether each thread packs the columns it works on, just before it needs them. */
+export const packsOwnColumns = (
+  { problem, packsRight }: Pick<Plan, "problem" | "packsRight">,
+  parts: readonly Part[],
+): boolean =>
+  packsRight &&
+  parts[0]?.shared.axis === "columns" &&
+  (batchCount(problem) === 1 || problem.right.batchStrides.every((stride) => stride === 0));
+
+function packCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescription): number {
+  const { problem, rows, columns, cycles } = plan;
+  if (parts[0]?.shared.axis === "batch") return (cycles.packLeft + cycles.packRight) / threads;
+  const panels = (tiling: Tiling): number => sumOver(tiling, () => 1);
+  const share = (tiling: Tiling): number => Math.ceil(panels(tiling) / threads) / Math.max(1, panels(tiling));
+  const before = (packed: number, tiling: Tiling, bytes: number): number => {
+    if (packed === 0) return 0;
+    const handedOver = (bytes / lineBytes) * handOverCycles;
+    return handedOver + (bytes >= sharedPackBytes ? packed * share(tiling) + forkCycles : packed);
+  };
+  const bytesAlong = (own: Size): number =>
+    maxOf(own) * maxOf(problem.depth) * batchCount(problem) * bytesOf(problem.left.buffer.dtype);
+  const left = before(cycles.packLeft, rows, bytesAlong(problem.rows));
+  const right = packsOwnColumns(plan, parts)
+    ? cycles.packRight * share(columns)
+    : before(cycles.packRight, columns, bytesAlong(problem.columns));
+  return left + right;
+}
