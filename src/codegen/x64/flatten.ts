@@ -38,8 +38,19 @@ export interface FlatValue {
   /** Of a uniform value: where it is, once computed. */
   scalar: Register | undefined;
   splat: Vectors | undefined;
+  /** Of a load: the loads beside it, when together they read each lane's elements side by side. */
+  run: LoadRun | undefined;
   /** Of the others, by the offset of the group of lanes. */
   readonly groups: Map<number, Vectors>;
+}
+
+/** As many loads as there are lanes: load i reads element i of what lane l has at `stride` × l. */
+export interface LoadRun {
+  readonly loads: readonly FlatValue[];
+  /** Of lane 0 and load 0. */
+  readonly address: Affine;
+  readonly buffer: KernelBuffer;
+  readonly stride: number;
 }
 
 export interface DynamicOperand {
@@ -235,6 +246,7 @@ function makeFlat(
     target: undefined,
     scalar: undefined,
     splat: undefined,
+    run: undefined,
     groups: new Map(),
     ...parts,
   };

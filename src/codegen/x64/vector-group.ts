@@ -7,7 +7,7 @@ import type { Affine, Index, KernelBuffer, Value } from "../../ir/kernel.ts";
 import { at, type Register, rsp, withBits } from "./assembler/operands.ts";
 import { computeElementwise } from "./elementwise.ts";
 import type { Emitter } from "./emitter.ts";
-import type { DynamicOperand, FlatItem, FlatValue } from "./flatten.ts";
+import type { DynamicOperand, FlatItem, FlatValue, LoadRun } from "./flatten.ts";
 import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
@@ -142,6 +142,8 @@ export class GroupWriter {
   private compute(flat: FlatValue, group: Group): Vectors {
     const { value, operands } = flat;
     if (value.kind === "load") {
+      if (flat.run !== undefined && group.active.mask === undefined)
+        return this.turned(flat.run, flat, group);
       const dynamic = value.dynamic.map(({ stride }, i) => ({ stride, index: operands[i]! }));
       const from = this.addresses(value.buffer, flat.affine!, dynamic, group);
       return this.k.storage.load(value.buffer.dtype, from, group.active);
@@ -162,6 +164,15 @@ export class GroupWriter {
       default:
         return computeElementwise(this.lanes, value, vectors);
     }
+  }
+
+  /** All loads of a run at once. */
+  private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {
+    const rows = this.k.storage.loadTurned(this.k.address(buffer, address, []), stride);
+    loads.forEach((load, i) => {
+      load.groups.set(group.offset, [rows[i]!]);
+    });
+    return wanted.groups.get(group.offset)!;
   }
 
   /** affine + stride × lane */

@@ -8,6 +8,7 @@ import { type Register, withBits } from "./assembler/operands.ts";
 import type { Emitter } from "./emitter.ts";
 import { type FlatBody, flatten } from "./flatten.ts";
 import type { KernelEmitter } from "./kernel.ts";
+import { markLoadRuns } from "./load-runs.ts";
 import { Scope } from "./scopes.ts";
 import { type Group, GroupWriter } from "./vector-group.ts";
 
@@ -30,6 +31,7 @@ export class VectorLoop {
     this.loop = loop;
     this.lanes = k.lanes.shape.lanes;
     this.body = flatten(loop, k.scopes, k.values);
+    markLoadRuns(this.body.items, loop.index, this.lanes);
     this.writer = new GroupWriter(k, loop.index);
     const length = this.body.items.filter((item) => item.kind !== "define" || !item.value.uniform).length;
     const byLength = length <= 8 ? 4 : length <= 32 ? 2 : 1;

@@ -12,7 +12,16 @@ import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../../ir/ke
 import type { TargetDescription } from "../../ir/target.ts";
 import { contractionBody, type Epilogue, isCut } from "./kernel.ts";
 import { forBatch, forTiles } from "./loops.ts";
-import { inPlace, type Panels, packedBatch, packedPanels, packTile, type Span } from "./panels.ts";
+import {
+  inPlace,
+  type Packing,
+  type Panels,
+  packedBatch,
+  packedPanels,
+  packTile,
+  type Span,
+  stepsTogether,
+} from "./panels.ts";
 import { type Plan, planContraction } from "./plan.ts";
 import {
   batchCount,
@@ -148,17 +157,18 @@ class ContractionLowering {
     const { batch, depth } = problem;
     const own = name === "left" ? problem.rows : problem.columns;
     const matrix = multiplySizes(own, depth);
+    const { dtype, target } = this.request;
     const from = inPlace(side);
+    const about = { from, depth, dtype, together: stepsTogether(side, dtype, target) };
     const isAlone = this.shared === "batch" || (this.shared === "none" && this.parts.length === 1);
     const isOwn =
       batchCount(problem) > 1 && side.batchStrides.every((s, axis) => s !== 0 || batch[axis] === 1);
     if (isAlone && isOwn) {
       const buffer = this.newScratch(`packed ${name}`, matrix, this.matrixScope);
       const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
-      const { dtype } = this.request;
       this.prepares.push((b, at) =>
         forTiles(b, "panel", tiling, { mode: "serial", offset: zeroAffine }, (tile) =>
-          packTile(b, { from, to, depth, dtype }, tile, at),
+          packTile(b, { ...about, to }, tile, at),
         ),
       );
       return to;
@@ -166,27 +176,21 @@ class ContractionLowering {
     if (side === problem.right && packsOwnColumns(this.plan, this.parts)) {
       const buffer = this.newScratch(`packed ${name}`, matrix, "program");
       const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
-      const { dtype } = this.request;
       const first = batch.map(() => zeroAffine);
-      this.packColumns = (b, tile) => packTile(b, { from, to, depth, dtype }, tile, first);
+      this.packColumns = (b, tile) => packTile(b, { ...about, to }, tile, first);
       return to;
     }
     const { strides, matrices } = packedBatch(batch, side, matrix);
     const buffer = this.newScratch(`packed ${name}`, multiplySizes(matrix, matrices), "program");
     const to = packedPanels(buffer, { depth, batchStrides: strides });
-    this.packKernels(name, side, tiling, { from, to });
+    this.packKernels(name, side, tiling, { ...about, to });
     return to;
   }
 
-  private packKernels(
-    name: string,
-    side: Side,
-    tiling: Tiling,
-    { from, to }: { from: Panels; to: Panels },
-  ): void {
-    const { batch, depth } = this.problem;
+  private packKernels(name: string, side: Side, tiling: Tiling, packing: Packing): void {
+    const { batch } = this.problem;
     const { dtype, target } = this.request;
-    const bytes = maxOf(to.buffer.elements) * bytesOf(dtype);
+    const bytes = maxOf(packing.to.buffer.elements) * bytesOf(dtype);
     const isShared = target.threads > 1 && bytes >= sharedPackBytes;
     for (const { tiles, mode } of isShared
       ? sharedTiles(tiling)
@@ -194,7 +198,7 @@ class ContractionLowering {
       const b = new KernelBuilder();
       forTiles(b, "panel", tiles, { mode, offset: zeroAffine }, (tile) => {
         const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
-        forBatch(b, batch, isLooped, (at) => packTile(b, { from, to, depth, dtype }, tile, at));
+        forBatch(b, batch, isLooped, (at) => packTile(b, packing, tile, at));
       });
       this.kernel(`${this.request.name}, pack ${name}`, b.statements, { flop: 0, bytes: 2 * bytes });
     }

@@ -4,6 +4,7 @@ import type { ScalarDType } from "../../graph/scalar.ts";
 import { addAffine, scaleAffine } from "../../ir/affine.ts";
 import type { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer } from "../../ir/kernel.ts";
+import type { TargetDescription } from "../../ir/target.ts";
 import { type Side, sideAddress } from "./problem.ts";
 
 /** A tile's extent along one axis. */
@@ -56,17 +57,46 @@ export function packedBatch(
   return { strides, matrices: productOf(sizes) };
 }
 
+export interface Packing {
+  readonly from: Panels;
+  readonly to: Panels;
+  readonly depth: Size;
+  readonly dtype: ScalarDType;
+  /** Steps in depth that are copied together: a target turns square blocks in registers. */
+  readonly together: number;
+}
+
 /** Copies one tile of one matrix into its panel. */
 export function packTile(
   b: KernelBuilder,
-  { from, to, depth, dtype }: { from: Panels; to: Panels; depth: Size; dtype: ScalarDType },
+  { from, to, depth, dtype, together }: Packing,
   tile: Span,
   batch: readonly Affine[],
 ): void {
-  b.serial("k", depth, (k) => {
-    b.vector("lane", tile.size, (lane) => {
-      const x = b.load(from.buffer, from.address(batch, tile, lane, k));
-      b.store(to.buffer, to.address(batch, tile, lane, k), b.convert(dtype, x));
-    });
+  const copy = (lane: Affine, k: Affine): void => {
+    const x = b.load(from.buffer, from.address(batch, tile, lane, k));
+    b.store(to.buffer, to.address(batch, tile, lane, k), b.convert(dtype, x));
+  };
+  b.loop("serial", "k", depth, {
+    step: together,
+    body: (k) =>
+      b.vector("lane", tile.size, (lane) => {
+        if (together === 1) copy(lane, k);
+        else b.unrolled("i", together, (i) => copy(lane, addAffine(k, i)));
+      }),
+    ...(together > 1 && {
+      remainder: (k: Affine) => b.vector("lane", tile.size, (lane) => copy(lane, k)),
+    }),
   });
+}
+
+/** How many steps in depth to copy together: as many as lanes where they lie side by side and the tile's lanes apart. */
+export function stepsTogether(
+  { buffer, depthStride, ownStride }: Side,
+  dtype: ScalarDType,
+  target: TargetDescription,
+): number {
+  const isTurned = depthStride === 1 && typeof ownStride === "number" && Math.abs(ownStride) > 1;
+  const isPlain = buffer.dtype === "f32" && dtype === "f32";
+  return target.arithmetic === "x64" && isTurned && isPlain ? target.lanes : 1;
 }

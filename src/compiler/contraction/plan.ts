@@ -7,6 +7,7 @@ import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { cachePenalty } from "./cache.ts";
+import { stepsTogether } from "./panels.ts";
 import { batchCount, type Problem, type Side, swapped } from "./problem.ts";
 import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
 import { type LoadCosts, sumOver, TileModel, type Tiling } from "./tiles.ts";
@@ -92,7 +93,8 @@ function vectorCost(side: Side, dtype: ScalarDType, lanesInGroup: number): numbe
 function packCycles(side: Side, tiling: Tiling, problem: Problem, { dtype, target, model }: Machine): number {
   const own = sumOver(tiling, (size) => size);
   const isShared = side.batchStrides.every((stride) => stride === 0);
-  const perVector = vectorCost(side, dtype, model.lanes) + 1;
+  const isTurned = stepsTogether(side, dtype, target) > 1;
+  const perVector = isTurned ? turnedElement * model.lanes : vectorCost(side, dtype, model.lanes) + 1;
   const perPanel = sumOver(tiling, (size) => (model.groups(size) * perVector + 4) / 6);
   const depth = maxOf(problem.depth);
   const misses = sumOver(tiling, () => 1) * cachePenalty(side, depth, target);
@@ -101,6 +103,8 @@ function packCycles(side: Side, tiling: Tiling, problem: Problem, { dtype, targe
 }
 
 const callCycles = 100;
+/** Instructions for each element of a square block that is turned in registers. */
+const turnedElement = 0.45;
 /** To write a line of a panel that the second cache holds. */
 const storedLine = 2;
 

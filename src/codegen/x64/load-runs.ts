@@ -1,0 +1,62 @@
+/**
+ * Loads whose lanes lie apart, but of which there are as many as lanes, one element further each: a square block of memory,
+ * read by rows and turned in registers.
+ */
+import { bytesOf } from "../../base/dtype.ts";
+import { strideOf } from "../../ir/affine.ts";
+import type { Affine, Index, KernelBuffer } from "../../ir/kernel.ts";
+import type { FlatItem, FlatValue } from "./flatten.ts";
+
+interface Candidate {
+  readonly flat: FlatValue;
+  readonly buffer: KernelBuffer;
+  readonly address: Affine;
+  readonly constant: number;
+  readonly stride: number;
+}
+
+/** Marks the loads of every run of `lanes` of them. */
+export function markLoadRuns(items: readonly FlatItem[], index: Index, lanes: number): void {
+  if (lanes === 1) return;
+  const families = new Map<string, Candidate[]>();
+  const numbers = new Map<object, number>();
+  const numberOf = (x: object): number => {
+    if (!numbers.has(x)) numbers.set(x, numbers.size);
+    return numbers.get(x)!;
+  };
+  for (const item of items) {
+    const found = item.kind === "define" ? candidateOf(item.value, index) : undefined;
+    if (found === undefined) continue;
+    const terms = found.address.terms.map((term) => `${numberOf(term.index)}*${String(term.stride)}`);
+    const key = `${numberOf(found.buffer)}: ${terms.join(" + ")}`;
+    const family = families.get(key);
+    if (family === undefined) families.set(key, [found]);
+    else family.push(found);
+  }
+  for (const family of families.values()) if (family.length >= lanes) markFamily(family, lanes);
+}
+
+/** A load of 32-bit elements from memory that nothing here stores to, its lanes a known distance apart. */
+function candidateOf(flat: FlatValue, index: Index): Candidate | undefined {
+  const { value, affine, uniform, isLazy } = flat;
+  if (value.kind !== "load" || uniform || !isLazy || affine === undefined || value.dynamic.length > 0)
+    return undefined;
+  const isKnown = affine.terms.every(({ stride }) => typeof stride === "number");
+  if (bytesOf(value.buffer.dtype) !== 4 || typeof affine.constant !== "number" || !isKnown) return undefined;
+  const stride = strideOf(affine, index) as number;
+  if (stride === 0 || stride === 1) return undefined;
+  return { flat, buffer: value.buffer, address: affine, constant: affine.constant, stride };
+}
+
+function markFamily(family: Candidate[], lanes: number): void {
+  family.sort((a, b) => a.constant - b.constant);
+  for (let at = 0; at + lanes <= family.length; ) {
+    const block = family.slice(at, at + lanes);
+    const { address, buffer, stride, constant } = block[0]!;
+    if (block.every((load, i) => load.constant === constant + i)) {
+      const run = { loads: block.map(({ flat }) => flat), address, buffer, stride };
+      for (const { flat } of block) flat.run = run;
+      at += lanes;
+    } else at++;
+  }
+}
