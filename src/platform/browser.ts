@@ -118,6 +118,7 @@ export const nativeHost = (): { readonly reason: string } => ({
 });
 
 export const appendProfilerMap = (_text: string): void => {};
+export const writeObjectFile = (_folder: string, _name: string, _bytes: Uint8Array): void => {};
 
 export const availableParallelism = (): number => Math.max(1, navigator.hardwareConcurrency || 1);
 

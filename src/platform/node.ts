@@ -16,7 +16,7 @@ export {
   readFile,
   writeFileAtomic,
 } from "./node/files.ts";
-export { appendProfilerMap, nativeHost } from "./node/native.ts";
+export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";
 export {
   env,
   machine,

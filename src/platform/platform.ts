@@ -147,6 +147,8 @@ export interface Platform {
   nativeHost(): NativeHost | { readonly reason: string };
   /** Adds lines to the file in which perf looks for the names of this process's generated code. Nothing in a browser. */
   appendProfilerMap(text: string): void;
+  /** Writes an object file of generated code for debuggers; the folder is made. Nothing in a browser. */
+  writeObjectFile(folder: string, name: string, bytes: Uint8Array): void;
 
   /** Threads worth starting: affinity, hyper-threads and a container's quota are respected; at least 1. */
   availableParallelism(): number;

@@ -17,6 +17,7 @@ import {
   rsi,
   rsp,
 } from "./assembler/operands.ts";
+import { faultSignals } from "./faults.ts";
 import { modeOffset, pool, poolOffset, record } from "./layout.ts";
 
 const [eax, ecx, edx, esi, ebx] = [gpr32(0), gpr32(1), gpr32(2), gpr32(6), gpr32(3)];
@@ -103,10 +104,11 @@ export function emitWorker(a: Assembler): void {
   a.emit("ret");
 }
 
-/** Signals belong to the threads that JavaScript runs on. */
+/** Signals belong to the threads that JavaScript runs on, those of a fault to the thread that made it. */
 function maskSignals(a: Assembler): void {
   const setMask = 2;
-  a.emit("mov", at(rsp), -1);
+  const faults = faultSignals.reduce((bits, { number }) => bits | (1 << (number - 1)), 0);
+  a.emit("mov", at(rsp), ~faults);
   a.emit("mov", gpr32(7), setMask);
   a.emit("mov", rsi, rsp);
   a.emit("xor", edx, edx);

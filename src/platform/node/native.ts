@@ -1,6 +1,7 @@
 /** Machine code through the optional package `koffi`: the only place that names it. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import type { NativeHost } from "../platform.ts";
 
 type Koffi = typeof import("koffi");
@@ -71,4 +72,8 @@ function giveStack(koffi: Koffi): void {
   }
 }
 
+export function writeObjectFile(folder: string, name: string, bytes: Uint8Array): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), bytes);
+}
 export const appendProfilerMap = (text: string): void => appendFileSync(`/tmp/perf-${process.pid}.map`, text);

@@ -5,7 +5,7 @@
 import { env } from "#platform";
 import { PlatformError } from "../../base/errors.ts";
 import type { MachineBytes } from "../../codegen/x64/assembler/assembler.ts";
-import { appendPerfMap } from "./perf-map.ts";
+import { appendPerfMap } from "./debug-files.ts";
 import { type NativeSystem, protection } from "./system.ts";
 
 const pageBytes = 4096;

@@ -20,6 +20,8 @@ import type { RunningProgram } from "../function-run.ts";
 import type { RunArguments } from "../memory-device.ts";
 import { BackgroundThread } from "./background.ts";
 import { type LoadedCode, loadCode, unloadCode } from "./code-memory.ts";
+import { dumpObjectFile } from "./debug-files.ts";
+import { faultNames } from "./faults.ts";
 import type { NativeMemory } from "./memory.ts";
 import type { NativeSystem } from "./system.ts";
 import type { NativeThreads } from "./threads.ts";
@@ -68,6 +70,8 @@ export class NativeExecutable {
     this.spills = spills;
     this.layout = layout;
     this.loaded = loadCode(system, code);
+    dumpObjectFile(code, this.loaded.address, program.name);
+    faultNames(system)?.add(this.loaded, code.symbols, program.name);
     this.entryAddress = this.loaded.address + entry;
     this.entry = system.host.functionAt(this.entryAddress, 1);
     this.background = options.background ?? new BackgroundThread(system, memory);
@@ -140,6 +144,7 @@ export class NativeExecutable {
     if (this.isDisposed) return;
     this.isDisposed = true;
     this.memory.free(this.block);
+    faultNames(this.system)?.remove(this.loaded);
     unloadCode(this.system, this.loaded);
   }
 }

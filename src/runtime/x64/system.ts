@@ -20,6 +20,7 @@ export class NativeSystem {
   private readonly memfd: (...values: readonly (number | string)[]) => number;
   private readonly truncate: (...values: readonly (number | string)[]) => number;
   private readonly createThread: (...values: readonly (number | string)[]) => number;
+  private readonly sigaction: (...values: readonly (number | string)[]) => number;
   private readonly close: (...values: readonly (number | string)[]) => number;
 
   constructor(host: NativeHost) {
@@ -36,6 +37,7 @@ export class NativeSystem {
     this.createThread = define(
       "int pthread_create(uintptr_t handle, uintptr_t attributes, uintptr_t main, uintptr_t argument)",
     );
+    this.sigaction = define("int sigaction(int signal, uintptr_t action, uintptr_t previous)");
     this.close = define("int close(int file)");
   }
 
@@ -71,6 +73,10 @@ export class NativeSystem {
   /** Starts a thread at generated code; its handle is written to `handle`. Gives the error's number, or 0. */
   startThread(handle: number, main: number, argument: number): number {
     return this.createThread(handle, 0, main, argument);
+  }
+  /** Sets what a signal does (address of a `struct sigaction`, 0: leave it) and stores what it did. Gives 0, or -1. */
+  signalAction(signal: number, action: number, previous: number): number {
+    return this.sigaction(signal, action, previous);
   }
   errorNumber(): number {
     return this.host.errorNumber();
