@@ -1,4 +1,5 @@
 /** The native device: a compiled function is x86-64 machine code, run in this process. */
+import { processors } from "#platform";
 import { ArgumentError, PlatformError } from "../base/errors.ts";
 import { avx2, avx512, type Isa } from "../codegen/x64/isa.ts";
 import { type TargetDescription, x64Target } from "../ir/target.ts";
@@ -50,9 +51,17 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
         isa,
         threads,
         background,
+        lastCacheBytes,
         keepsSubnormals: options.keepsSubnormals,
       }),
   });
+}
+
+let cacheBytes: number | undefined;
+/** Where the platform does not tell, nothing goes past the caches. */
+function lastCacheBytes(): number {
+  cacheBytes ??= Math.max(0, ...processors().caches.map(({ bytes }) => bytes)) || Infinity;
+  return cacheBytes;
 }
 
 function chooseIsa(wanted: "avx2" | "avx512" | undefined): Isa {

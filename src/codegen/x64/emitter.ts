@@ -21,6 +21,8 @@ export interface KernelOptions {
   readonly isa: Isa;
   /** Buffers whose f32 subnormals become zero as they are stored. */
   readonly flush: ReadonlySet<KernelBuffer>;
+  /** Buffers that are larger than the caches and only written: vectors go past the caches. */
+  readonly streamed: ReadonlySet<KernelBuffer>;
   dimensionOffset(dimension: Dimension): number;
   /** Several threads call it, each with its number; parallel loops share out their iterations. */
   readonly isShared: boolean;
@@ -37,6 +39,8 @@ export class Emitter {
   readonly options: KernelOptions;
   readonly isa: Isa;
   readonly record: Register;
+  /** Whether stores that go past the caches were written: what follows the kernel must see them. */
+  streams = false;
   private readonly constants = new Map<string, Register>();
   private readonly sizes = new Map<string, Register>();
   private block: Register | undefined;

@@ -35,6 +35,7 @@ export const reportArguments = { check: 0, position: 8, value: 16, block: 24 } a
 export function emitKernel(assembler: Assembler, kernel: Kernel, options: KernelOptions): FinishedFunction {
   const emitter = new KernelEmitter(assembler, kernel, options);
   emitter.block(kernel.body);
+  if (emitter.e.streams) emitter.e.code.emit("sfence");
   return finishFunction(emitter.e.code, options.isa, emitter.e.record);
 }
 

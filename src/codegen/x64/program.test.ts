@@ -3,7 +3,8 @@ import { disassemble, hasObjdump, objdumpReason } from "../../../test/objdump.ts
 import { compileProgram } from "../../compiler/compile.ts";
 import { Trace, withTrace } from "../../graph/trace.ts";
 import { x64Target } from "../../ir/target.ts";
-import { dot, parameter } from "../../ops/index.ts";
+import { expandAxes } from "../../ops/broadcast.ts";
+import { dot, parameter, sub, sum } from "../../ops/index.ts";
 import { avx2, avx512, type Isa } from "./isa.ts";
 import { emitProgram, type ProgramCode } from "./program.ts";
 
@@ -27,6 +28,35 @@ describe.each([avx2, avx512])("a product's tiles with $name", (isa) => {
     expect(inner.length).toBeGreaterThanOrEqual(isa === avx512 ? 20 : 10);
     expect(inner.every((line) => !line.includes("["))).toBe(true);
     expect(lines.filter((line) => /^vbroadcastss .*\[(?!rip)/.test(line)).length).toBeLessThan(inner.length);
+  });
+});
+
+describe.each([avx2, avx512])("stores with $name", (isa) => {
+  const rows = 1024;
+  const storesOf = (columns: number, lastCacheBytes?: () => number): string[] => {
+    const fn = withTrace(new Trace("compiled"), () => {
+      const x = parameter({ shape: [rows, columns], dtype: "f32" });
+      const sums = expandAxes(sum(x, 1), [1], x.shape);
+      return { name: "rows", parameters: [x], results: [sub(x, sums)], assignments: [] };
+    });
+    const { code } = emitProgram(compileProgram(fn, { target: x64Target }), { isa, lastCacheBytes });
+    const { start, bytes } = code.symbols.find(({ name }) => name.startsWith("row "))!;
+    const lines = [...disassemble(code.bytes.slice(start, start + bytes)).values()];
+    return lines
+      .filter((line) => /^vmov\w+ .*PTR \[(?!rsp).*, *[yz]mm|^sfence/.test(line))
+      .map((line) => line.split(" ")[0]!);
+  };
+  const bytes = 4 * rows * 512;
+
+  it("go past the caches where the result is larger, and are seen at the end", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    expect(new Set(storesOf(512, () => bytes - 1))).toEqual(new Set(["vmovntps", "sfence"]));
+    expect(new Set(storesOf(512, () => bytes))).toEqual(new Set(["vmovups"]));
+    expect(new Set(storesOf(512))).toEqual(new Set(["vmovups"]));
+  });
+  it("do not where rows do not begin at multiples of a register", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    expect(storesOf(516, () => 0)).not.toContain("vmovntps");
   });
 });
 

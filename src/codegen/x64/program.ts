@@ -4,7 +4,7 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import { Dimension, type Size, SizeExpression } from "../../base/size.ts";
-import type { Index, Kernel } from "../../ir/kernel.ts";
+import type { Index, Kernel, KernelBuffer } from "../../ir/kernel.ts";
 import type { Program, ProgramBuffer, ProgramStep } from "../../ir/program.ts";
 import { Assembler, type MachineBytes } from "./assembler/assembler.ts";
 import {
@@ -44,6 +44,8 @@ export interface ProgramOptions {
   readonly isa: Isa;
   /** Kernels estimated to take less run on one thread. */
   readonly parallelMicroseconds?: number | undefined;
+  /** Bytes of the largest cache: what is larger and only written by a kernel goes past the caches. Left out: nothing. */
+  readonly lastCacheBytes?: (() => number) | undefined;
 }
 
 export function emitProgram(program: Program, options: ProgramOptions): ProgramCode {
@@ -54,6 +56,8 @@ export function emitProgram(program: Program, options: ProgramOptions): ProgramC
 const flopPerMicrosecond = 60_000;
 const bytesPerMicrosecond = 10_000;
 const defaultParallelMicroseconds = 20;
+/** Nothing smaller is larger than a last cache: its size need not be asked for. */
+const leastStreamedBytes = 2 ** 20;
 
 /** What the entry keeps on its stack, behind the record of the kernel it calls. */
 interface Frame {
@@ -66,7 +70,7 @@ interface Frame {
 }
 
 /** What calls of one kernel may differ in. */
-type KernelVariant = Pick<KernelOptions, "flush" | "isShared" | "threadBytes">;
+type KernelVariant = Pick<KernelOptions, "flush" | "streamed" | "isShared" | "threadBytes">;
 
 const saved = [rbx, rbp, gpr64(12), gpr64(13), gpr64(14), gpr64(15)];
 
@@ -196,6 +200,7 @@ class ProgramEmitter {
     );
     const target = this.kernelFunction(kernel, {
       flush: new Set(flush),
+      streamed: new Set(kernel.buffers.filter((handle, i) => this.isStreamed(handle, buffers[i]!))),
       isShared,
       threadBytes: new Map(scratch),
     });
@@ -216,6 +221,13 @@ class ProgramEmitter {
     }
     a.emit("mov", rdi, rsp);
     a.emit("call", target);
+  }
+
+  /** Lines of such a buffer would be read before they are written, and gone before anyone reads them. */
+  private isStreamed({ access }: KernelBuffer, { bytes, scope }: ProgramBuffer): boolean {
+    const { lastCacheBytes } = this.options;
+    if (lastCacheBytes === undefined || access !== "write" || scope !== "program") return false;
+    return bytes >= leastStreamedBytes && bytes > lastCacheBytes();
   }
 
   /** One parallel loop, nothing but values and registers beside it, and enough work. */
@@ -265,8 +277,10 @@ class ProgramEmitter {
   }
 
   private kernelFunction(kernel: Kernel, options: KernelVariant): Label {
-    const { flush, isShared, threadBytes } = options;
-    const flags = kernel.buffers.map((buffer) => (flush.has(buffer) ? "f" : "-")).join("");
+    const { flush, streamed, isShared, threadBytes } = options;
+    const flagOf = (buffer: KernelBuffer): string =>
+      flush.has(buffer) ? "f" : streamed.has(buffer) ? "s" : "-";
+    const flags = kernel.buffers.map(flagOf).join("");
     const key = `${flags}:${isShared}:${[...threadBytes.values()]}`;
     const known = this.functions.get(kernel) ?? new Map<string, Label>();
     this.functions.set(kernel, known);

@@ -271,6 +271,15 @@ export class Storage {
     this.storePieces(dtype, { base, offset }, packed, active.count);
   }
 
+  /** Past the caches, which would first read each line: for addresses that are multiples of the register's size. */
+  storeStreamed(dtype: DType, { base, offset }: Address, value: Vectors): void {
+    this.e.streams = true;
+    const bytes = this.lanes.shape.bits / 8;
+    value.forEach((part, i) => {
+      this.e.code.emit(dtype === "f64" ? "vmovntpd" : "vmovntps", placeAt(base, offset + bytes * i), part);
+    });
+  }
+
   private storeMasked(
     dtype: DType,
     { base, offset }: Address,

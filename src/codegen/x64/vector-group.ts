@@ -239,9 +239,23 @@ export class GroupWriter {
     const flush = item.value.value.dtype === "f32" && options.flush.has(item.buffer);
     const value = this.vectorsOf(item.value, group);
     const to = this.addresses(item.buffer, item.address, item.dynamic, group);
+    if (to.kind === "unit" && this.streams(item, group)) return storage.storeStreamed(dtype, to, value);
     if (to.kind === "unit") return storage.storeUnit(dtype, to, value, group.active, flush);
     const addressOf = to.kind === "sparse" ? this.laneAddresses(item, to) : () => to;
     storage.storeLanes(dtype, value, { active: group.active, flush, addressOf });
+  }
+
+  /** Whether all lanes are stored, at a place that is a multiple of their size. */
+  private streams({ buffer, address, dynamic }: Extract<FlatItem, { kind: "store" }>, group: Group): boolean {
+    const { streamed, flush } = this.k.options;
+    if (!streamed.has(buffer) || flush.has(buffer) || group.active.mask !== undefined) return false;
+    if (this.lanes.shape.lanes === 1 || bytesOf(buffer.dtype) < 4 || dynamic.length > 0) return false;
+    const { constant, terms } = this.k.scopes.resolve(address);
+    const isMultiple = (size: Size): boolean =>
+      typeof size === "number" && size % this.lanes.shape.lanes === 0;
+    return (
+      isMultiple(constant) && terms.every(({ index, stride }) => index === this.index || isMultiple(stride))
+    );
   }
 
   // ---- checks -------------------------------------------------------------------------------------------------

@@ -34,6 +34,8 @@ export interface NativeOptions {
   readonly background?: BackgroundThread | undefined;
   /** Kernels estimated to take less run on one thread. */
   readonly parallelMicroseconds?: number | undefined;
+  /** Of the largest cache; asked for when a program has large arrays. */
+  readonly lastCacheBytes?: (() => number) | undefined;
   /** Subnormals stay as they are, as in JavaScript: for bit-exact tests, many times slower when there are some. */
   readonly keepsSubnormals?: boolean | undefined;
 }

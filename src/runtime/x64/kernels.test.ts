@@ -4,7 +4,7 @@ import { byTier } from "../../../test/tier.ts";
 import { decode, type TypedArray } from "../../base/dtype.ts";
 import { dimension } from "../../base/size.ts";
 import { avx2, avx512, type Isa } from "../../codegen/x64/isa.ts";
-import { zeroAffine } from "../../ir/affine.ts";
+import { addAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import { evaluateKernel } from "../../ir/evaluate.ts";
 import type { Kernel, KernelBuffer, Register } from "../../ir/kernel.ts";
@@ -40,6 +40,23 @@ it("runs on this machine", (context) => {
 });
 
 describe.each(isas)("$name", (set) => {
+  it.each([1, 4])("stores past the caches, %i threads", (threads) => {
+    const [rows, columns] = [256, 1040];
+    const [x, y] = [f32("x", rows * columns), f32("y", rows * columns, "write")];
+    const kernel = kernelOf("stream", [x, y], (b) => {
+      b.parallel("row", rows, (row) =>
+        b.vector("i", columns - 5, (i) => {
+          const place = addAffine(scaleAffine(row, columns), i);
+          b.store(y, place, b.binary("mul", b.load(x, place), b.constant("f32", 1.1)));
+        }),
+      );
+    });
+    const arrays = [random(rows * columns), new Float32Array(rows * columns)];
+    const expected = arrays[0]!.map((value, i) => (i % columns < columns - 5 ? value * Math.fround(1.1) : 0));
+    runNativeKernel(kernel, arrays, { isa: set, threads, lastCacheBytes: () => 0 });
+    expect(arrays[1]).toEqual(expected);
+  });
+
   const time = dimension("time", { min: 0, max: 40 });
   it.each([false, true])("map and sum over 0 … 40, known late: %s", (late) => {
     for (let n = 0; n <= 40; n++) {
