@@ -38,14 +38,22 @@ console.log(JSON.stringify(resident));
 
 const steps = byTier(2000, 10_000);
 
-test(`${steps} steps leave resident memory flat`, () => {
-  if (!existsSync(join(root, "dist")))
-    throw new Error("the package is not built: npm run build, or npm test");
-  const args = ["--expose-gc", "--input-type=module", "--eval", program, "--", String(steps)];
-  const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
-  expect(status, stderr).toBe(0);
-  const resident = JSON.parse(stdout) as number[];
-  // The first tenth is for compilers and caches.
-  const growth = Math.max(...resident.slice(5)) - Math.max(...resident.slice(1, 5));
-  expect(growth).toBeLessThan(8 * 2 ** 20);
-}, 300_000);
+test.each(byTier(["cpu"], ["cpu", "wasm"]))(
+  `${steps} steps leave resident memory flat, target %s`,
+  (target) => {
+    if (!existsSync(join(root, "dist")))
+      throw new Error("the package is not built: npm run build, or npm test");
+    const args = ["--expose-gc", "--input-type=module", "--eval", program, "--", String(steps)];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, NETWRIGHT_TARGET: target },
+    });
+    expect(status, stderr).toBe(0);
+    const resident = JSON.parse(stdout) as number[];
+    // The first tenth is for compilers and caches.
+    const growth = Math.max(...resident.slice(5)) - Math.max(...resident.slice(1, 5));
+    expect(growth).toBeLessThan(8 * 2 ** 20);
+  },
+  300_000,
+);

@@ -2,7 +2,7 @@
  * Two tiers of tests: the quick one (`npm test`, minutes) and the full one (`npm run test:full`: exhaustive sweeps, long
  * fuzzing, soaks). Tests ask here; nothing else reads the environment variable.
  */
-import { test } from "vitest";
+import { type TestContext, test } from "vitest";
 
 export const isFullTier: boolean = process.env.NETWRIGHT_TEST_TIER === "full";
 
@@ -10,9 +10,13 @@ export const isFullTier: boolean = process.env.NETWRIGHT_TEST_TIER === "full";
 export const byTier = <Value>(quick: Value, full: Value): Value => (isFullTier ? full : quick);
 
 /** A test of the full tier alone; the quick tier lists it as skipped, with this reason. */
-export function fullTest(name: string, body: () => void | Promise<void>, timeoutMs = 600_000): void {
+export function fullTest(
+  name: string,
+  body: (context: TestContext) => void | Promise<void>,
+  timeoutMs = 600_000,
+): void {
   test(name, { timeout: timeoutMs }, async (context) => {
     context.skip(!isFullTier, "it belongs to the full tier (npm run test:full)");
-    await body();
+    await body(context);
   });
 }

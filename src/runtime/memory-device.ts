@@ -4,7 +4,7 @@
  * thread (`run-queue.ts`).
  */
 import { monotonicMs } from "#platform";
-import { bytesOf, type TypedArray } from "../base/dtype.ts";
+import { arrayTypeOf, bytesOf, type TypedArray } from "../base/dtype.ts";
 import { InternalError, ShapeError, type StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { maxElementCount, type Shape } from "../base/shape.ts";
@@ -33,8 +33,9 @@ export interface MemoryPool {
   /** The address of at least so many bytes, not cleared. */
   allocate(bytes: number): number;
   free(address: number): void;
-  /** Elements in place, good until the next allocation. */
+  /** Elements to read, good until the next allocation: in place, or copied where they are too many for one view. */
   view(dtype: HostArray["dtype"], address: number, count: number): TypedArray;
+  write(dtype: HostArray["dtype"], address: number, data: TypedArray): void;
 }
 
 /** Byte addresses in the program's order, and the values of its dimensions. */
@@ -101,7 +102,7 @@ export class MemoryDevice implements Device, StorageOwner {
 
   upload({ dtype, shape, data }: HostArray): Storage {
     const address = this.memoryPool.allocate(data.byteLength);
-    this.memoryPool.view(dtype, address, data.length).set(data);
+    this.memoryPool.write(dtype, address, data);
     return this.hold(dtype, shape, address);
   }
 
@@ -109,13 +110,14 @@ export class MemoryDevice implements Device, StorageOwner {
     return this.stateView(state).slice();
   }
   writeState(state: State, data: TypedArray): void {
-    const view = this.stateView(state);
-    if (data.length !== view.length || data.constructor !== view.constructor) {
+    const [wanted, count] = [arrayTypeOf(state.dtype), maxElementCount(state.shape)];
+    if (data.length !== count || data.constructor !== wanted) {
       throw new InternalError(
-        `state "${state.name}": needs ${view.constructor.name} of ${view.length}, got ${data.constructor.name} of ${data.length}`,
+        `state "${state.name}": needs ${wanted.name} of ${count}, got ${data.constructor.name} of ${data.length}`,
       );
     }
-    view.set(data);
+    this.queue.drain();
+    this.memoryPool.write(state.dtype, this.stateAddress(state), data);
   }
   memory(): { usedBytes: number; peakBytes: number } {
     return { usedBytes: this.memoryPool.usedBytes, peakBytes: this.memoryPool.peakBytes };
@@ -151,7 +153,7 @@ export class MemoryDevice implements Device, StorageOwner {
     let address = this.arrays.get(array);
     if (address === undefined) {
       address = this.memoryPool.allocate(array.data.byteLength);
-      this.memoryPool.view(array.dtype, address, array.data.length).set(array.data);
+      this.memoryPool.write(array.dtype, address, array.data);
       this.arrays.set(array, address);
       this.freed.register(array, address);
     }
@@ -175,7 +177,7 @@ export class MemoryDevice implements Device, StorageOwner {
     const { initial, dtype } = state;
     if (initial === undefined) throw new InternalError(`state "${state.name}" has no initial value`);
     const address = this.memoryPool.allocate(initial.byteLength);
-    this.memoryPool.view(dtype, address, initial.length).set(initial);
+    this.memoryPool.write(dtype, address, initial);
     const place: StatePlace = { device: this, address };
     state.storage = place;
     state.initial = undefined;
@@ -281,7 +283,7 @@ class MemoryFunction implements Executable {
       prepare: () => {
         for (const { input, address } of late) {
           const bits = input.bits();
-          memoryPool.view(input.dtype, address, bits.length).set(bits);
+          memoryPool.write(input.dtype, address, bits);
         }
       },
       finish: (failure, milliseconds) => {
@@ -380,7 +382,7 @@ class MemoryFunction implements Executable {
       throw new InternalError(`argument ${i}: got ${input.dtype}, the program takes ${dtype}`);
     if (data.length > elements)
       throw new ShapeError(`argument ${i}: ${data.length} elements, at most ${elements} expected`);
-    this.device.memoryPool.view(dtype, address, data.length).set(data);
+    this.device.memoryPool.write(dtype, address, data);
   }
 
   private setDimensions(values: Sizes): void {

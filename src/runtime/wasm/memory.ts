@@ -56,6 +56,10 @@ export class WasmMemory {
     return new (arrayTypeOf(dtype))(this.memory.buffer, address, count);
   }
 
+  write(dtype: DType, address: number, data: TypedArray): void {
+    this.view(dtype, address, data.length).set(data);
+  }
+
   /** All of the memory as i32; made anew only after it has grown. */
   words(): Int32Array {
     if (this.cachedWords.buffer !== this.memory.buffer) this.cachedWords = new Int32Array(this.memory.buffer);

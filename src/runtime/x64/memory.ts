@@ -13,6 +13,7 @@ const hugePageBytes = 2 * 1024 * 1024;
 /** Generated code may read (never use) some bytes past the end of a buffer. */
 const slackBytes = 256;
 const maxViewBytes = 2 ** 32;
+const pieceBytes = 2 ** 30;
 
 /** One mapping, with the typed arrays' buffer over it. */
 interface Region extends Block {
@@ -55,15 +56,49 @@ export class NativeMemory {
     this.blocks.reserveArena(bytes);
   }
 
-  /** `count` elements at `address`. */
+  /** `count` elements at `address`: in place, or a copy where they are more than one view can show. */
   view(dtype: DType, address: number, count: number): TypedArray {
     const bytes = count * bytesOf(dtype);
+    const region = this.checkedRegion(dtype, address, count);
+    const array = arrayTypeOf(dtype);
+    if (region.buffer !== undefined) return new array(region.buffer, address - region.address, count);
+    if (bytes < maxViewBytes) return new array(this.system.host.view(address, bytes), 0, count);
+    const copy = new array(count);
+    this.inPieces(dtype, address, count, (piece, start) => {
+      copy.set(piece as never, start);
+    });
+    return copy;
+  }
+  write(dtype: DType, address: number, data: TypedArray): void {
+    const region = this.checkedRegion(dtype, address, data.length);
+    if (region.buffer !== undefined || data.byteLength < maxViewBytes)
+      return this.view(dtype, address, data.length).set(data as never);
+    this.inPieces(dtype, address, data.length, (piece, start) => {
+      piece.set(data.subarray(start, start + piece.length) as never);
+    });
+  }
+
+  /** Views of a long range, one after the other, and at which element each starts. */
+  private inPieces(
+    dtype: DType,
+    address: number,
+    count: number,
+    body: (piece: TypedArray, start: number) => void,
+  ): void {
+    const most = pieceBytes / bytesOf(dtype);
+    for (let start = 0; start < count; start += most) {
+      const length = Math.min(most, count - start);
+      const bytes = length * bytesOf(dtype);
+      const piece = this.system.host.view(address + start * bytesOf(dtype), bytes);
+      body(new (arrayTypeOf(dtype))(piece, 0, length), start);
+    }
+  }
+
+  private checkedRegion(dtype: DType, address: number, count: number): Region {
     const region = this.regionOf(address);
-    if (region === undefined || address + bytes > region.address + region.bytes)
+    if (region === undefined || address + count * bytesOf(dtype) > region.address + region.bytes)
       throw new InternalError(`${count} ${dtype} at ${address} lie outside the memory`);
-    if (region.buffer !== undefined)
-      return new (arrayTypeOf(dtype))(region.buffer, address - region.address, count);
-    return new (arrayTypeOf(dtype))(this.system.host.view(address, bytes), 0, count);
+    return region;
   }
 
   private regionOf(address: number): Region | undefined {
