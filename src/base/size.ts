@@ -118,7 +118,8 @@ export const productOf = (sizes: readonly Size[]): Size => sizes.reduce<Size>(mu
 
 /** a ÷ b where b divides every term exactly, else undefined. */
 export function divideSizes(a: Size, b: Size): Size | undefined {
-  if (sizeKey(a) === sizeKey(b)) return 1;
+  if (sameSize(a, b)) return 1;
+  if (typeof a === "number" && typeof b === "number") return a % b === 0 ? a / b + 0 : undefined;
   const divisor = termsOf(b);
   if (divisor.length !== 1) return undefined;
   const [by] = divisor;
@@ -141,7 +142,8 @@ export function divideSizes(a: Size, b: Size): Size | undefined {
 export const sizeKey = (size: Size): string =>
   typeof size === "number" ? `${size}` : size instanceof Dimension ? `1*d${size.id}` : size.key;
 
-export const sameSize = (a: Size, b: Size): boolean => a === b || sizeKey(a) === sizeKey(b);
+export const sameSize = (a: Size, b: Size): boolean =>
+  a === b || (typeof a !== "number" && typeof b !== "number" && sizeKey(a) === sizeKey(b));
 
 /** Every dimension a size mentions. */
 export const dimensionsOf = (size: Size): readonly Dimension[] => [
@@ -150,6 +152,7 @@ export const dimensionsOf = (size: Size): readonly Dimension[] => [
 
 /** The smallest and largest value within the dimensions' bounds, term by term (exact when no dimension repeats). */
 export function boundsOf(size: Size): { min: number; max: number } {
+  if (typeof size === "number") return { min: size, max: size };
   let [min, max] = [0, 0];
   for (const { coefficient, dimensions } of termsOf(size)) {
     const low = dimensions.reduce((product, d) => product * d.min, coefficient);

@@ -105,7 +105,7 @@ export class Fusion {
   private readonly accesses: Accesses;
   private readonly commitOnly: ReadonlySet<Node>;
   readonly owner = new Map<Node, Cluster>();
-  private readonly knownProducers = new Map<Cluster, ReadonlySet<Cluster>>();
+  private readonly knownProducers = new Map<Cluster, Set<Cluster>>();
 
   constructor(accesses: Accesses, commitOnly: ReadonlySet<Node>) {
     this.accesses = accesses;
@@ -221,7 +221,8 @@ export class Fusion {
       cluster.members.set(root, level);
     }
     this.owner.set(root, cluster);
-    this.knownProducers.delete(cluster);
+    const known = this.knownProducers.get(cluster);
+    if (known !== undefined) this.addProducers(cluster, root, known);
     return true;
   }
 
@@ -319,29 +320,33 @@ export class Fusion {
     const readers = [...into.members.keys()].filter((root) => root.op.kind !== "dot");
     if (!this.fits(readers, (root) => into.members.get(root), into, into, all)) return;
     if (this.pathThroughThird(into, from) || this.pathThroughThird(from, into)) return;
-    this.knownProducers.clear();
     for (const [root, level] of levels) {
       into.members.set(root, level);
       this.owner.set(root, into);
     }
+    this.knownProducers.delete(into);
+    this.knownProducers.delete(from);
+    for (const known of this.knownProducers.values()) if (known.delete(from)) known.add(into);
   }
 
-  /** Clusters whose values `cluster` reads: kept until a cluster grows. */
+  /** Clusters whose values `cluster` reads: kept while it grows. */
   private producers(cluster: Cluster): ReadonlySet<Cluster> {
     let found = this.knownProducers.get(cluster);
     if (found === undefined) this.knownProducers.set(cluster, (found = this.findProducers(cluster)));
     return found;
   }
 
-  private findProducers(cluster: Cluster): ReadonlySet<Cluster> {
+  private findProducers(cluster: Cluster): Set<Cluster> {
     const found = new Set(cluster.carriedBy && [cluster.carriedBy]);
-    for (const root of readersIn(cluster)) {
-      for (const read of readsOf(root, this.accesses)) {
-        const producer = this.owner.get(read.root);
-        if (producer !== undefined && producer !== cluster) found.add(producer);
-      }
-    }
+    for (const root of readersIn(cluster)) this.addProducers(cluster, root, found);
     return found;
+  }
+
+  private addProducers(cluster: Cluster, member: Node, found: Set<Cluster>): void {
+    for (const { root } of readsOf(member, this.accesses)) {
+      const producer = this.owner.get(root);
+      if (producer !== undefined && producer !== cluster) found.add(producer);
+    }
   }
 
   /** To be called when clusters were changed from outside. */

@@ -4,13 +4,55 @@ import type { Form, OperandPattern } from "./form.ts";
 import { type Memory, type Operand, operandText, type Register } from "./operands.ts";
 import { allForms, type Mnemonic } from "./tables/index.ts";
 
+/** Forms found before, by mnemonic and by `signatureOf` the operands. */
+const found = new Map<Mnemonic, Map<number, Form>>();
+
 /** The first form of a mnemonic that takes these operands. */
 export function findForm(mnemonic: Mnemonic, operands: readonly Operand[], masked: boolean): Form {
+  let bySignature = found.get(mnemonic);
+  if (bySignature === undefined) found.set(mnemonic, (bySignature = new Map()));
+  const signature = signatureOf(operands, masked);
+  let form = bySignature.get(signature);
+  if (form === undefined) bySignature.set(signature, (form = searchForm(mnemonic, operands, masked)));
+  return form;
+}
+
+function searchForm(mnemonic: Mnemonic, operands: readonly Operand[], masked: boolean): Form {
   const forms = allForms().get(mnemonic);
   if (forms === undefined) throw new InternalError(`${mnemonic} is in no table`);
   for (const form of forms) if (fits(form, operands, masked)) return form;
   throw new InternalError(`${mnemonic} has no form for ${operands.map(operandText).join(", ")}`);
 }
+
+/** Equal for operands that no form tells apart: five bits for each, of which there are at most five. */
+function signatureOf(operands: readonly Operand[], masked: boolean): number {
+  let signature = masked ? 1 : 0;
+  for (const operand of operands) signature = signature * 32 + kindOf(operand);
+  return signature;
+}
+
+/** 1 … 31: whatever `fits` looks at. */
+function kindOf(operand: Operand): number {
+  if (typeof operand === "number") {
+    if (operand >= -128 && operand < 128) return 1;
+    if (operand >= 0 && operand < 256) return 2;
+    return operand >= -(2 ** 31) && operand < 2 ** 32 ? 3 : 4;
+  }
+  if (typeof operand === "bigint") return 5;
+  if (operand.kind === "label") return 6;
+  if (operand.kind === "memory") {
+    if (operand.index?.class === "vector") return 7;
+    return 8 + Math.min(4, sizeOf(operand.bits)) + (operand.broadcast ? 5 : 0);
+  }
+  if (operand.class === "mask") return 18;
+  if (operand.class === "general")
+    return operand.bits === 8 && operand.number === 1 ? 19 : 20 + sizeOf(operand.bits);
+  const isUpper = operand.number >= 16 && operand.number < 32;
+  return 24 + (sizeOf(operand.bits) - 4) + (isUpper ? 3 : 0);
+}
+
+/** 8, 16, 32 … 512 bits as 0, 1, 2 … 6. */
+const sizeOf = (bits: number): number => 28 - Math.clz32(bits);
 
 function fits(form: Form, operands: readonly Operand[], masked: boolean): boolean {
   const patterns = form.operands;

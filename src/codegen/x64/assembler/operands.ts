@@ -40,20 +40,20 @@ export type Operand = Register | Memory | Label | number | bigint;
 const table = (kind: RegisterClass, count: number, bits: RegisterBits): readonly Register[] =>
   Array.from({ length: count }, (_, number) => ({ kind: "register", class: kind, number, bits }));
 
-const registers = {
-  general8: table("general", 16, 8),
-  general16: table("general", 16, 16),
-  general32: table("general", 16, 32),
-  general64: table("general", 16, 64),
-  vector128: table("vector", 32, 128),
-  vector256: table("vector", 32, 256),
-  vector512: table("vector", 32, 512),
-  mask64: table("mask", 8, 64),
-} as const;
+const registers: Record<RegisterClass, Partial<Record<RegisterBits, readonly Register[]>>> = {
+  general: {
+    8: table("general", 16, 8),
+    16: table("general", 16, 16),
+    32: table("general", 16, 32),
+    64: table("general", 16, 64),
+  },
+  vector: { 128: table("vector", 32, 128), 256: table("vector", 32, 256), 512: table("vector", 32, 512) },
+  mask: { 64: table("mask", 8, 64) },
+};
 
 /** The register of a class, number and width. */
 export function register(kind: RegisterClass, number: number, bits: RegisterBits): Register {
-  const found = (registers as Record<string, readonly Register[]>)[`${kind}${bits}`]?.[number];
+  const found = registers[kind][bits]?.[number];
   if (found === undefined) throw new InternalError(`there is no ${bits}-bit ${kind} register ${number}`);
   return found;
 }

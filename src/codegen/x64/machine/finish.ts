@@ -204,6 +204,7 @@ class Finisher {
     )
       return;
     if (isMove(item) && this.isSameRegister(operands)) return;
+    if (this.allocation.spilled.length === 0) return this.unspilled(item);
     const scratch = new Scratch();
     const after: (() => void)[] = [];
     const folded = foldableOperand(item, (r) => this.registerOf(r) === undefined);
@@ -224,6 +225,20 @@ class Finisher {
     const fitting = folded >= 0 ? findForm(form.mnemonic as Mnemonic, placed, mask !== undefined) : form;
     assembler.emitForm(fitting, placed, { mask, zeroing: item.zeroing });
     for (const store of after) store();
+  }
+
+  /** Where every value has a register. */
+  private unspilled({ form, operands, mask, zeroing }: InstructionItem): void {
+    const placed: Operand[] = [];
+    for (const operand of operands) {
+      if (isRegister(operand)) placed.push(this.registerOf(operand)!);
+      else if (isMemory(operand)) {
+        const { base, index, scale, displacement, label, broadcast, bits } = operand;
+        const at = { base: base && this.registerOf(base), index: index && this.registerOf(index) };
+        placed.push({ kind: "memory", ...at, scale, displacement, label, broadcast, bits });
+      } else placed.push(operand);
+    }
+    this.assembler.emitForm(form, placed, { mask: mask && this.registerOf(mask), zeroing });
   }
 
   private isSameRegister([to, from]: readonly Operand[]): boolean {

@@ -44,6 +44,8 @@ class Scan {
   private readonly free: Set<number>;
   private readonly registers: (number | undefined)[];
   private active: Interval[] = [];
+  /** Before this, none of the active ends. */
+  private nextEnd = Infinity;
 
   constructor(order: readonly number[], registers: (number | undefined)[]) {
     this.order = order;
@@ -59,9 +61,10 @@ class Scan {
       this.take(interval, register);
       return undefined;
     }
-    const candidates = this.active.filter(({ virtual }) => !interval.isLow || this.registers[virtual]! < 16);
     let cheapest = interval;
-    for (const other of candidates) if (costOf(other) < costOf(cheapest)) cheapest = other;
+    for (const other of this.active)
+      if ((!interval.isLow || this.registers[other.virtual]! < 16) && costOf(other) < costOf(cheapest))
+        cheapest = other;
     if (cheapest === interval) return interval;
     const freed = this.registers[cheapest.virtual]!;
     this.registers[cheapest.virtual] = undefined;
@@ -74,14 +77,19 @@ class Scan {
     this.free.delete(register);
     this.registers[interval.virtual] = register;
     this.active.push(interval);
+    this.nextEnd = Math.min(this.nextEnd, interval.end);
   }
 
   private expire(position: number): void {
-    if (!this.active.some(({ end }) => end < position)) return;
+    if (this.nextEnd >= position) return;
+    this.nextEnd = Infinity;
     this.active = this.active.filter(({ end, virtual }) => {
-      if (end >= position) return true;
-      this.free.add(this.registers[virtual]!);
-      return false;
+      if (end < position) {
+        this.free.add(this.registers[virtual]!);
+        return false;
+      }
+      this.nextEnd = Math.min(this.nextEnd, end);
+      return true;
     });
   }
 

@@ -76,8 +76,10 @@ function noteHint(item: Item, intervals: readonly Interval[]): void {
   intervals[to.number - firstVirtual]!.hint ??= from.number;
 }
 
+const moves: ReadonlySet<string> = new Set(["mov", "vmovaps", "vmovapd", "kmovw"]);
+
 export const isMove = (item: Extract<Item, { kind: "instruction" }>): boolean =>
-  item.mask === undefined && /^(mov|vmovaps|vmovapd|kmovw)$/.test(item.form.mnemonic);
+  item.mask === undefined && moves.has(item.form.mnemonic);
 
 export type Access = "read" | "write" | "both";
 
