@@ -14,7 +14,7 @@ import type { SourceOp } from "../graph/op.ts";
 import type { State } from "../graph/state.ts";
 import { contiguousView, type View } from "../graph/view.ts";
 import { zeroAffine } from "../ir/affine.ts";
-import type { Index, Kernel } from "../ir/kernel.ts";
+import type { Index } from "../ir/kernel.ts";
 import type { Check, Placement, ProgramBuffer, ProgramStep } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { type Access, Accesses, hasMemory } from "./access.ts";
@@ -30,6 +30,7 @@ import { lowerLoops } from "./lower-loops.ts";
 import { lowerOrder } from "./lower-order.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
+import { type KernelCall, SameClusters } from "./same-clusters.ts";
 import { SameKernels } from "./same-kernels.ts";
 
 /** Steps and buffers before memory is planned: arena buffers have offset −1. */
@@ -56,11 +57,6 @@ export interface Wanted {
   readonly state?: State;
 }
 
-interface LoweredKernel {
-  readonly kernel: Kernel;
-  readonly buffers: readonly ProgramBuffer[];
-}
-
 type LoopOfProgram = { readonly index: Index; readonly extent: Size };
 
 export function lowerProgram(fn: GraphFunction, target: TargetDescription): ProgramDraft {
@@ -76,6 +72,7 @@ export class ProgramLowering {
   private readonly checks: Check[] = [];
   private readonly checkNumbers = new Map<Node, number>();
   private readonly kernels = new SameKernels();
+  readonly clusters = new SameClusters();
 
   constructor(target: TargetDescription) {
     this.target = target;
@@ -161,7 +158,7 @@ export class ProgramLowering {
     return buffer;
   }
 
-  callOf({ kernel, buffers }: LoweredKernel): ProgramStep {
+  callOf({ kernel, buffers }: KernelCall): ProgramStep {
     return { kind: "call", kernel: this.kernels.of(kernel), buffers };
   }
 
@@ -418,29 +415,21 @@ export class BlockLowering {
   }
 
   private lowerCluster(cluster: Cluster, outputs: ReadonlyMap<Node, Location>, steps: ProgramStep[]): void {
+    const { accesses, partials } = this;
     if (cluster.kind === "loops") {
-      const partials = this.partials;
       for (const sum of cluster.carried?.sums ?? []) partials.set(sum, this.newPartials(sum, cluster));
       if (outputs.size === 0 && cluster.carried === undefined) return;
-      steps.push(
-        this.program.callOf(
-          lowerLoops({ cluster, accesses: this.accesses, outputs, partials, context: this.context() }),
-        ),
+    }
+    if (cluster.kind !== "single") {
+      const calls = this.program.clusters.lower({ cluster, accesses, outputs, host: this.host() }, (host) =>
+        cluster.kind === "dot"
+          ? lowerDot({ cluster, accesses, outputs, host })
+          : [lowerLoops({ cluster, accesses, outputs, partials, context: new KernelContext(host) })],
       );
+      for (const call of calls) steps.push(this.program.callOf(call));
       return;
     }
     const [root] = cluster.members.keys();
-    if (cluster.kind === "dot") {
-      const host = this.host();
-      for (const lowered of lowerDot({
-        cluster,
-        accesses: this.accesses,
-        outputs,
-        host,
-      }))
-        steps.push(this.program.callOf(lowered));
-      return;
-    }
     const { kind } = root!.op;
     if (kind === "output") return;
     if (kind === "region") return lowerRegion(this, root!, this.accesses, steps);

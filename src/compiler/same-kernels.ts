@@ -7,15 +7,20 @@ import type { Index, Kernel } from "../ir/kernel.ts";
 
 export class SameKernels {
   private readonly kernels = new Map<string, Kernel>();
+  /** The first of its kind, of kernels met before. */
+  private readonly firsts = new Map<Kernel, Kernel>();
   /** Counters of the program's loops: kernels in different loops differ. */
   private readonly indices = new Map<Index, number>();
 
   /** The first kernel given that differs from this one in names only. */
   of(kernel: Kernel): Kernel {
+    const met = this.firsts.get(kernel);
+    if (met !== undefined) return met;
     const key = this.keyOf(kernel);
-    const known = this.kernels.get(key);
-    if (known === undefined) this.kernels.set(key, kernel);
-    return known ?? kernel;
+    const first = this.kernels.get(key) ?? kernel;
+    this.kernels.set(key, first);
+    this.firsts.set(kernel, first);
+    return first;
   }
 
   private keyOf({ buffers, parameters, body }: Kernel): string {
