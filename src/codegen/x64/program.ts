@@ -22,6 +22,7 @@ import {
   rsi,
   rsp,
 } from "./assembler/operands.ts";
+import { batchOf, type Call, emitBatch } from "./batch.ts";
 import type { KernelOptions } from "./emitter.ts";
 import type { Isa } from "./isa.ts";
 import { emitKernel } from "./kernel.ts";
@@ -84,6 +85,8 @@ class ProgramEmitter {
   private readonly pending: { label: Label; kernel: Kernel; options: KernelVariant }[] = [];
   private readonly report: Label;
   private isParallel = false;
+  /** Calls of the commit that threads claim. */
+  private batch: { readonly label: Label; readonly calls: readonly Call[] } | undefined;
   private readonly frame: Frame;
 
   constructor(program: Program, options: ProgramOptions) {
@@ -116,19 +119,40 @@ class ProgramEmitter {
     a.emit("mov", rdi, at(rsp, frame.block));
     a.emit("cmp", at(rdi, statusOffset), 0);
     a.emit("jne", end);
-    this.steps(program.commit, true);
+    this.commit();
     a.bind(end);
     a.emit("ldmxcsr", at(rsp, frame.mode));
     a.emit("vzeroupper");
     a.emit("mov", rsp, at(rsp, frame.stack));
     for (const register of [...saved].reverse()) a.emit("pop", register);
     a.emit("ret");
+    this.batches();
     const spills = this.kernels();
     a.align(16);
     a.begin("report a failed check");
     a.bind(this.report);
     emitReport(a);
     return { code: a.finish(), layout: this.layout, entry, isParallel: this.isParallel, spills };
+  }
+
+  private commit(): void {
+    const { commit, threads } = this.program;
+    const { batch, others } = batchOf(commit, threads, (kernel) => this.microseconds(kernel));
+    this.steps(others, true);
+    if (batch.length === 0) return;
+    this.isParallel = true;
+    this.batch = { label: this.a.label(), calls: batch };
+    emitFork(this.a, this.batch.label, record.first / 8, this.frame);
+  }
+
+  private batches(): void {
+    if (this.batch === undefined) return;
+    const { a, frame } = this;
+    const { label, calls } = this.batch;
+    a.align(64);
+    a.begin(`commit ${this.program.name}`);
+    a.bind(label);
+    emitBatch(a, calls.length, frame, (i) => this.call(calls[i]!, true, false));
   }
 
   private kernels(): number {
@@ -186,7 +210,7 @@ class ProgramEmitter {
     a.bind(done);
   }
 
-  private call(step: Extract<ProgramStep, { kind: "call" }>, isCommit: boolean): void {
+  private call(step: Call, isCommit: boolean, mayShare = true): void {
     const { a } = this;
     const { kernel, buffers } = step;
     if (buffers.length !== kernel.buffers.length)
@@ -194,7 +218,7 @@ class ProgramEmitter {
         `${kernel.name}: called with ${buffers.length} of ${kernel.buffers.length} buffers`,
       );
     const flush = isCommit ? kernel.buffers.filter((_, i) => buffers[i]!.placement.kind === "state") : [];
-    const isShared = this.program.threads > 1 && this.isWorthSharing(kernel);
+    const isShared = mayShare && this.program.threads > 1 && this.isWorthSharing(kernel);
     const scratch = kernel.buffers.flatMap((b, i) =>
       b.scope === "thread" ? [[b, buffers[i]!.bytes] as const] : [],
     );
@@ -204,8 +228,10 @@ class ProgramEmitter {
       isShared,
       threadBytes: new Map(scratch),
     });
-    a.emit("mov", rdi, at(rsp, this.frame.block));
-    a.emit("inc", at(rdi, stepOffset));
+    if (mayShare) {
+      a.emit("mov", rdi, at(rsp, this.frame.block));
+      a.emit("inc", at(rdi, stepOffset));
+    }
     buffers.forEach((buffer, i) => {
       this.loadAddress(buffer);
       a.emit("mov", at(rsp, record.first + 8 * i), rax);
@@ -239,9 +265,11 @@ class ProgramEmitter {
     const words = record.first / 8 + kernel.buffers.length + kernel.parameters.length;
     if (!isPlain || loops.length !== 1 || loops[0]!.mode !== "parallel" || words > mostRecordWords)
       return false;
-    const { flop, bytes } = kernel.cost;
-    const microseconds = Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
-    return microseconds >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+    return this.microseconds(kernel) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+  }
+
+  private microseconds({ cost: { flop, bytes } }: Kernel): number {
+    return Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
   }
 
   /** Into rax; rdi is lost. */

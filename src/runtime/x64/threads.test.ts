@@ -1,8 +1,22 @@
 /** Any number of threads gives the same bits. */
 import { describe, expect, it } from "vitest";
 import { byTier } from "../../../test/tier.ts";
+import type { Node } from "../../graph/node.ts";
+import { State } from "../../graph/state.ts";
 import { Trace, withTrace } from "../../graph/trace.ts";
-import { add, broadcastTo, div, dot, exp, expandAxes, parameter, sum, transpose } from "../../ops/index.ts";
+import {
+  add,
+  broadcastTo,
+  div,
+  dot,
+  exp,
+  expandAxes,
+  parameter,
+  readState,
+  sub,
+  sum,
+  transpose,
+} from "../../ops/index.ts";
 import type { Device } from "../device.ts";
 import { createNativeDevice } from "../x64-device.ts";
 import { doctor } from "./doctor.ts";
@@ -37,6 +51,36 @@ function runs(device: Device, count: number): Float32Array[][] {
   return results;
 }
 
+/** The values of states of many sizes after three steps that add a gradient, keep the mean of it, and exchange two states. */
+function updates(device: Device, count: number): Float32Array[][] {
+  const sizes = [90_000, ...Array.from({ length: 20 }, (_, i) => 4096 + 700 * i)];
+  return Array.from({ length: count }, () => {
+    const stateOf = (name: string, size: number): State =>
+      new State(name, { shape: [size], dtype: "f32" }, numbers(size, size));
+    const weights = sizes.map((size) => stateOf("weight", size));
+    const means = sizes.map((size) => stateOf("mean", size));
+    const [left, right] = [stateOf("left", 9000), stateOf("right", 9000)];
+    const step = withTrace(new Trace("compiled"), () => {
+      const gradients = sizes.map((size) => parameter({ shape: [size], dtype: "f32" }));
+      const assignments = sizes.flatMap((_, i): [State, Node][] => {
+        const mean = add(readState(means[i]!), gradients[i]!);
+        return [
+          [means[i]!, mean],
+          [weights[i]!, sub(readState(weights[i]!), exp(mean))],
+        ];
+      });
+      assignments.push([left, add(readState(right), readState(right))], [right, readState(left)]);
+      return { name: "step", parameters: gradients, results: [], assignments };
+    });
+    const executable = device.compile(step);
+    const given = sizes.map((size) => ({ dtype: "f32" as const, shape: [size], data: numbers(size, 1) }));
+    for (let i = 0; i < 3; i++) executable.run(given);
+    const values = [...weights, ...means, left, right].map((state) => device.readState(state).slice());
+    executable.dispose();
+    return values as Float32Array[];
+  });
+}
+
 /** The first place where two runs differ in a bit, or undefined. */
 function firstDifference(got: readonly Float32Array[], want: readonly Float32Array[]): string | undefined {
   for (const [r, values] of want.entries())
@@ -55,6 +99,14 @@ describe("threads", () => {
         expect(firstDifference(got, want!), `${threads} threads`).toBeUndefined();
     const [narrow] = runs(createNativeDevice({ isa: "avx2", threads: 3 }), 1);
     expect(firstDifference(narrow!, want!), "AVX2").toBeUndefined();
+  });
+
+  it("update many states as they would one after the other", (context) => {
+    context.skip(isa === undefined, `machine code cannot run here: ${reasons.join("; ")}`);
+    const [want] = updates(createNativeDevice(), 1);
+    for (const threads of [2, 4])
+      for (const got of updates(createNativeDevice({ threads }), byTier(10, 200)))
+        expect(firstDifference(got, want!), `${threads} threads`).toBeUndefined();
   });
 
   it("work again after they have slept", async (context) => {
