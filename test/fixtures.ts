@@ -41,6 +41,8 @@ export const opFixtures = [
   "ops-contraction.json",
   "ops-movement.json",
   "ops-indexed.json",
+  "ops-at-and-set.json",
+  "ops-rearrangement.json",
   "ops-normalization.json",
   "ops-losses.json",
   "ops-extremes.json",

@@ -8,6 +8,7 @@ import type { DenseArray } from "../src/graph/op.ts";
 import { Trace, withTrace } from "../src/graph/trace.ts";
 import * as ops from "../src/ops/index.ts";
 import { createWasmDevice } from "../src/runtime/wasm-device.ts";
+import { methods } from "../src/tensor/methods/index.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "../src/testing/index.ts";
 import { nativeTargets } from "../src/testing/native-targets.ts";
 import {
@@ -92,6 +93,17 @@ const slice: Build = ([x], attributes) => {
   const shape = starts.map((start, i) => Math.ceil((ends[i]! - start) / steps[i]!));
   return ops.slice(x!, { start: starts, step: steps, shape });
 };
+
+/** "list" for a list among the inputs, [start, stop, step] for a range. */
+function indicesOf(indices: unknown, lists: readonly Node[]): ops.NodeIndex[] {
+  let next = 0;
+  return (indices as readonly unknown[]).map((index) => {
+    if (index === "list") return lists[next++]!;
+    if (!Array.isArray(index)) return index as ops.NodeIndex;
+    const [start, stop, step] = index as (number | null)[];
+    return { start: start ?? undefined, stop: stop ?? undefined, step: step ?? 1 };
+  });
+}
 
 const limit = (x: Node, value: number | undefined): Node | undefined =>
   value === undefined ? undefined : ops.like(x, value);
@@ -221,6 +233,25 @@ const builders: Record<string, Build> = {
   gather: ([x, at], { axis }) => ops.gather(x!, at!, axis),
   embedding: ([at, weight]) => ops.gather(weight!, at!, 0),
   scatterAdd: ([x, at, updates], { axis }) => ops.scatterAdd(x!, at!, updates!, axis),
+  lgamma: unary(ops.lgamma),
+  digamma: unary(ops.digamma),
+  // Sizes are stated: here the number of distinct elements, so that nothing is filled up.
+  unique: ([x], { size }) => ops.unique(x!, size).values,
+  uniqueCounts: ([x], { size }) => ops.unique(x!, size).counts,
+  nonzero: ([x], { size }) => ops.nonzero(x!, size).indices,
+  at: ([x, ...lists], { indices }) => ops.indexed(x!, indicesOf(indices, lists)),
+  set: ([x, value, ...lists], { indices }) => ops.withValuesAt(x!, indicesOf(indices, lists), value!),
+  padMode: ([x], { widths, mode }) => methods.pad(x!, ...([widths, { mode }] as never[])) as Node,
+  splitSizes: ([x], { sizes, axis, part }) =>
+    (methods.split(x!, ...([sizes, axis] as never[])) as Node[])[part]!,
+  unstack: ([x], { axis, part }) => (methods.unstack(x!, axis) as Node[])[part]!,
+  moveAxis: ([x], { from, to }) => methods.moveAxis(x!, from, to) as Node,
+  diff: ([x], { axis }) => methods.diff(x!, axis) as Node,
+  normOrder: ([x], { order, axis }) =>
+    methods.norm(x!, ...([axis ?? undefined, { order: Number(order) }] as never[])) as Node,
+  nanSum: ([x], { axis }) => methods.nanSum(x!, axis) as Node,
+  nanMean: ([x], { axis }) => methods.nanMean(x!, axis) as Node,
+  countNonzero: ([x], { axis }) => methods.countNonzero(x!, axis) as Node,
   oneHot: ([labels], { classes }) => ops.oneHot(labels!, classes, "f32"),
 };
 

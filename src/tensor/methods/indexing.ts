@@ -90,6 +90,12 @@ export interface IndexingMethods {
     updates: TensorLike,
     axis?: number,
   ): Tensor<S, D>;
+  /**
+   * Rows with a 1 at each label's place: (…) i32 → (…, classes). A label outside 0 … classes − 1 fails the run.
+   *
+   * @example tensor([2, 0], { dtype: "i32" }).oneHot(3) // [[0, 0, 1], [1, 0, 0]]
+   */
+  oneHot<D extends DType = "f32">(this: Tensor<any, any>, classes: number, dtype?: D): Tensor<any, D>;
   /** With `value` wherever `mask` (which broadcasts) is true. @example arange(3).maskedFill([true, false, true], 9) // [9, 1, 9] */
   maskedFill<S extends TensorShape, D extends DType>(
     this: Tensor<S, D>,
@@ -154,6 +160,8 @@ export const indexing = {
     ops.scatterAdd(x, toNode(indices, "i32", "scatterAdd"), toNode(updates, x.dtype, "scatterAdd"), axis),
   scatter: (x: Node, indices: TensorLike, updates: TensorLike, axis = 0): Node =>
     ops.scatter(x, toNode(indices, "i32", "scatter"), toNode(updates, x.dtype, "scatter"), axis),
+  oneHot: (x: Node, classes: number, dtype: DType = "f32"): Node =>
+    ops.oneHot(ops.cast(x, "i32"), classes, dtype),
   maskedFill: (x: Node, mask: TensorLike, value: number): Node =>
     ops.select(ops.broadcastTo(toNode(mask, "bool", "maskedFill"), x.shape), ops.like(x, value), x),
   nonzero: (x: Node, { size }: { size?: number } = {}) =>

@@ -44,6 +44,8 @@ export interface MovementMethods {
     a: A & AxisCheck<"transpose", S, A>,
     b: B & AxisCheck<"transpose", S, B>,
   ): TensorOf<SwapAxes<S, A, B>, D>;
+  /** Axis `from` put at place `to` among the others. @example zeros([2, 3, 4]).moveAxis(0, -1).shape // [3, 4, 2] */
+  moveAxis<D extends DType>(this: Tensor<any, D>, from: number, to: number): Tensor<any, D>;
   /** Repeated to `shape`, by NumPy's rule. @example tensor([1, 2]).broadcastTo([2, 2]) // [[1, 2], [1, 2]] */
   broadcastTo<S extends TensorShape, D extends DType, const T extends readonly Size[]>(
     this: Tensor<S, D>,
@@ -83,10 +85,18 @@ function transposeAxes(x: Node, a = -2, b = -1): Node {
   return transpose(x, a, b);
 }
 
+function moveAxis(x: Node, from: number, to: number): Node {
+  const rank = x.shape.length;
+  const [start, end] = [normalizeAxis(from, rank, "moveAxis"), normalizeAxis(to, rank, "moveAxis")];
+  const others = [...x.shape.keys()].filter((axis) => axis !== start);
+  return permute(x, others.toSpliced(end, 0, start));
+}
+
 export const movement = {
   reshape: reshapeTo,
   permute,
   transpose: transposeAxes,
+  moveAxis,
   broadcastTo,
   cast,
 };

@@ -5,7 +5,7 @@ import { normalizeAxes, normalizeAxis, type Shape, shapeText } from "../../base/
 import type { AxisCheck, InsertAxis, ReplaceAxis, TensorShape } from "../../base/shape-types.ts";
 import { productOf, type Size } from "../../base/size.ts";
 import type { Node } from "../../graph/node.ts";
-import { array, flip, full, gather, pad, reshape, slice, sliceAxis } from "../../ops/index.ts";
+import { array, flip, full, gather, pad, reshape, slice, sliceAxis, sub } from "../../ops/index.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorOf } from "../types.ts";
 
@@ -44,12 +44,29 @@ export interface PartMethods {
     widths: readonly (readonly [before: number, after: number])[],
     filling?: number | { readonly mode: "reflect" | "replicate" | "circular" },
   ): TensorOf<{ -readonly [K in keyof S]: number }, D>;
-  /** In `count` equal parts along an axis. @example arange(6).split(3) // [[0, 1], [2, 3], [4, 5]] */
+  /**
+   * In `count` equal parts along an axis, or in parts of the sizes of a list, whose sum is the axis's.
+   *
+   * @throws ShapeError when the axis does not divide so
+   * @example
+   * arange(6).split(3); // [[0, 1], [2, 3], [4, 5]]
+   * arange(6).split([1, 5]); // [[0], [1, 2, 3, 4, 5]]
+   */
   split<S extends TensorShape, D extends DType, const A extends number = 0>(
     this: Tensor<S, D>,
-    count: number,
+    parts: number | readonly number[],
     axis?: A & AxisCheck<"split", S, A>,
   ): TensorOf<ReplaceAxis<S, A, [number]>, D>[];
+  /** The slices along an axis, which vanishes: what `stack` put together. @example tensor([[1, 2], [3, 4]]).unstack() // [[1, 2], [3, 4]] */
+  unstack<S extends TensorShape, D extends DType, const A extends number = 0>(
+    this: Tensor<S, D>,
+    axis?: A & AxisCheck<"unstack", S, A>,
+  ): TensorOf<ReplaceAxis<S, A, []>, D>[];
+  /** Each element but the first of an axis, less the one before it. @example tensor([1, 4, 9]).diff(0) // [3, 5] */
+  diff<S extends TensorShape, D extends DType, const A extends number>(
+    this: Tensor<S, D>,
+    axis: A & AxisCheck<"diff", S, A>,
+  ): TensorOf<ReplaceAxis<S, A, [number]>, D>;
   /** A new axis of size 1 at `axis` of the result. @example ones([2, 3]).expandDims(-1).shape // [2, 3, 1] */
   expandDims<S extends TensorShape, D extends DType, const A extends number>(
     this: Tensor<S, D>,
@@ -151,15 +168,39 @@ function placeOutside(i: number, size: number, mode: PadMode, axis: number): num
   throw new ShapeError(`pad: axis ${axis} of size ${size} has too few elements for mode "${mode}"`);
 }
 
-function splitAxis(x: Node, count: number, axis = 0): Node[] {
+function splitAxis(x: Node, count: number | readonly number[], axis = 0): Node[] {
   const at = normalizeAxis(axis, x.shape.length, "split");
   const size = knownSize(x, at, "split");
+  if (typeof count !== "number") return splitBySizes(x, count, at, size);
   if (!Number.isInteger(count) || count < 1 || size % count !== 0)
     throw new ShapeError(
       `split: axis ${axis} of ${shapeText(x.shape)} does not divide into ${count} equal parts`,
     );
   const part = size / count;
   return Array.from({ length: count }, (_, i) => sliceAxis(x, at, i * part, part));
+}
+
+function splitBySizes(x: Node, sizes: readonly number[], at: number, size: number): Node[] {
+  const isWhole = sizes.every((part) => Number.isInteger(part) && part >= 0);
+  if (!isWhole || sizes.reduce((sum, part) => sum + part, 0) !== size)
+    throw new ShapeError(
+      `split: parts of ${sizes.join(", ")} do not make up axis ${at} of ${shapeText(x.shape)}; their sum must be ${size}`,
+    );
+  let start = 0;
+  return sizes.map((part) => sliceAxis(x, at, (start += part) - part, part));
+}
+
+function unstack(x: Node, axis = 0): Node[] {
+  const at = normalizeAxis(axis, x.shape.length, "unstack");
+  const size = knownSize(x, at, "unstack");
+  return Array.from({ length: size }, (_, i) => dropAxis(sliceAxis(x, at, i, 1), at));
+}
+
+function diff(x: Node, axis: number): Node {
+  const at = normalizeAxis(axis, x.shape.length, "diff");
+  const size = knownSize(x, at, "diff");
+  const length = Math.max(0, size - 1);
+  return sub(sliceAxis(x, at, Math.min(1, size), length), sliceAxis(x, at, 0, length));
 }
 
 function expandDims(x: Node, axis: number): Node {
@@ -187,6 +228,8 @@ export const parts = {
     flip(x, normalizeAxes(axis, x.shape.length, "flip")),
   pad: padAxes,
   split: splitAxis,
+  unstack,
+  diff,
   expandDims,
   squeeze,
   flatten,
