@@ -112,13 +112,17 @@ export class Fusion {
     this.commitOnly = commitOnly;
   }
 
+  /** A cluster of its own. */
+  placeAlone(root: Node): void {
+    const kind = this.fusible(root);
+    if (kind === "single" || kind === "dot") this.start(root, kind, withoutOnes(root.shape), undefined);
+    else this.startLoops(root);
+  }
+
   /** Puts `root` (all of whose inputs have been placed) where it fuses best. */
   place(root: Node): void {
     const kind = this.fusible(root);
-    if (kind === "single" || kind === "dot") {
-      this.start(root, kind, withoutOnes(root.shape), undefined);
-      return;
-    }
+    if (kind === "single" || kind === "dot") return this.placeAlone(root);
     const reads = readsOf(root, this.accesses);
     const candidates = [...new Set(reads.map((read) => this.owner.get(read.root)))].filter(
       (c) => c !== undefined,

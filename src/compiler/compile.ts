@@ -22,15 +22,20 @@ import { simplify } from "./simplify.ts";
 
 export interface CompileOptions {
   readonly target: TargetDescription;
+  /** false: every op is a kernel of its own, so that tests can tell what fusion changes (nothing, if it is right). */
+  readonly isFused?: boolean;
   /** Receives the text of each pass's result. */
   readonly onPass?: (name: string, text: () => string) => void;
 }
 
-export function compileProgram(fn: GraphFunction, { target, onPass }: CompileOptions): Program {
+export function compileProgram(
+  fn: GraphFunction,
+  { target, isFused = true, onPass }: CompileOptions,
+): Program {
   onPass?.("trace", () => graphText(fn));
   const simplified = simplify(mergeScans(fn));
   onPass?.("simplify", () => graphText(simplified));
-  const draft = lowerProgram(simplified, target);
+  const draft = lowerProgram(simplified, { target, isFused });
   const arenaBytes = planMemory(draft, target.threads);
   const { inputs, states, arrays, results, compute, commit, checks } = draft;
   const dimensions = functionDimensions(fn);

@@ -59,13 +59,19 @@ export interface Wanted {
 
 type LoopOfProgram = { readonly index: Index; readonly extent: Size };
 
-export function lowerProgram(fn: GraphFunction, target: TargetDescription): ProgramDraft {
-  const lowering = new ProgramLowering(target);
+export interface LowerOptions {
+  readonly target: TargetDescription;
+  readonly isFused: boolean;
+}
+
+export function lowerProgram(fn: GraphFunction, options: LowerOptions): ProgramDraft {
+  const lowering = new ProgramLowering(options);
   return lowering.lower(fn);
 }
 
 export class ProgramLowering {
   readonly target: TargetDescription;
+  readonly isFused: boolean;
   private readonly buffers: ProgramBuffer[] = [];
   private readonly arrays: { array: object; buffer: ProgramBuffer }[] = [];
   private readonly stateBuffers = new Map<State, ProgramBuffer>();
@@ -74,8 +80,9 @@ export class ProgramLowering {
   private readonly kernels = new SameKernels();
   readonly clusters = new SameClusters();
 
-  constructor(target: TargetDescription) {
+  constructor({ target, isFused }: LowerOptions) {
     this.target = target;
+    this.isFused = isFused;
   }
 
   lower(fn: GraphFunction): ProgramDraft {
@@ -227,6 +234,10 @@ export class BlockLowering {
     for (const { node } of wanted) this.accesses.of(node);
     const roots = [...new Set([...computing, ...this.accesses.copies])].sort((a, b) => a.id - b.id);
     const fusion = new Fusion(this.accesses, findCommitOnly(order, wanted));
+    if (!this.program.isFused) {
+      for (const root of roots) fusion.placeAlone(root);
+      return fusion;
+    }
     for (const root of roots) fusion.place(root);
     fusion.splitTails();
     carrySums(fusion, this.accesses);

@@ -65,6 +65,8 @@ export interface MemoryDeviceParts {
   readonly queue?: RunQueue;
   /** Runs expected to take longer leave the caller's thread. */
   readonly backgroundMs?: number;
+  /** false: every op is a kernel of its own, for tests. */
+  readonly isFused?: boolean | undefined;
   instantiate(program: Program): MemoryExecutable;
 }
 
@@ -96,7 +98,8 @@ export class MemoryDevice implements Device, StorageOwner {
   }
 
   compile(fn: GraphFunction): Executable {
-    const program = compileProgram(fn, { target: this.parts.target, onPass: printPass });
+    const { target, isFused } = this.parts;
+    const program = compileProgram(fn, { target, isFused, onPass: printPass });
     return new MemoryFunction(this, fn, program, this.parts.instantiate(program));
   }
 

@@ -11,10 +11,12 @@ import { WasmThreads } from "./wasm/threads.ts";
 export interface WasmDeviceOptions {
   /** At most; one where memory cannot be shared (a browser page without cross-origin isolation). */
   readonly threads?: number;
+  /** false: every op is a kernel of its own, for tests. */
+  readonly isFused?: boolean;
 }
 
 /** @throws PlatformError where the process has no WebAssembly (`node --jitless`) */
-export function createWasmDevice({ threads = 1 }: WasmDeviceOptions = {}): Device {
+export function createWasmDevice({ threads = 1, isFused }: WasmDeviceOptions = {}): Device {
   if (typeof WebAssembly === "undefined")
     throw new PlatformError(
       "this process has no WebAssembly (node --jitless?); set NETWRIGHT_TARGET=interpreter to go on slowly",
@@ -26,6 +28,7 @@ export function createWasmDevice({ threads = 1 }: WasmDeviceOptions = {}): Devic
   return new MemoryDevice({
     target: { ...wasmTarget, threads: workers?.count ?? 1 },
     memory,
+    isFused,
     instantiate: (program) => instantiate(program, memory, { threads: workers }),
   });
 }

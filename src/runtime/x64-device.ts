@@ -19,6 +19,8 @@ export interface NativeDeviceOptions {
   readonly threads?: number;
   /** Programs expected to take longer run on another thread than the caller's; 1 when left out. */
   readonly backgroundMs?: number | undefined;
+  /** false: every op is a kernel of its own, for tests. */
+  readonly isFused?: boolean;
   /** Subnormals stay as they are, as in JavaScript; else they are zero inside programs. With some, many times slower. */
   readonly keepsSubnormals?: boolean;
 }
@@ -46,6 +48,7 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
     memory,
     queue,
     backgroundMs: options.backgroundMs ?? 1,
+    isFused: options.isFused,
     instantiate: (program) =>
       new NativeExecutable(program, system, memory, {
         isa,

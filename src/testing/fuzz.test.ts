@@ -3,9 +3,14 @@ import { byTier } from "../../test/tier.ts";
 import { createWasmDevice } from "../runtime/wasm-device.ts";
 import { deviceTarget, type EvaluationTarget, interpreterTarget } from "./evaluation-target.ts";
 import { fuzz, randomProgram, seedsOfOldWays } from "./fuzz.ts";
-import { nativeTargets } from "./native-targets.ts";
+import { nativeTargets, unfusedNativeDevices } from "./native-targets.ts";
 
 const targets: readonly EvaluationTarget[] = [deviceTarget(createWasmDevice()), ...nativeTargets];
+/** Every op a kernel of its own: what differs from the fused program would be fusion's fault. */
+const unfused = [createWasmDevice({ isFused: false }), ...unfusedNativeDevices()].map((device) => ({
+  ...deviceTarget(device),
+  name: `${device.name}, unfused`,
+}));
 const seedsPerTest = 25;
 const groupsFrom = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, group) => first + group * seedsPerTest);
@@ -18,6 +23,19 @@ describe.each(targets)("random graphs on $name", (target) => {
   test.each(groups)("seeds from %i", (start) => {
     for (let seed = start; seed < start + seedsPerTest; seed++) fuzz(seed, target);
   });
+});
+
+describe.each(unfused)("random graphs on $name", (target) => {
+  test.each(groupsFrom(0, byTier(2, 400)))("seeds from %i", (start) => {
+    for (let seed = start; seed < start + seedsPerTest; seed++) fuzz(seed, target);
+  });
+});
+
+test("without fusion every op is a kernel of its own", () => {
+  const { fn } = randomProgram(1);
+  const kernels = (isFused: boolean): number =>
+    createWasmDevice({ isFused }).compile(fn).describe().kernels.length;
+  expect(kernels(false)).toBeGreaterThan(kernels(true));
 });
 
 test("a seed fixes a graph", () => {

@@ -13,5 +13,9 @@ export const nativeDevices: readonly Device[] = sets[isa ?? "none"].map((set) =>
   createNativeDevice({ isa: set, keepsSubnormals: true }),
 );
 
+/** The same with every op a kernel of its own. */
+export const unfusedNativeDevices = (): readonly Device[] =>
+  nativeDevices.length === 0 ? [] : [createNativeDevice({ isFused: false, keepsSubnormals: true })];
+
 export const nativeTargets: readonly EvaluationTarget[] = nativeDevices.map(deviceTarget);
 if (reasons.length > 0) console.log(`machine code: ${reasons.join("; ")}`);
