@@ -47,7 +47,7 @@ function lowered(fn: GraphFunction) {
       return lowerIt(host);
     });
   });
-  const { compute } = lowerProgram(fn, wasmTarget);
+  const { compute } = lowerProgram(fn, { target: wasmTarget, isFused: true });
   spy.mockRestore();
   const calls = compute.flatMap((step) => (step.kind === "call" ? [step] : []));
   return { all, own, calls };
