@@ -288,11 +288,13 @@ export class BlockLowering {
       if (states !== undefined) direct.set(cluster, states);
     }
     // A state that another committing cluster still reads must not be overwritten before it.
+    const readers = new Map<State, Set<Cluster>>();
+    for (const cluster of direct.keys())
+      for (const { state } of statesRead(cluster, this.accesses))
+        readers.set(state, (readers.get(state) ?? new Set()).add(cluster));
     for (const [cluster, states] of [...direct]) {
-      const written = new Set(states.values());
-      const readers = [...direct.keys()].filter((other) => other !== cluster);
-      const isRead = readers.some((other) =>
-        statesRead(other, this.accesses).some(({ state }) => written.has(state)),
+      const isRead = [...states.values()].some((state) =>
+        [...(readers.get(state) ?? [])].some((other) => other !== cluster && direct.has(other)),
       );
       if (isRead) direct.delete(cluster);
     }

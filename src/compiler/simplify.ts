@@ -7,6 +7,7 @@
 import { sameSize } from "../base/size.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
+import { withOrigin } from "../graph/origin.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
 import { contiguousView, permuteView } from "../graph/view.ts";
 import { dot, permute, reshape } from "../ops/index.ts";
@@ -27,8 +28,11 @@ export function simplify(fn: GraphFunction): GraphFunction {
     for (const node of order) {
       const inputs = node.inputs.map((input) => next.get(input)!);
       const isSame = inputs.every((input, i) => input === node.inputs[i]);
-      const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
-      const simpler = rules.reduce<Node>((current, rule) => rule(current, users) ?? current, made);
+      // What stands for a node comes from where the node came from.
+      const simpler = withOrigin(node.origin, () => {
+        const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
+        return rules.reduce<Node>((current, rule) => rule(current, users) ?? current, made);
+      });
       // A replacement is read as often as what it stands for.
       if (simpler !== node) users.set(simpler, (users.get(simpler) ?? 0) + (users.get(node) ?? 0));
       next.set(node, simpler);

@@ -131,8 +131,12 @@ export function attributesKey(value: unknown): string {
       if (value instanceof Dimension || value instanceof SizeExpression) return `<${sizeKey(value)}>`;
       if (value instanceof State) return `state${value.id}`;
       if (Object.getPrototypeOf(value) !== Object.prototype) return `#${identity(value)}`;
-      const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-      return `{${entries.map(([name, v]) => `${name}:${attributesKey(v)}`).join(",")}}`;
+      let text = "{";
+      for (const name of Object.keys(value)) {
+        const part = value[name as keyof typeof value] as unknown;
+        if (part !== undefined) text += `${name}:${attributesKey(part)},`;
+      }
+      return `${text}}`;
     }
     case "function":
       return `#${identity(value)}`;

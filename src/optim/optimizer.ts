@@ -6,6 +6,7 @@
 import { computeDType, type DType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
+import { captureOrigin, withOrigin } from "../graph/origin.ts";
 import {
   type LoadOptions,
   type LoadReport,
@@ -104,13 +105,16 @@ export class Optimizer<Options extends OptimizerOptions = any> {
   step(gradients: readonly Tensor[]): void {
     requireGradients(this.#algorithm.name, this.parameters, gradients);
     const done = this.stepCount.value;
+    // Every parameter's update comes from the line that called.
+    const origin = captureOrigin();
     let at = 0;
     for (const group of this.#groups) {
       const { options } = group;
       const shared = this.#algorithm.prepare(options, this.#rateOf(group, done), done.add(1).cast("f32"));
       for (const parameter of group.parameters) {
         const gradient = gradients[at++]!;
-        if (parameter.trainable) this.#update(parameter, gradient, shared, options);
+        if (!parameter.trainable) continue;
+        withOrigin(origin, () => this.#update(parameter, gradient, shared, options));
       }
     }
     this.stepCount.assign(done.add(1));

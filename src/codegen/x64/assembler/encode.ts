@@ -33,26 +33,33 @@ interface Places {
   bits: number;
 }
 
+const undecorated: Decoration = {};
+
 export function encode(
   sink: ByteSink,
   form: Form,
   operands: readonly Operand[],
-  { mask, zeroing = false }: Decoration = {},
+  decoration: Decoration = undecorated,
 ): void {
   const places = arrange(form, operands);
   if (form.legacy) return encodeLegacy(sink, form, places);
+  const { mask, zeroing = false } = decoration;
   const length = vectorLength(form, operands);
   const isBroadcast = places.rm?.kind === "memory" && places.rm.broadcast;
   const needsEvex =
-    !form.vex || length === 512 || mask !== undefined || isBroadcast || operands.some(isUpperVector);
+    !form.vex || length === 512 || mask !== undefined || isBroadcast || hasUpperVector(operands);
   if (needsEvex && form.evex) encodeEvex(sink, form, places, { length, mask, zeroing, isBroadcast });
   else encodeVex(sink, form, places, length);
 }
 
-const isUpperVector = (x: Operand): boolean =>
-  typeof x === "object" &&
-  ((x.kind === "register" && x.class === "vector" && x.number >= 16) ||
-    (x.kind === "memory" && x.index?.class === "vector" && x.index.number >= 16));
+function hasUpperVector(operands: readonly Operand[]): boolean {
+  for (const x of operands) {
+    if (typeof x !== "object") continue;
+    const vector = x.kind === "memory" ? x.index : x.kind === "register" ? x : undefined;
+    if (vector !== undefined && vector.number >= 16 && vector.class === "vector") return true;
+  }
+  return false;
+}
 
 function arrange(form: Form, operands: readonly Operand[]): Places {
   const places: Places = {

@@ -238,7 +238,8 @@ class Finisher {
         placed.push({ kind: "memory", ...at, scale, displacement, label, broadcast, bits });
       } else placed.push(operand);
     }
-    this.assembler.emitForm(form, placed, { mask: mask && this.registerOf(mask), zeroing });
+    if (mask === undefined) this.assembler.emitForm(form, placed);
+    else this.assembler.emitForm(form, placed, { mask: this.registerOf(mask), zeroing });
   }
 
   private isSameRegister([to, from]: readonly Operand[]): boolean {
