@@ -1,0 +1,114 @@
+/** Programs over the whole API that are right, or that nobody can judge: never red. */
+import { crossEntropy, mse } from "../../src/losses/index.ts";
+import {
+  Bilinear,
+  Dropout,
+  Flatten,
+  GELU,
+  Linear,
+  Module,
+  ModuleList,
+  ReLU,
+  Sequential,
+} from "../../src/nn/index.ts";
+import { adam, sgd } from "../../src/optim/index.ts";
+import {
+  arange,
+  compile,
+  concat,
+  einsum,
+  grad,
+  ones,
+  slice,
+  stack,
+  type Tensor,
+  tensor,
+  vectorize,
+  where,
+  zeros,
+} from "../../src/tensor/index.ts";
+
+// ---- products of any rank ---------------------------------------------------------------------------------------
+
+export const heads: Tensor<[8, 4, 64, 64]> = zeros([8, 4, 64, 32]).matmul(zeros([8, 4, 32, 64]));
+export const sharedRight: Tensor<[8, 32, 4]> = zeros([8, 32, 16]).matmul(zeros([16, 4]));
+export const sharedBatch: Tensor<[8, 3, 32, 4]> = zeros([8, 1, 32, 16]).matmul(zeros([3, 16, 4]));
+declare const rows: number;
+export const lateRows: Tensor<[number, 4]> = zeros([rows, 16]).matmul(zeros([16, 4]));
+declare const anything: Tensor;
+export const unknown: Tensor = anything
+  .matmul(anything)
+  .add(zeros([3]))
+  .relu()
+  .sum(-1);
+
+// ---- axes, with sizes that are known and not --------------------------------------------------------------------
+
+export const mean: Tensor<[32], "f32"> = zeros([32, 10]).mean(1);
+export const kept: Tensor<[1, 10], "f32"> = zeros([32, 10]).max(0, { keepDims: true });
+export const both: Tensor<[], "f32"> = zeros([32, 10]).sum([0, 1]);
+export const integers: Tensor<[32], "i32"> = zeros([32, 10]).argmax(-1);
+export const inserted: Tensor<[2, 1, 3]> = zeros([2, 3]).expandDims(1);
+export const removed: Tensor<[2, 3]> = zeros([2, 1, 3]).squeeze(1);
+export const column: Tensor<[number, 3]> = zeros([rows, 3]).add(ones([3]));
+export const widened: Tensor<[4, 3]> = ones([4, 1]).mul(ones([3]));
+export const chosen: Tensor<[4, 3]> = where(ones([4, 3]).greater(0), ones([4, 3]), 0);
+declare const shape: number[];
+export const someShape: Tensor<number[]> = zeros(shape).reshape(shape);
+declare const list: Tensor<[2, 3]>[];
+export const joined = concat(list, 0).sum();
+export const stacked = stack([...list, zeros([2, 3])], 0);
+export const contracted = einsum("bij,bjk->bik", zeros([8, 2, 3]), zeros([8, 3, 4]));
+export const indexed = zeros([4, 5]).at(slice(0, 2), "...", null, [1, 2]);
+export const replaced: Tensor<[4, 5]> = zeros([4, 5]).set(1, [0, slice()]);
+export const parts: Tensor[] = arange(6).split([1, 2, 3]);
+export const oneHot: Tensor = tensor([1, 2], { dtype: "i32" }).oneHot(3);
+export const norms: Tensor<[32], "f32"> = zeros([32, 10]).norm(1, { order: 3 });
+export const ordered: Tensor<[32, 10]> = zeros([32, 10]).sort(1, { descending: true });
+export const sums: Tensor<[32, 10]> = zeros([32, 10]).cumsum(0);
+
+// ---- modules: known, generic, spread, nested --------------------------------------------------------------------
+
+class Residual<M extends Module & { forward(x: Tensor): Tensor }> extends Module {
+  readonly inner: M;
+  constructor(inner: M) {
+    super();
+    this.inner = inner;
+  }
+  forward(x: Tensor): Tensor {
+    return x.add(this.inner.forward(x));
+  }
+}
+class Tower extends Module {
+  readonly layers: ModuleList<Linear>;
+  constructor(widths: readonly number[]) {
+    super();
+    this.layers = new ModuleList(widths.slice(1).map((width, i) => new Linear(widths[i]!, width)));
+  }
+  forward(x: Tensor): Tensor {
+    return [...this.layers].reduce((h, layer) => layer.forward(h).relu(), x);
+  }
+}
+declare const hidden: number;
+declare const more: Linear[];
+export const models = [
+  new Sequential(new Flatten(), new Linear(784, 64), new GELU(), new Dropout(0.1), new Linear(64, 10)),
+  new Sequential(new Linear(784, hidden), new ReLU(), new Linear(hidden, 10)),
+  new Sequential(new Linear(784, 64), new Residual(new Linear(64, 64)), new Linear(64, 10)),
+  new Sequential(new Linear(784, 64), ...more, new Linear(3, 10)),
+  new Sequential(new Tower([784, 64, 10]), new Linear(10, 2)),
+] as const;
+export const pair: Tensor = new Bilinear(3, 4, 5).forward(zeros([8, 3]), zeros([8, 4]));
+export const logits: Tensor<[32, 10]> = new Linear(784, 10).forward(zeros([32, 784]));
+export const sequence: Tensor<[2, 5, 10]> = new Linear(7, 10).forward(zeros([2, 5, 7]));
+
+// ---- losses, gradients, compiled functions ----------------------------------------------------------------------
+
+export const loss: Tensor<[], "f32"> = crossEntropy(logits, zeros([32], { dtype: "i32" }));
+export const squared: Tensor<[], "f32"> = mse(zeros([32, 1]), zeros([32, 1]));
+export const [dw, db] = grad(loss, [zeros([784, 10]), zeros([10])]);
+export const step = compile((x: Tensor<[number, 784]>, y: Tensor<[number], "i32">) =>
+  crossEntropy(new Linear(784, 10).forward(x), y),
+);
+export const perSample = vectorize((x: Tensor) => x.mul(x).sum());
+export const optimizers = [adam(), sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true })];
