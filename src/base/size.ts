@@ -34,7 +34,11 @@ export class Dimension {
   }
 }
 
-/** A size between bounds, known when a program runs: `dimension("time", { min: 1, max: 2048 })`. */
+/**
+ * A size between bounds, known when a program runs.
+ *
+ * @example dimension("time", { min: 1, max: 2048 }).max // 2048
+ */
 export function dimension(name: string, bounds: { min?: number; max: number }): Dimension {
   return new Dimension(name, bounds);
 }

@@ -53,6 +53,7 @@ export async function parseIdxFile(name: string, bytes: Uint8Array, maxBytes: nu
  * The array in an IDX file's bytes; `name` is what messages call them. Elements of one byte are a view, not a copy.
  *
  * @throws FormatError when the bytes are not what the header claims; nothing is allocated before that is known
+ * @example parseIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 7, 9)).shape // [2]
  */
 export function parseIdx(bytes: Uint8Array, name = "bytes"): HostArray {
   const { element, shape, headerBytes } = parseHeader(bytes, name);
@@ -137,7 +138,11 @@ export async function writeIdx(path: string, array: HostArray, options: WriteOpt
   await writeFileAtomic(path, serializeIdx(array, options));
 }
 
-/** The bytes of the file that `writeIdx` writes. */
+/**
+ * The bytes of the file that `writeIdx` writes.
+ *
+ * @example serializeIdx({ dtype: "u8", shape: [2], data: Uint8Array.of(7, 9) }).length // 10
+ */
 export function serializeIdx(
   array: HostArray,
   { elementType = defaultType(array.dtype) }: WriteOptions = {},

@@ -20,84 +20,132 @@ abstract class Activation<What extends string> extends Module {
   }
 }
 
-/** max(x, 0); the gradient at 0 is 0. */
+/**
+ * max(x, 0); the gradient at 0 is 0.
+ *
+ * @example new ReLU().forward(tensor([-3, 1])) // [0, 1]
+ */
 export class ReLU extends Activation<"ReLU"> {
   protected apply(x: Tensor): Tensor {
     return x.relu();
   }
 }
 
-/** min(max(x, 0), 6). Howard et al., "MobileNets", 2017. */
+/**
+ * min(max(x, 0), 6). Howard et al., "MobileNets", 2017.
+ *
+ * @example new ReLU6().forward(tensor([-1, 7])) // [0, 6]
+ */
 export class ReLU6 extends Activation<"ReLU6"> {
   protected apply(x: Tensor): Tensor {
     return x.relu6();
   }
 }
 
-/** 1 / (1 + e⁻ˣ). */
+/**
+ * 1 / (1 + e⁻ˣ).
+ *
+ * @example (await new Sigmoid().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [0.0474, 0.7311]
+ */
 export class Sigmoid extends Activation<"Sigmoid"> {
   protected apply(x: Tensor): Tensor {
     return x.sigmoid();
   }
 }
 
-/** log σ(x). */
+/**
+ * log σ(x).
+ *
+ * @example (await new LogSigmoid().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-3.0486, -0.3133]
+ */
 export class LogSigmoid extends Activation<"LogSigmoid"> {
   protected apply(x: Tensor): Tensor {
     return x.logSigmoid();
   }
 }
 
-/** The hyperbolic tangent. */
+/**
+ * The hyperbolic tangent.
+ *
+ * @example (await new Tanh().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.9951, 0.7616]
+ */
 export class Tanh extends Activation<"Tanh"> {
   protected apply(x: Tensor): Tensor {
     return x.tanh();
   }
 }
 
-/** x − tanh(x). */
+/**
+ * x − tanh(x).
+ *
+ * @example (await new TanhShrink().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-2.0049, 0.2384]
+ */
 export class TanhShrink extends Activation<"TanhShrink"> {
   protected apply(x: Tensor): Tensor {
     return x.tanhShrink();
   }
 }
 
-/** x·σ(x), also called swish. Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018. */
+/**
+ * x·σ(x), also called swish. Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018.
+ *
+ * @example (await new SiLU().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.1423, 0.7311]
+ */
 export class SiLU extends Activation<"SiLU"> {
   protected apply(x: Tensor): Tensor {
     return x.silu();
   }
 }
 
-/** x·tanh(softplus(x)). Misra, "Mish", 2020. */
+/**
+ * x·tanh(softplus(x)). Misra, "Mish", 2020.
+ *
+ * @example (await new Mish().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.1456, 0.8651]
+ */
 export class Mish extends Activation<"Mish"> {
   protected apply(x: Tensor): Tensor {
     return x.mish();
   }
 }
 
-/** x / (1 + |x|). */
+/**
+ * x / (1 + |x|).
+ *
+ * @example new Softsign().forward(tensor([-3, 1])) // [-0.75, 0.5]
+ */
 export class Softsign extends Activation<"Softsign"> {
   protected apply(x: Tensor): Tensor {
     return x.softsign();
   }
 }
 
-/** x/6 + 1/2 within [0, 1]. */
+/**
+ * x/6 + 1/2 within [0, 1].
+ *
+ * @example (await new HardSigmoid().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [0, 0.6667]
+ */
 export class HardSigmoid extends Activation<"HardSigmoid"> {
   protected apply(x: Tensor): Tensor {
     return x.hardSigmoid();
   }
 }
 
-/** x·hardSigmoid(x). Howard et al., "Searching for MobileNetV3", 2019. */
+/**
+ * x·hardSigmoid(x). Howard et al., "Searching for MobileNetV3", 2019.
+ *
+ * @example (await new HardSwish().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [0, 0.6667]
+ */
 export class HardSwish extends Activation<"HardSwish"> {
   protected apply(x: Tensor): Tensor {
     return x.hardSwish();
   }
 }
 
-/** ELU scaled so that means of 0 and variances of 1 are kept. Klambauer et al., "Self-normalizing neural networks", 2017. */
+/**
+ * ELU scaled so that means of 0 and variances of 1 are kept. Klambauer et al., "Self-normalizing neural networks", 2017.
+ *
+ * @example (await new SELU().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-1.6706, 1.0507]
+ */
 export class SELU extends Activation<"SELU"> {
   protected apply(x: Tensor): Tensor {
     return x.selu();
@@ -118,7 +166,11 @@ abstract class WithNumber<What extends string> extends Activation<What> {
   }
 }
 
-/** x where x > 0, else alpha·(eˣ − 1). Clevert, Unterthiner and Hochreiter, "ELU", 2016. */
+/**
+ * x where x > 0, else alpha·(eˣ − 1). Clevert, Unterthiner and Hochreiter, "ELU", 2016.
+ *
+ * @example (await new ELU().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.9502, 1]
+ */
 export class ELU extends WithNumber<"ELU"> {
   constructor({ alpha = 1 }: { alpha?: number } = {}) {
     super(alpha);
@@ -128,7 +180,11 @@ export class ELU extends WithNumber<"ELU"> {
   }
 }
 
-/** x where x > 0, else alpha·(e^(x/alpha) − 1). Barron, "Continuously differentiable exponential linear units", 2017. */
+/**
+ * x where x > 0, else alpha·(e^(x/alpha) − 1). Barron, "Continuously differentiable exponential linear units", 2017.
+ *
+ * @example (await new CELU().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.9502, 1]
+ */
 export class CELU extends WithNumber<"CELU"> {
   constructor({ alpha = 1 }: { alpha?: number } = {}) {
     super(alpha);
@@ -139,7 +195,11 @@ export class CELU extends WithNumber<"CELU"> {
   }
 }
 
-/** x where x > 0, else slope·x (0.01 when left out, as in PyTorch). Maas, Hannun and Ng, 2013. */
+/**
+ * x where x > 0, else slope·x (0.01 when left out, as in PyTorch). Maas, Hannun and Ng, 2013.
+ *
+ * @example (await new LeakyReLU().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.03, 1]
+ */
 export class LeakyReLU extends WithNumber<"LeakyReLU"> {
   constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
     super(negativeSlope);
@@ -149,7 +209,11 @@ export class LeakyReLU extends WithNumber<"LeakyReLU"> {
   }
 }
 
-/** x moved towards 0 by lambda. */
+/**
+ * x moved towards 0 by lambda.
+ *
+ * @example new SoftShrink().forward(tensor([-0.25, 2])) // [0, 1.5]
+ */
 export class SoftShrink extends WithNumber<"SoftShrink"> {
   constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
     super(lambda);
@@ -159,7 +223,11 @@ export class SoftShrink extends WithNumber<"SoftShrink"> {
   }
 }
 
-/** 0 where |x| ≤ lambda, else x. */
+/**
+ * 0 where |x| ≤ lambda, else x.
+ *
+ * @example new HardShrink().forward(tensor([-0.25, 2])) // [0, 2]
+ */
 export class HardShrink extends WithNumber<"HardShrink"> {
   constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
     super(lambda);
@@ -169,7 +237,11 @@ export class HardShrink extends WithNumber<"HardShrink"> {
   }
 }
 
-/** log(1 + e^(βx)) / β, a smooth ReLU. */
+/**
+ * log(1 + e^(βx)) / β, a smooth ReLU.
+ *
+ * @example (await new Softplus().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [0.0486, 1.3133]
+ */
 export class Softplus extends WithNumber<"Softplus"> {
   constructor({ beta = 1 }: { beta?: number } = {}) {
     super(beta);
@@ -180,7 +252,11 @@ export class Softplus extends WithNumber<"Softplus"> {
   }
 }
 
-/** x within [low, high], else the nearer end. */
+/**
+ * x within [low, high], else the nearer end.
+ *
+ * @example new HardTanh().forward(tensor([-3, 1])) // [-1, 1]
+ */
 export class HardTanh extends Activation<"HardTanh"> {
   readonly low: number;
   readonly high: number;
@@ -201,6 +277,8 @@ export class HardTanh extends Activation<"HardTanh"> {
 /**
  * x·Φ(x) with Φ the normal distribution function; with `approximate: "tanh"`
  * x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+ *
+ * @example (await new GELU().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-0.004, 0.8413]
  */
 export class GELU extends Activation<"GELU"> {
   readonly approximate: "none" | "tanh";
@@ -228,21 +306,33 @@ abstract class AlongAxis<What extends string> extends Activation<What> {
   }
 }
 
-/** exp(x − max x) / Σ exp(x − max x) along one axis, the last unless `axis` says otherwise: positive numbers of sum 1. */
+/**
+ * exp(x − max x) / Σ exp(x − max x) along one axis, the last unless `axis` says otherwise: positive numbers of sum 1.
+ *
+ * @example (await new Softmax().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [0.018, 0.982]
+ */
 export class Softmax extends AlongAxis<"Softmax"> {
   protected apply(x: Tensor): Tensor {
     return x.softmax(this.axis);
   }
 }
 
-/** x − log Σ eˣ along one axis, the last unless `axis` says otherwise. */
+/**
+ * x − log Σ eˣ along one axis, the last unless `axis` says otherwise.
+ *
+ * @example (await new LogSoftmax().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [-4.0181, -0.0181]
+ */
 export class LogSoftmax extends AlongAxis<"LogSoftmax"> {
   protected apply(x: Tensor): Tensor {
     return x.logSoftmax(this.axis);
   }
 }
 
-/** softmax(−x) along one axis, the last unless `axis` says otherwise. */
+/**
+ * softmax(−x) along one axis, the last unless `axis` says otherwise.
+ *
+ * @example (await new Softmin().forward(tensor([-3, 1])).toArray()).map((y) => Number(y.toFixed(4))) // [0.982, 0.018]
+ */
 export class Softmin extends AlongAxis<"Softmin"> {
   protected apply(x: Tensor): Tensor {
     return x.softmin(this.axis);

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { Tensor } from "../tensor/index.ts";
 
-/** √(Σ g²) over all elements of all gradients, f32 of shape (). */
+/** √(Σ g²) over all elements of all gradients, f32 of shape (). @example globalNorm([tensor([3]), tensor([4])]) // 5 */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
   const [first, ...rest] = gradients.map((gradient) => gradient.cast("f32").square().sum());
   if (first === undefined) throw new ArgumentError("globalNorm: no gradients");
@@ -25,7 +25,7 @@ export function clipByGlobalNorm(gradients: readonly Tensor[], maximum: number):
   return gradients.map((gradient) => gradient.mul(scale.cast(gradient.dtype)));
 }
 
-/** Each element of each gradient limited to [−limit, limit]. */
+/** Each element of each gradient limited to [−limit, limit]. @example clipByValue([tensor([-3, 0.5])], 1)[0]! // [-1, 0.5] */
 export function clipByValue(gradients: readonly Tensor[], limit: number): Tensor[] {
   requirePositive("clipByValue", limit);
   return gradients.map((gradient) => gradient.minimum(limit).maximum(-limit));

@@ -32,13 +32,19 @@ export function linear({ from, to, steps }: { from: number; to: number; steps: n
 /**
  * to + (from − to)·(1 + cos(π·min(s / steps, 1))) / 2: half a cosine, then `to`.
  * Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
+ *
+ * @example (await cosine({ from: 1, steps: 4 })(scalar(2)).item()).toFixed(4) // "0.5000"
  */
 export function cosine({ from, to = 0, steps }: { from: number; to?: number; steps: number }): Schedule {
   requireSteps("cosine", steps);
   return (step) => halfCosine(progress(step, steps), from, to);
 }
 
-/** from · factor^(s / steps): multiplied by `factor` every `steps` steps, smoothly. */
+/**
+ * from · factor^(s / steps): multiplied by `factor` every `steps` steps, smoothly.
+ *
+ * @example (await exponential({ from: 8, factor: 0.5, steps: 10 })(scalar(20)).item()).toFixed(4) // "2.0000"
+ */
 export function exponential({
   from,
   factor,
@@ -57,7 +63,11 @@ export function exponential({
       .mul(from);
 }
 
-/** from · factor^⌊s / every⌋: multiplied by `factor` every `every` steps, at once. */
+/**
+ * from · factor^⌊s / every⌋: multiplied by `factor` every `every` steps, at once.
+ *
+ * @example (await stepDecay({ from: 8, factor: 0.5, every: 10 })(scalar(19)).item()).toFixed(4) // "4.0000"
+ */
 export function stepDecay({
   from,
   factor,
@@ -72,7 +82,11 @@ export function stepDecay({
   return (step) => step.div(every).floor().mul(Math.log(factor)).exp().mul(from);
 }
 
-/** to + (from − to)·(1 − min(s / steps, 1))^power. */
+/**
+ * to + (from − to)·(1 − min(s / steps, 1))^power.
+ *
+ * @example polynomial({ from: 1, steps: 4, power: 2 })(scalar(2)) // 0.25
+ */
 export function polynomial({
   from,
   to = 0,
@@ -141,6 +155,8 @@ export function piecewise({
 /**
  * Half a cosine from `from` to `to` over `steps` steps, then again from the top, each round `factor` times as long as the
  * one before. Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
+ *
+ * @example (await cosineRestarts({ from: 1, steps: 4 })(scalar(6)).item()).toFixed(4) // "0.5000"
  */
 export function cosineRestarts({
   from,

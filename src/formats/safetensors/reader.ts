@@ -56,7 +56,13 @@ export async function readSafetensors(path: string): Promise<SafetensorsContent>
   }
 }
 
-/** The content of a file that is in memory already; `name` is what messages call it. The arrays are copies. */
+/**
+ * The content of a file that is in memory already; `name` is what messages call it. The arrays are copies.
+ *
+ * @example
+ * const bytes = serializeSafetensors(new Map([["w", await tensor([1, 2]).toHost()]]));
+ * parseSafetensors(bytes).tensors.get("w")!.shape; // [2]
+ */
 export function parseSafetensors(bytes: Uint8Array, name = "bytes"): SafetensorsContent {
   const length = headerLength(name, bytes, bytes.length);
   const header = parseHeader(name, bytes.subarray(8, 8 + length), bytes.length);
