@@ -105,21 +105,32 @@ function sumsInTree(values: readonly number[], columns: number): number[] {
   return level[0]!;
 }
 
-test("a map carries the sums of what it makes", () => {
-  const shape = [768, 64];
+test.each([64, 96])("a map and the sums of what it makes, in %i columns", (columns) => {
+  const shape = [768, columns];
   const build: Build = (x, y) => {
     const product = tanh(mul(x, y));
     const total = sum(product, 0);
     return [product, mul(total, total)];
   };
   const program = programOf(shape, build);
+  // Few values: columns side by side keep their sums in registers. Many: rows are stored one after the other.
+  expect(kernelsOf(program)).toEqual(
+    columns === 64 ? ["column mul,tanh,sum 768×64"] : ["map mul,tanh,sum 768×96", "column sum,mul 48×96"],
+  );
+  const [product, square] = resultsOf(program, shape) as [number[], number[]];
+  expect(square).toEqual(sumsInTree(product, columns).map((total) => Math.fround(total * total)));
+});
+
+test("sums of much memory walk its rows once", () => {
+  const program = programOf([16_384, 256], (x, y) => [sum(x, 0), sum(mul(x, y), 0)]);
   expect(kernelsOf(program)).toMatchInlineSnapshot(`
     [
-      "column mul,tanh,sum 768×64",
+      "map mul,sum 16384×256",
+      "column sum 64×256",
+      "column sum 64×256",
     ]
   `);
-  const [product, square] = resultsOf(program, shape) as [number[], number[]];
-  expect(square).toEqual(sumsInTree(product, 64).map((total) => Math.fround(total * total)));
+  expect(program.arenaBytes).toBeLessThan(1_000_000);
 });
 
 test("sums that the same rows need are not carried", () => {

@@ -1,6 +1,7 @@
 /**
  * Sums down the columns of values that another kernel makes or reads row by row: that kernel carries them along, and the
- * values are read once. The gradient of layer norm's weight and bias is such a sum beside the rows' own gradient.
+ * values are read once. The gradient of layer norm's weight and bias is such a sum beside the rows' own gradient. Where there
+ * is no such kernel and much to read, one is made that only walks the rows.
  *
  * The carrying cluster leaves one partial sum for each part of the rows; the cluster of the sum itself then adds the parts.
  * Parts are blocks of the long sum's own tree (`long-sum.ts`): the order is the one it had alone.
@@ -18,6 +19,9 @@ import { blockSteps } from "./long-sum.ts";
 
 /** Below these a kernel of its own costs nothing that shows; above `mostColumns` partial sums leave the cache. */
 const limits = { elements: 16_384, parts: 4, leastColumns: 32, mostColumns: 16_384 };
+
+/** Elements from which on rows are walked for sums alone: where values are stored on the way, and where none are. */
+const walked = { stored: 65_536, read: 2 ** 21 };
 
 /** Rows of one part: a power of the block, so that parts add up as blocks would, with enough parts for threads. */
 export function rowsOfPart(rows: number): number | undefined {
@@ -51,12 +55,32 @@ export function carrySums(fusion: Fusion, accesses: Accesses): void {
   if (sums.length === 0) return;
   const readers = readersOf(clusters, accesses);
   for (const sum of sums) {
-    const carrier = carriersOf(sum, fusion, accesses, readers).find((cluster) =>
-      carries(cluster, sum, fusion, accesses),
-    );
-    if (carrier !== undefined) attach(sum, carrier, fusion);
+    const candidates = carriersOf(sum, fusion, accesses, readers);
+    if (walksRows(sum)) candidates.push(rowsOf(sum));
+    const carrier = candidates.find((cluster) => carries(cluster, sum, fusion, accesses));
+    if (carrier === undefined) continue;
+    attach(sum, carrier, fusion);
+    // Other sums of the same values may join.
+    for (const member of [...sum.full, ...sum.reductions]) addReader(readers, member, carrier, accesses);
   }
 }
+
+/**
+ * Whether rows are walked one after the other though nobody else walks them. Columns side by side keep their sums in
+ * registers, but touch a line here and there: too slow where lines come from memory, and where values are stored on the way.
+ */
+function walksRows({ rows, columns, full }: ColumnSums): boolean {
+  return rows * columns >= (full.length > 0 ? walked.stored : walked.read);
+}
+
+/** A cluster that makes nothing but the sums; what they are of moves there. */
+const rowsOf = ({ cluster: { domain } }: ColumnSums): Cluster => ({
+  kind: "loops",
+  domain,
+  axes: undefined,
+  members: new Map(),
+  isCommit: false,
+});
 
 function columnSumsOf(cluster: Cluster, accesses: Accesses): ColumnSums | undefined {
   const { domain, axes, members } = cluster;
@@ -81,16 +105,20 @@ function productOf(shape: Cluster["domain"]): number | undefined {
   return typeof count === "number" ? count : undefined;
 }
 
-function readersOf(clusters: readonly Cluster[], accesses: Accesses): ReadonlyMap<Node, Set<Cluster>> {
-  const readers = new Map<Node, Set<Cluster>>();
+type Readers = Map<Node, Set<Cluster>>;
+
+function readersOf(clusters: readonly Cluster[], accesses: Accesses): Readers {
+  const readers: Readers = new Map();
   for (const cluster of clusters) {
     if (cluster.kind !== "loops" || cluster.isCommit) continue;
-    for (const member of cluster.members.keys()) {
-      for (const { root } of readsOf(member, accesses))
-        readers.set(root, (readers.get(root) ?? new Set()).add(cluster));
-    }
+    for (const member of cluster.members.keys()) addReader(readers, member, cluster, accesses);
   }
   return readers;
+}
+
+function addReader(readers: Readers, member: Node, cluster: Cluster, accesses: Accesses): void {
+  for (const { root } of readsOf(member, accesses))
+    readers.set(root, (readers.get(root) ?? new Set()).add(cluster));
 }
 
 /** Clusters that have in hand, element by element, something that the sums are of: those with rows of their own first. */
@@ -98,7 +126,7 @@ function carriersOf(
   { cluster, rows, columns, reductions, full }: ColumnSums,
   fusion: Fusion,
   accesses: Accesses,
-  readers: ReadonlyMap<Node, ReadonlySet<Cluster>>,
+  readers: Readers,
 ): Cluster[] {
   const found = new Set<Cluster>();
   for (const { root } of [...full, ...reductions].flatMap((member) => readsOf(member, accesses))) {

@@ -221,7 +221,7 @@ class LoopsLowering {
     };
     let [flop, bytes] = [0, 0];
     const seen = new Set<Node>();
-    for (const member of this.members) {
+    for (const member of this.computed) {
       flop +=
         count(member) *
         (this.accesses.copies.has(member)
