@@ -378,9 +378,8 @@ export class Storage {
     const { code } = this.e;
     const bytes = bytesOf(dtype);
     if (typeof count !== "number") {
-      this.eachLane(count, (lane) =>
-        this.storeElement(dtype, { base, offset: offset + lane * bytes }, [packed], lane),
-      );
+      const store = this.elementStore(dtype, [packed]);
+      this.eachLane(count, (lane) => store({ base, offset: offset + lane * bytes }, lane));
       return;
     }
     let done = 0;
@@ -402,18 +401,23 @@ export class Storage {
     const { lanes } = this;
     const x = flush ? [this.flushed(lanes, value[0]!)] : value;
     const parts = bytesOf(dtype) >= 4 ? x : [this.packed(dtype, x[0]!)];
-    this.eachLane(active.count, (lane) => this.storeElement(dtype, addressOf(lane), parts, lane));
+    const store = this.elementStore(dtype, parts);
+    this.eachLane(active.count, (lane) => store(addressOf(lane), lane));
   }
 
-  private storeElement(dtype: DType, { base, offset }: Address, parts: Vectors, lane: number): void {
+  /** Stores single lanes, which must come in rising order: each 16 bytes of a register are moved down once. */
+  private elementStore(dtype: DType, parts: Vectors): (at: Address, lane: number) => void {
     const bytes = bytesOf(dtype);
-    const perPart = parts[0]!.bits / 8 / bytes;
-    const part = parts[Math.floor(lane / perPart)]!;
-    const inPart = lane % perPart;
-    const perChunk = 16 / bytes;
-    const chunk = this.lanes.chunk(part, Math.floor(inPart / perChunk));
+    const [perPart, perChunk] = [parts[0]!.bits / 8 / bytes, 16 / bytes];
     const name = { 8: "vpextrq", 4: "vpextrd", 2: "vpextrw", 1: "vpextrb" }[bytes] as Mnemonic;
-    this.e.code.emit(name, placeAt(base, offset, (8 * bytes) as RegisterBits), chunk, inPart % perChunk);
+    let chunk: Register | undefined;
+    return ({ base, offset }, lane) => {
+      const inPart = lane % perPart;
+      if (lane % perChunk === 0)
+        chunk = this.lanes.chunk(parts[Math.floor(lane / perPart)]!, Math.floor(inPart / perChunk));
+      const place = placeAt(base, offset, (8 * bytes) as RegisterBits);
+      this.e.code.emit(name, place, chunk!, inPart % perChunk);
+    };
   }
 
   /** Runs `body` for lanes 0 … count − 1. */
