@@ -16,6 +16,8 @@ export interface Isa {
   readonly vectorRegisters: 16 | 32;
   /** The widest. */
   readonly vector: Shape;
+  /** Any logic of three operands is one instruction, at every width. */
+  readonly hasTernaryLogic: boolean;
   /** From wide to narrow: a kernel uses the widest whose lanes divide those of all its registers. */
   readonly shapes: readonly Shape[];
 }
@@ -30,6 +32,7 @@ export const avx2: Isa = {
   name: "avx2",
   vectorRegisters: 16,
   vector: ymm,
+  hasTernaryLogic: false,
   shapes: [ymm, scalarShape],
 };
 
@@ -38,5 +41,6 @@ export const avx512: Isa = {
   name: "avx512",
   vectorRegisters: 32,
   vector: zmm,
+  hasTernaryLogic: true,
   shapes: [zmm, ymm, scalarShape],
 };

@@ -33,6 +33,8 @@ const integerPredicates = {
   greaterEqual: 5,
   greater: 6,
 } as const;
+/** For `vpternlogd` of a, b and the sign bit: a or b, the sign cleared where they differ. */
+const eitherButDifferentSigns = 0xd4;
 const shifts = { shiftLeft: "vpsllvd", i32: "vpsravd", u32: "vpsrlvd" } as const;
 const integerNames = {
   add: "vpaddd",
@@ -268,6 +270,11 @@ export class Lanes {
     }
     const [one, other] = [this.op(name, x, c), this.op(name, c, x)];
     if (operator === "min") return this.op(`vor${suffix}`, one, other);
+    if (this.e.isa.hasTernaryLogic) {
+      const sign = this.float(suffix === "pd" ? "f64" : "f32", -0);
+      this.e.code.emit("vpternlogd", one, other, sign, eitherButDifferentSigns);
+      return one;
+    }
     const difference = this.op(`vxor${suffix}`, other, one);
     return this.op(`vsub${suffix}`, this.op(`vor${suffix}`, one, difference), difference);
   }
