@@ -40,6 +40,23 @@ it("runs on this machine", (context) => {
 });
 
 describe.each(isas)("$name", (set) => {
+  it.each(["min", "max"] as const)("%s of NaN, infinities and zeros of both signs", (operator) => {
+    const values = [NaN, 0, -0, 1, -1, Infinity, -Infinity, 1e-40];
+    const count = values.length ** 2;
+    const [x, y, z] = [f32("x", count), f32("y", count), f32("z", count, "write")];
+    const kernel = kernelOf(operator, [x, y, z], (b) =>
+      b.vector("i", count, (i) => b.store(z, i, b.binary(operator, b.load(x, i), b.load(y, i)))),
+    );
+    const arrays = [
+      Float32Array.from({ length: count }, (_, i) => values[i % values.length]!),
+      Float32Array.from({ length: count }, (_, i) => values[Math.floor(i / values.length)]!),
+      new Float32Array(count),
+    ];
+    const expected = arrays[0]!.map((value, i) => Math[operator](value, arrays[1]![i]!));
+    runNativeKernel(kernel, arrays, { isa: set, keepsSubnormals: true });
+    expect(arrays[2]).toEqual(expected);
+  });
+
   it.each([1, 4])("stores past the caches, %i threads", (threads) => {
     const [rows, columns] = [256, 1040];
     const [x, y] = [f32("x", rows * columns), f32("y", rows * columns, "write")];
