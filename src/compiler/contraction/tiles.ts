@@ -3,7 +3,7 @@
  * model of the processor. Only speed depends on it.
  */
 import { bytesOf } from "../../base/dtype.ts";
-import { maxOf, type Size } from "../../base/size.ts";
+import { maxOf, type Size, sizeKey } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 
@@ -25,6 +25,13 @@ export interface LoadCosts {
   readonly right: number;
 }
 
+/** Cuts of rows and columns, with the cycles of one step in depth of all tiles. */
+export interface Tilings {
+  readonly rows: Tiling;
+  readonly columns: Tiling;
+  readonly cycles: number;
+}
+
 /** The processor, as far as tiles are concerned. */
 export class TileModel {
   /** Elements of one group of lanes: what a vector of 32-bit elements holds. */
@@ -37,6 +44,8 @@ export class TileModel {
   private readonly loadCycles: number;
   /** Whether the loads of a step are best written before its arithmetic. */
   readonly loadsComeFirst: boolean;
+  /** A plan weighs the same loads several times. */
+  private readonly known = new Map<string, Tilings>();
 
   constructor(target: TargetDescription, dtype: ScalarDType) {
     this.lanes = target.lanes;
@@ -77,13 +86,15 @@ export class TileModel {
    * The best tiles for a matrix, of at most so many groups of lanes across, and their cycles for one step in depth. All
    * column tiles share one cut of the rows.
    */
-  tilings(
-    rows: Size,
-    columns: Size,
-    loads: LoadCosts,
-    mostGroups = Infinity,
-  ): { rows: Tiling; columns: Tiling; cycles: number } {
-    let best: { rows: Tiling; columns: Tiling; cycles: number } | undefined;
+  tilings(rows: Size, columns: Size, loads: LoadCosts, mostGroups = Infinity): Tilings {
+    const key = `${sizeKey(rows)} ${sizeKey(columns)} ${loads.left} ${loads.right} ${mostGroups}`;
+    let found = this.known.get(key);
+    if (found === undefined) this.known.set(key, (found = this.search(rows, columns, loads, mostGroups)));
+    return found;
+  }
+
+  private search(rows: Size, columns: Size, loads: LoadCosts, mostGroups: number): Tilings {
+    let best: Tilings | undefined;
     for (let groups = 1; groups === 1 || (groups <= mostGroups && this.fits(1, groups)); groups++) {
       const across = this.columnTiling(columns, groups * this.lanes);
       for (let height = 1; height === 1 || this.fits(height, groups); height++) {

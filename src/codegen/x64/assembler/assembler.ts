@@ -10,7 +10,7 @@ import { type ByteSink, type Decoration, encode } from "./encode.ts";
 import type { Form } from "./form.ts";
 import { findForm } from "./match.ts";
 import { isLabel, type Label, type Memory, memory, type Operand } from "./operands.ts";
-import { allForms, type Mnemonic } from "./tables/index.ts";
+import { formsOf, type Mnemonic } from "./tables/index.ts";
 
 /** A function or table of the code, for disassemblers and profilers. */
 export interface CodeSymbol {
@@ -197,7 +197,5 @@ function findForms(mnemonic: Mnemonic): { short: Form; near: Form } {
 }
 
 function nearForm(mnemonic: Mnemonic): Form | undefined {
-  return allForms()
-    .get(mnemonic)!
-    .find(({ operands }) => operands[0]?.place === "J" && operands[0].size === "z");
+  return formsOf(mnemonic).find(({ operands }) => operands[0]?.place === "J" && operands[0].size === "z");
 }

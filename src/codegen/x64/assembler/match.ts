@@ -2,7 +2,7 @@
 import { InternalError } from "../../../base/errors.ts";
 import type { Form, OperandPattern } from "./form.ts";
 import { type Memory, type Operand, operandText, type Register } from "./operands.ts";
-import { allForms, type Mnemonic } from "./tables/index.ts";
+import { formsOf, type Mnemonic } from "./tables/index.ts";
 
 /** Forms found before, by mnemonic and by `signatureOf` the operands. */
 const found = new Map<Mnemonic, Map<number, Form>>();
@@ -18,8 +18,8 @@ export function findForm(mnemonic: Mnemonic, operands: readonly Operand[], maske
 }
 
 function searchForm(mnemonic: Mnemonic, operands: readonly Operand[], masked: boolean): Form {
-  const forms = allForms().get(mnemonic);
-  if (forms === undefined) throw new InternalError(`${mnemonic} is in no table`);
+  const forms = formsOf(mnemonic);
+  if (forms.length === 0) throw new InternalError(`${mnemonic} is in no table`);
   for (const form of forms) if (fits(form, operands, masked)) return form;
   throw new InternalError(`${mnemonic} has no form for ${operands.map(operandText).join(", ")}`);
 }

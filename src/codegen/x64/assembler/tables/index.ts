@@ -12,19 +12,32 @@ type KeysOf<T> = T extends readonly [FormGroup, infer R] ? keyof R & string : ne
 /** Every instruction of the tables, as in Intel's manual. */
 export type Mnemonic = KeysOf<(typeof tables)[number]>;
 
-function readTables(): ReadonlyMap<Mnemonic, readonly Form[]> {
-  const forms = new Map<string, Form[]>();
-  for (const [group, rows] of tables as readonly (readonly [FormGroup, Rows])[])
-    for (const [mnemonic, texts] of Object.entries(rows)) {
-      const known = forms.get(mnemonic) ?? [];
-      for (const text of typeof texts === "string" ? [texts] : texts)
-        known.push(parseForm(mnemonic, text, group));
-      forms.set(mnemonic, known);
+type Row = readonly [FormGroup, string];
+
+function readRows(): ReadonlyMap<string, readonly Row[]> {
+  const rows = new Map<string, Row[]>();
+  for (const [group, byMnemonic] of tables as readonly (readonly [FormGroup, Rows])[])
+    for (const [mnemonic, texts] of Object.entries(byMnemonic)) {
+      let known = rows.get(mnemonic);
+      if (known === undefined) rows.set(mnemonic, (known = []));
+      for (const text of typeof texts === "string" ? [texts] : texts) known.push([group, text]);
     }
-  return forms as ReadonlyMap<Mnemonic, readonly Form[]>;
+  return rows;
 }
 
-let forms: ReadonlyMap<Mnemonic, readonly Form[]> | undefined;
+let rows: ReadonlyMap<string, readonly Row[]> | undefined;
+const parsed = new Map<string, readonly Form[]>();
 
-/** Read at first use: a program that runs elsewhere does not pay for them. */
-export const allForms = (): ReadonlyMap<Mnemonic, readonly Form[]> => (forms ??= readTables());
+/** The forms of a mnemonic, none for one that is in no table. Rows are parsed at first use: a program needs a fifth of them. */
+export function formsOf(mnemonic: Mnemonic): readonly Form[] {
+  let forms = parsed.get(mnemonic);
+  if (forms === undefined) {
+    rows ??= readRows();
+    forms = (rows.get(mnemonic) ?? []).map(([group, text]) => parseForm(mnemonic, text, group));
+    parsed.set(mnemonic, forms);
+  }
+  return forms;
+}
+
+/** Every mnemonic of the tables. */
+export const allMnemonics = (): readonly Mnemonic[] => [...(rows ??= readRows()).keys()] as Mnemonic[];
