@@ -42,6 +42,7 @@ export const opFixtures = [
   "ops-movement.json",
   "ops-indexed.json",
   "ops-at-and-set.json",
+  "ops-spatial.json",
   "ops-rearrangement.json",
   "ops-normalization.json",
   "ops-losses.json",

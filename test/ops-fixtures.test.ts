@@ -94,6 +94,17 @@ const slice: Build = ([x], attributes) => {
   return ops.slice(x!, { start: starts, step: steps, shape });
 };
 
+/** The same number for every spatial axis. */
+function spatial(x: Node, geometry: Partial<Record<"stride" | "padding" | "dilation", number>>) {
+  const { stride = 1, padding = 0, dilation = 1 } = geometry;
+  const each = <T>(value: T): T[] => x.shape.slice(2).map(() => value);
+  return {
+    strides: each(stride),
+    dilations: each(dilation),
+    padding: each([padding, padding] as const),
+  };
+}
+
 /** "list" for a list among the inputs, [start, stop, step] for a range. */
 function indicesOf(indices: unknown, lists: readonly Node[]): ops.NodeIndex[] {
   let next = 0;
@@ -233,6 +244,24 @@ const builders: Record<string, Build> = {
   gather: ([x, at], { axis }) => ops.gather(x!, at!, axis),
   embedding: ([at, weight]) => ops.gather(weight!, at!, 0),
   scatterAdd: ([x, at, updates], { axis }) => ops.scatterAdd(x!, at!, updates!, axis),
+  convolution: ([x, weight], { groups, ...geometry }) =>
+    ops.convolution(x!, weight!, { groups, ...spatial(x!, geometry) }),
+  convolutionTranspose: ([x, weight], { groups, outputPadding, ...geometry }) => {
+    const places = spatial(x!, geometry);
+    return ops.convolutionTranspose(x!, weight!, {
+      groups,
+      ...places,
+      outputPadding: places.strides.map(() => outputPadding),
+    });
+  },
+  maxPool: ([x], { size, ...geometry }) => {
+    const places = spatial(x!, geometry);
+    return ops.maxPool(x!, { ...places, sizes: places.strides.map(() => size) });
+  },
+  averagePool: ([x], { size, countsPadding, ...geometry }) => {
+    const places = spatial(x!, geometry);
+    return ops.averagePool(x!, { ...places, countsPadding, sizes: places.strides.map(() => size) });
+  },
   lgamma: unary(ops.lgamma),
   digamma: unary(ops.digamma),
   // Sizes are stated: here the number of distinct elements, so that nothing is filled up.

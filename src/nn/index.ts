@@ -28,16 +28,60 @@ export {
 } from "./activations.ts";
 export { Bilinear, type BilinearOptions } from "./bilinear.ts";
 export { ModuleDict, ModuleList } from "./containers.ts";
+export {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvolutionOptions,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type TransposedConvolutionOptions,
+} from "./convolution.ts";
 export { AlphaDropout, Dropout, type DropoutOptions, FeatureDropout } from "./dropout.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten, Identity, Unflatten } from "./flatten.ts";
 export type { Initializer, InitializerRequest } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export type { Listing, Member } from "./members.ts";
 export { Adapter, type ForwardHook, type ForwardPreHook, Module, type Registration } from "./module.ts";
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  type BatchNormOptions,
+  GroupNorm,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  LayerNorm,
+  type LayerNormOptions,
+  type NormOptions,
+  RMSNorm,
+  type RMSNormOptions,
+} from "./normalization.ts";
 export { Parameter, type ParameterOptions } from "./parameter.ts";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  type AveragePoolOptions,
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+  type MaxPoolOptions,
+  type PoolOptions,
+} from "./pooling.ts";
 export { RandomStream } from "./random-stream.ts";
 export { Sequential } from "./sequential.ts";
+export type { Padding, PaddingMode, PerAxis } from "./spatial.ts";
 export {
   type LoadOptions,
   type LoadReport,

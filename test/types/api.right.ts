@@ -1,11 +1,14 @@
 /** Programs over the whole API that are right, or that nobody can judge: never red. */
 import { crossEntropy, mse } from "../../src/losses/index.ts";
 import {
+  BatchNorm2d,
   Bilinear,
+  Conv2d,
   Dropout,
   Flatten,
   GELU,
   Linear,
+  MaxPool2d,
   Module,
   ModuleList,
   ReLU,
@@ -98,6 +101,16 @@ export const models = [
   new Sequential(new Linear(784, 64), ...more, new Linear(3, 10)),
   new Sequential(new Tower([784, 64, 10]), new Linear(10, 2)),
 ] as const;
+export const convolved: Tensor = new Conv2d(3, 32, 3).forward(zeros([8, 3, 28, 28]));
+export const late: Tensor = new Conv2d(hidden, 32, 3).forward(zeros([rows, hidden, 28, 28]));
+export const images = new Sequential(
+  new Conv2d(1, 32, 3, { padding: "same" }),
+  new BatchNorm2d(32),
+  new ReLU(),
+  new MaxPool2d(2),
+  new Flatten(),
+  new Linear(6272, 10),
+);
 export const pair: Tensor = new Bilinear(3, 4, 5).forward(zeros([8, 3]), zeros([8, 4]));
 export const logits: Tensor<[32, 10]> = new Linear(784, 10).forward(zeros([32, 784]));
 export const sequence: Tensor<[2, 5, 10]> = new Linear(7, 10).forward(zeros([2, 5, 7]));

@@ -1,5 +1,5 @@
 /** Programs over the whole API with a wrong known size: red, with a sentence. */
-import { Flatten, Linear, ReLU, Sequential } from "../../src/nn/index.ts";
+import { Conv2d, ConvTranspose1d, Flatten, Linear, ReLU, Sequential } from "../../src/nn/index.ts";
 import { ones, type Tensor, zeros } from "../../src/tensor/index.ts";
 
 // error: matmul: inner dimensions 32 and 31 differ
@@ -28,6 +28,10 @@ zeros([32, 10]).nanSum(5);
 new Linear(63, 10).forward(zeros([32, 64]));
 // error: Linear expects 63 features, the layer before gives 64
 new Sequential(new Flatten(), new Linear(784, 64), new ReLU(), new Linear(63, 10));
+// error: Conv2d expects 3 channels, axis 1 has 1
+new Conv2d(3, 32, 3).forward(zeros([8, 1, 28, 28]));
+// error: ConvTranspose1d expects 4 channels, axis 1 has 5
+new ConvTranspose1d(4, 2, 3).forward(zeros([8, 5, 9]));
 // error: Type '3' is not assignable to type '4'
 export const product: Tensor<[2, 4]> = zeros([2, 5]).matmul(zeros([5, 3]));
 // error: Type '10' is not assignable to type '11'

@@ -1,0 +1,72 @@
+/** Tables of vectors. */
+import { nextKey } from "../base/default-key.ts";
+import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
+import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { arange, stopGradient, type Tensor, where } from "../tensor/index.ts";
+import { type Initializer, normal } from "./initializers.ts";
+import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+export interface EmbeddingOptions {
+  /** A row that starts as zeros and takes no gradient: what padding stands for. Negative ones count from the end. */
+  readonly paddingIndex?: number;
+  /** Default `initializers.normal(0, 1)`, as in PyTorch. */
+  readonly weightInit?: Initializer;
+  /** What the initializer draws from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
+  readonly key?: RandomKey | number;
+}
+
+/**
+ * A learnt vector for each of numEmbeddings indices. An index outside fails the run.
+ *
+ * Shapes: (…) of i32 → (…, embeddingDim).
+ *
+ * @example
+ * const table = new Embedding(100, 16);
+ * table.forward(tensor([[1, 2, 99]], { dtype: "i32" })).shape; // [1, 3, 16]
+ */
+export class Embedding extends Module {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly paddingIndex: number | undefined;
+  readonly weight: Parameter;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
+    super();
+    checkOptions("Embedding", options, ["paddingIndex", "weightInit", "key"]);
+    for (const [name, size] of Object.entries({ numEmbeddings, embeddingDim })) {
+      if (!Number.isInteger(size) || size < 1)
+        throw new ArgumentError(`Embedding: ${name} must be a positive integer, got ${size}`);
+    }
+    const { paddingIndex, weightInit = normal(), key = nextKey() } = options;
+    const row = paddingIndex === undefined || paddingIndex >= 0 ? paddingIndex : paddingIndex + numEmbeddings;
+    if (row !== undefined && !(Number.isInteger(row) && row >= 0 && row < numEmbeddings))
+      throw new ArgumentError(`Embedding: paddingIndex ${paddingIndex} is outside of ${numEmbeddings} rows`);
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.paddingIndex = row;
+    const shape = [numEmbeddings, embeddingDim];
+    const fans = { fanIn: numEmbeddings, fanOut: embeddingDim };
+    const data = weightInit({ shape, ...fans, key: fold(typeof key === "number" ? randomKey(key) : key, 0) });
+    if (row !== undefined) data.fill(0, row * embeddingDim, (row + 1) * embeddingDim);
+    this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
+  }
+
+  forward(indices: Tensor): Tensor {
+    return this.table().gather(indices) as Tensor;
+  }
+
+  /** The weight; its row of padding is a constant as far as gradients go. */
+  private table(): Tensor {
+    const { weight, paddingIndex } = this;
+    if (paddingIndex === undefined) return weight as Tensor;
+    const isPadding = arange(this.numEmbeddings).equal(paddingIndex).expandDims(1);
+    return where(isPadding, stopGradient(weight as Tensor), weight as Tensor) as Tensor;
+  }
+
+  protected override describe(): string {
+    const padding = this.paddingIndex === undefined ? "" : `, padding ${this.paddingIndex}`;
+    return `${this.numEmbeddings} × ${this.embeddingDim}${padding}`;
+  }
+}

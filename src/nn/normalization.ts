@@ -1,0 +1,347 @@
+/** Layers that bring activations to mean 0 and variance 1, over the batch, a sample, groups of channels or the features. */
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
+import { shapeText } from "../base/shape.ts";
+import { normalize } from "../ops/index.ts";
+import { StateTensor, type Tensor } from "../tensor/index.ts";
+import { located, withPlace } from "../tensor/located.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+import { requireImage } from "./spatial.ts";
+
+export interface NormOptions {
+  /** Added to the variance before the root; default 1e-5. */
+  readonly epsilon?: number;
+  /** Default true: a learnt scale and shift for each channel or feature. */
+  readonly affine?: boolean;
+}
+export interface BatchNormOptions extends NormOptions {
+  /** How much of a batch's statistics goes into the running ones; default 0.1. null: the mean over all batches so far. */
+  readonly momentum?: number | null;
+  /** Default true: running statistics are kept, and take the batch's place in evaluation. */
+  readonly trackRunningStats?: boolean;
+}
+
+const scaleOf = (size: number | readonly number[], value: number, name: string): Parameter => {
+  const shape = typeof size === "number" ? [size] : size;
+  const data = new Float32Array(shape.reduce((n, s) => n * s, 1)).fill(value);
+  return new Parameter({ dtype: "f32", shape, data }, { name });
+};
+
+function requirePositive(what: string, sizes: Readonly<Record<string, number>>): void {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (!Number.isInteger(size) || size < 1)
+      throw new ArgumentError(`${what}: ${name} must be a positive integer, got ${size}`);
+  }
+}
+
+/** (x − mean) / √(variance + ε) over axes. */
+const standardized = (x: Tensor, axes: readonly number[], epsilon: number): Tensor =>
+  located(() => fromNode(normalize(nodeOf(x), axes, epsilon)));
+
+/** A vector of the channels for (N, C, …). */
+const alongChannels = (vector: Tensor, rank: number): Tensor =>
+  vector.reshape([(vector.shape as readonly number[])[0]!, ...Array<number>(rank - 2).fill(1)]) as Tensor;
+
+function scaled(y: Tensor, weight: Parameter | undefined, bias: Parameter | undefined): Tensor {
+  if (weight === undefined) return y;
+  const rank = y.shape.length;
+  const larger = y.mul(alongChannels(weight as Tensor, rank));
+  return (bias === undefined ? larger : larger.add(alongChannels(bias as Tensor, rank))) as Tensor;
+}
+
+abstract class BatchNorm extends Module {
+  readonly numFeatures: number;
+  readonly epsilon: number;
+  readonly momentum: number | null;
+  readonly weight: Parameter | undefined;
+  readonly bias: Parameter | undefined;
+  readonly runningMean: StateTensor | undefined;
+  readonly runningVar: StateTensor | undefined;
+  readonly numBatchesTracked: StateTensor | undefined;
+
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super();
+    const what = this.constructor.name;
+    checkOptions(what, options, ["epsilon", "momentum", "affine", "trackRunningStats"]);
+    requirePositive(what, { numFeatures });
+    const { epsilon = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
+    this.numFeatures = numFeatures;
+    this.epsilon = epsilon;
+    this.momentum = momentum;
+    this.weight = affine ? scaleOf(numFeatures, 1, "weight") : undefined;
+    this.bias = affine ? scaleOf(numFeatures, 0, "bias") : undefined;
+    if (!trackRunningStats) return;
+    const vector = (name: string, value: number): StateTensor =>
+      new StateTensor({
+        name,
+        shape: [numFeatures],
+        dtype: "f32",
+        initial: new Float32Array(numFeatures).fill(value),
+      });
+    this.runningMean = vector("running_mean", 0);
+    this.runningVar = vector("running_var", 1);
+    this.numBatchesTracked = new StateTensor({ name: "num_batches_tracked", shape: [], dtype: "i32" });
+  }
+
+  /** PyTorch's names, under which its files hold the statistics. */
+  protected override *fields(): Iterable<readonly [string, unknown]> {
+    const names: Record<string, string> = {
+      runningMean: "running_mean",
+      runningVar: "running_var",
+      numBatchesTracked: "num_batches_tracked",
+    };
+    for (const [name, value] of super.fields()) yield [names[name] ?? name, value];
+  }
+
+  protected abstract check(x: Tensor): void;
+
+  forward(x: Tensor): Tensor {
+    this.check(x);
+    const rank = x.shape.length;
+    const axes = [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)];
+    const { runningMean, runningVar, epsilon } = this;
+    if (!this.training && runningMean !== undefined && runningVar !== undefined) {
+      const scale = runningVar.add(epsilon).rsqrt() as Tensor;
+      const centred = x.sub(alongChannels(runningMean as Tensor, rank)) as Tensor;
+      return scaled(centred.mul(alongChannels(scale, rank)) as Tensor, this.weight, this.bias);
+    }
+    if (this.training) this.track(x, axes);
+    return scaled(standardized(x, axes, epsilon), this.weight, this.bias);
+  }
+
+  private track(x: Tensor, axes: readonly number[]): void {
+    const { runningMean, runningVar, numBatchesTracked, momentum } = this;
+    if (runningMean === undefined || runningVar === undefined || numBatchesTracked === undefined) return;
+    const count = axes.reduce((n, axis) => n * (x.shape as readonly number[])[axis]!, 1);
+    const mean = x.mean(axes) as Tensor;
+    // The running variance is the unbiased estimate, the one that is divided by is not, as in PyTorch.
+    const variance = x.var(axes, { correction: Math.min(1, count - 1) }) as Tensor;
+    const batches = numBatchesTracked.add(1) as Tensor;
+    const share: Tensor | number = momentum ?? (batches.cast("f32").reciprocal() as Tensor);
+    const towards = (state: StateTensor, value: Tensor): Tensor =>
+      state.add(value.sub(state).mul(share)) as Tensor;
+    runningMean.assign(towards(runningMean, mean));
+    runningVar.assign(towards(runningVar, variance));
+    numBatchesTracked.assign(batches);
+  }
+
+  protected override describe(): string {
+    return `${this.numFeatures}${this.weight === undefined ? ", not affine" : ""}`;
+  }
+}
+
+/**
+ * Batch normalization of features (N, C) or (N, C, L): each channel to mean 0 and variance 1 over the batch while training, by
+ * the running statistics in evaluation. Ioffe and Szegedy, "Batch normalization", ICML 2015. Names as in PyTorch.
+ *
+ * @throws ShapeError when the input has other axes or channels
+ * @example new BatchNorm1d(2).forward(tensor([[1, 5], [3, 5]])).shape // [2, 2]
+ */
+export class BatchNorm1d extends BatchNorm {
+  protected check(x: Tensor): void {
+    const shape = x.shape as readonly number[];
+    const isFlat = shape.length === 2 && shape[1] === this.numFeatures;
+    if (!isFlat) requireImage(this.toString(), x, 1, this.numFeatures);
+  }
+}
+/** Batch normalization of images (N, C, H, W): see `BatchNorm1d`. @example new BatchNorm2d(3).forward(zeros([8, 3, 4, 4])).shape // [8, 3, 4, 4] */
+export class BatchNorm2d extends BatchNorm {
+  protected check(x: Tensor): void {
+    requireImage(this.toString(), x, 2, this.numFeatures);
+  }
+}
+/** Batch normalization of volumes (N, C, D, H, W): see `BatchNorm1d`. @example new BatchNorm3d(3).forward(zeros([8, 3, 2, 4, 4])).shape // [8, 3, 2, 4, 4] */
+export class BatchNorm3d extends BatchNorm {
+  protected check(x: Tensor): void {
+    requireImage(this.toString(), x, 3, this.numFeatures);
+  }
+}
+
+abstract class LastAxes extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly epsilon: number;
+  constructor(normalizedShape: number | readonly number[], epsilon: number) {
+    super();
+    const list = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+    requirePositive(
+      this.constructor.name,
+      Object.fromEntries(list.map((size, i) => [`normalizedShape[${i}]`, size])),
+    );
+    this.normalizedShape = list;
+    this.epsilon = epsilon;
+  }
+
+  /** The axes, from the end. */
+  protected axesOf(x: Tensor): number[] {
+    const shape = x.shape as readonly number[];
+    const { normalizedShape } = this;
+    const last = shape.slice(-normalizedShape.length);
+    if (shape.length < normalizedShape.length || last.some((size, i) => size !== normalizedShape[i]))
+      throw withPlace(
+        new ShapeError(`${this} expects (…, ${normalizedShape.join(", ")}), got ${shapeText(shape)}`),
+      );
+    return normalizedShape.map((_, i) => i - normalizedShape.length);
+  }
+  protected override describe(): string {
+    return this.normalizedShape.join("×");
+  }
+}
+
+export interface LayerNormOptions {
+  /** Default 1e-5. */
+  readonly epsilon?: number;
+  /** Default true: a learnt scale (and shift) of the normalized shape. */
+  readonly elementwiseAffine?: boolean;
+  /** Default true: the shift, too. */
+  readonly bias?: boolean;
+}
+
+/**
+ * Layer normalization over the last axes: (x − mean) / √(variance + ε) · weight + bias. Ba, Kiros and Hinton, 2016.
+ *
+ * Shapes: (…, normalizedShape) → the same.
+ *
+ * @throws ShapeError when the last axes are others
+ * @example new LayerNorm(2, { epsilon: 0 }).forward(tensor([[1, 3]])) // [[-1, 1]]
+ */
+export class LayerNorm extends LastAxes {
+  readonly weight: Parameter | undefined;
+  readonly bias: Parameter | undefined;
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    checkOptions("LayerNorm", options, ["epsilon", "elementwiseAffine", "bias"]);
+    const { epsilon = 1e-5, elementwiseAffine = true, bias = true } = options;
+    super(normalizedShape, epsilon);
+    this.weight = elementwiseAffine ? scaleOf(this.normalizedShape, 1, "weight") : undefined;
+    this.bias = elementwiseAffine && bias ? scaleOf(this.normalizedShape, 0, "bias") : undefined;
+  }
+  forward(x: Tensor): Tensor {
+    const y = standardized(x, this.axesOf(x), this.epsilon);
+    if (this.weight === undefined) return y;
+    const larger = y.mul(this.weight) as Tensor;
+    return (this.bias === undefined ? larger : larger.add(this.bias)) as Tensor;
+  }
+}
+
+export interface RMSNormOptions {
+  /** Default the smallest difference from 1 of the input's dtype, as in PyTorch (2⁻²³ for f32). */
+  readonly epsilon?: number;
+  /** Default true: a learnt scale. */
+  readonly elementwiseAffine?: boolean;
+}
+
+/**
+ * x / √(mean x² + ε) · weight over the last axes. Zhang and Sennrich, "Root mean square layer normalization", 2019.
+ *
+ * @throws ShapeError when the last axes are others
+ * @example new RMSNorm(2, { epsilon: 0 }).forward(tensor([[5, 5]])) // [[1, 1]]
+ */
+export class RMSNorm extends LastAxes {
+  readonly weight: Parameter | undefined;
+  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
+    checkOptions("RMSNorm", options, ["epsilon", "elementwiseAffine"]);
+    const { epsilon = 2 ** -23, elementwiseAffine = true } = options;
+    super(normalizedShape, epsilon);
+    this.weight = elementwiseAffine ? scaleOf(this.normalizedShape, 1, "weight") : undefined;
+  }
+  forward(x: Tensor): Tensor {
+    const square = x.mul(x).mean(this.axesOf(x), { keepDims: true }) as Tensor;
+    const y = x.mul(square.add(this.epsilon).rsqrt()) as Tensor;
+    return this.weight === undefined ? y : (y.mul(this.weight) as Tensor);
+  }
+}
+
+/**
+ * Each group of channels of each sample to mean 0 and variance 1. Wu and He, "Group normalization", 2018.
+ *
+ * Shapes: (N, numChannels, …) → the same.
+ *
+ * @throws ShapeError when axis 1 has other channels
+ * @example new GroupNorm(2, 4).forward(zeros([8, 4, 5, 5])).shape // [8, 4, 5, 5]
+ */
+export class GroupNorm extends Module {
+  readonly numGroups: number;
+  readonly numChannels: number;
+  readonly epsilon: number;
+  readonly weight: Parameter | undefined;
+  readonly bias: Parameter | undefined;
+
+  constructor(numGroups: number, numChannels: number, options: NormOptions = {}) {
+    super();
+    checkOptions("GroupNorm", options, ["epsilon", "affine"]);
+    requirePositive("GroupNorm", { numGroups, numChannels });
+    if (numChannels % numGroups !== 0)
+      throw new ArgumentError(`GroupNorm: ${numGroups} groups must divide ${numChannels} channels`);
+    this.numGroups = numGroups;
+    this.numChannels = numChannels;
+    this.epsilon = options.epsilon ?? 1e-5;
+    const isAffine = options.affine ?? true;
+    this.weight = isAffine ? scaleOf(numChannels, 1, "weight") : undefined;
+    this.bias = isAffine ? scaleOf(numChannels, 0, "bias") : undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    const shape = x.shape as readonly number[];
+    if (shape[1] !== this.numChannels)
+      throw withPlace(
+        new ShapeError(`${this} expects ${this.numChannels} channels on axis 1, got ${shapeText(shape)}`),
+      );
+    const size = shape.slice(2).reduce((n, s) => n * s, this.numChannels / this.numGroups);
+    const y = standardized(x.reshape([shape[0]!, this.numGroups, size]) as Tensor, [-1], this.epsilon);
+    return scaled(y.reshape(shape) as Tensor, this.weight, this.bias);
+  }
+  protected override describe(): string {
+    return `${this.numChannels} in ${this.numGroups} groups`;
+  }
+}
+
+abstract class InstanceNorm extends Module {
+  readonly numFeatures: number;
+  readonly epsilon: number;
+  readonly weight: Parameter | undefined;
+  readonly bias: Parameter | undefined;
+  private readonly rank: number;
+
+  constructor(rank: number, numFeatures: number, options: NormOptions = {}) {
+    super();
+    const what = this.constructor.name;
+    checkOptions(what, options, ["epsilon", "affine"]);
+    requirePositive(what, { numFeatures });
+    this.rank = rank;
+    this.numFeatures = numFeatures;
+    this.epsilon = options.epsilon ?? 1e-5;
+    // As in PyTorch, nothing is learnt unless asked for.
+    const isAffine = options.affine ?? false;
+    this.weight = isAffine ? scaleOf(numFeatures, 1, "weight") : undefined;
+    this.bias = isAffine ? scaleOf(numFeatures, 0, "bias") : undefined;
+  }
+  forward(x: Tensor): Tensor {
+    requireImage(this.toString(), x, this.rank, this.numFeatures);
+    const axes = Array.from({ length: this.rank }, (_, i) => i + 2);
+    return scaled(standardized(x, axes, this.epsilon), this.weight, this.bias);
+  }
+  protected override describe(): string {
+    return `${this.numFeatures}${this.weight === undefined ? ", not affine" : ""}`;
+  }
+}
+
+/** Each channel of each sample (N, C, L) to mean 0 and variance 1. Ulyanov et al., 2016. @example new InstanceNorm1d(3).forward(zeros([8, 3, 4])).shape // [8, 3, 4] */
+export class InstanceNorm1d extends InstanceNorm {
+  constructor(numFeatures: number, options: NormOptions = {}) {
+    super(1, numFeatures, options);
+  }
+}
+/** Each channel of each image to mean 0 and variance 1. @example new InstanceNorm2d(3).forward(zeros([8, 3, 4, 4])).shape // [8, 3, 4, 4] */
+export class InstanceNorm2d extends InstanceNorm {
+  constructor(numFeatures: number, options: NormOptions = {}) {
+    super(2, numFeatures, options);
+  }
+}
+/** Each channel of each volume to mean 0 and variance 1. @example new InstanceNorm3d(3).forward(zeros([8, 3, 2, 4, 4])).shape // [8, 3, 2, 4, 4] */
+export class InstanceNorm3d extends InstanceNorm {
+  constructor(numFeatures: number, options: NormOptions = {}) {
+    super(3, numFeatures, options);
+  }
+}
