@@ -3,30 +3,14 @@ import { describe, expect, test } from "vitest";
 import { byTier } from "../../../test/tier.ts";
 import { computeDType } from "../../base/dtype.ts";
 import type { ScalarBuilder } from "../../graph/scalar.ts";
+import { wideFunctions } from "../../testing/accuracy-page.ts";
 import { blockOf, ScalarEvaluator } from "../../testing/scalar-evaluator.ts";
 import { relativeError64, sweep } from "../../testing/ulp.ts";
 import * as ops from "../index.ts";
 
-const names = [
-  "exp2",
-  "log2",
-  "log10",
-  "cbrt",
-  "erfc",
-  "tan",
-  "asin",
-  "acos",
-  "atan",
-  "sinh",
-  "cosh",
-  "asinh",
-  "acosh",
-  "atanh",
-] as const;
-
 const scalar = { shape: [], dtype: "f64" } as const;
 
-describe.each(names)("%s", (name) => {
+describe.each(wideFunctions)("%s", (name) => {
   // biome-ignore lint/performance/noDynamicNamespaceImportAccess: a test is not bundled.
   const op = ops[`${name}Op`];
   const expand = <V>(b: ScalarBuilder<V>, x: V): V =>
