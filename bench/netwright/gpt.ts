@@ -1,16 +1,14 @@
 /** The training step of a small GPT, as a user writes it. */
-import { arange, compile, grad, type HostArray, ones, type Tensor, tensor, where } from "netwright";
+import { arange, compile, grad, type HostArray, type Tensor, tensor, where } from "netwright";
 import { crossEntropy } from "netwright/losses";
-import { type Initializer, initializers, Linear, Module, Parameter } from "netwright/nn";
+import { type Initializer, initializers, LayerNorm, Linear, Module, Parameter } from "netwright/nn";
 import { AdamW } from "netwright/optim";
 import { hashedLabels, hashedUniform } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
-import { layerNorm } from "./layernorm.ts";
 import { repeated } from "./repeated.ts";
 
 const weightLimit = 0.05;
-const epsilon = 1e-5;
 
 /** Each weight's seed is its place in the order in which the model is built: the peers count alike. */
 class Seeds {
@@ -30,25 +28,12 @@ class Seeds {
   }
 }
 
-class Norm extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-  constructor(width: number) {
-    super();
-    this.weight = new Parameter(ones([width]));
-    this.bias = new Parameter(new Float32Array(width));
-  }
-  forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight, this.bias, epsilon);
-  }
-}
-
 class Block extends Module {
   readonly heads: number;
-  readonly attentionNorm: Norm;
+  readonly attentionNorm: LayerNorm;
   readonly qkv: Linear;
   readonly attentionOut: Linear;
-  readonly hiddenNorm: Norm;
+  readonly hiddenNorm: LayerNorm;
   readonly hidden: Linear;
   readonly hiddenOut: Linear;
 
@@ -57,10 +42,10 @@ class Block extends Module {
     const linear = (inputs: number, outputs: number): Linear =>
       new Linear(inputs, outputs, { weightInit: seeds.weight(), biasInit: initializers.zeros() });
     this.heads = heads;
-    this.attentionNorm = new Norm(width);
+    this.attentionNorm = new LayerNorm(width);
     this.qkv = linear(width, 3 * width);
     this.attentionOut = linear(width, width);
-    this.hiddenNorm = new Norm(width);
+    this.hiddenNorm = new LayerNorm(width);
     this.hidden = linear(width, 4 * width);
     this.hiddenOut = linear(4 * width, width);
   }
@@ -92,7 +77,7 @@ class Gpt extends Module {
   readonly tokens: Parameter;
   readonly positions: Parameter;
   readonly blocks: readonly Block[];
-  readonly norm: Norm;
+  readonly norm: LayerNorm;
 
   constructor({ layers, heads, width, context, vocabulary }: ModelSizes) {
     super();
@@ -104,7 +89,7 @@ class Gpt extends Module {
     this.tokens = table(vocabulary);
     this.positions = table(context);
     this.blocks = Array.from({ length: layers }, () => new Block(width, heads, seeds));
-    this.norm = new Norm(width);
+    this.norm = new LayerNorm(width);
   }
 
   /** (B, T) → (B, T, vocabulary) */
