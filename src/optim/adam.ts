@@ -1,19 +1,27 @@
 /** Adam: adaptive moment estimation. */
 
 import type { Parameters } from "./groups.ts";
-import { type AdamOptions, adamStep, type Corrections, checkAdam, corrections } from "./moments.ts";
+import {
+  type AdamSlot,
+  type AmsgradOptions,
+  adamSlots,
+  adamStep,
+  type Corrections,
+  checkAdam,
+  corrections,
+} from "./moments.ts";
 import { type Algorithm, Optimizer, type OptimizerFactory } from "./optimizer.ts";
 
-const algorithm: Algorithm<AdamOptions, "firstMoment" | "secondMoment", Corrections> = {
+const algorithm: Algorithm<AmsgradOptions, AdamSlot, Corrections> = {
   name: "Adam",
-  defaults: { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 },
+  defaults: { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0, amsgrad: false },
   check: (options) => checkAdam("Adam", options),
-  slots: () => ["firstMoment", "secondMoment"],
+  slots: adamSlots,
   prepare: corrections,
   update(parameter, gradient, slots, shared, options) {
     const { weightDecay } = options;
     const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay));
-    const { step, ...moments } = adamStep(g, slots, shared, options);
+    const { step, moments } = adamStep(g, slots, shared, options);
     return { parameter: parameter.sub(step), ...moments };
   },
 };
@@ -28,6 +36,8 @@ const algorithm: Algorithm<AdamOptions, "firstMoment" | "secondMoment", Correcti
  *
  * Defaults: learningRate 1e-3, betas 0.9 and 0.999, epsilon 1e-8, weightDecay 0 (added to the gradient; for decay apart from
  * it use `AdamW`). Kingma and Ba, "Adam: A method for stochastic optimization", ICLR 2015, Algorithm 1.
+ * With `amsgrad` the largest v so far takes the place of v in v̂: Reddi, Kale and Kumar, "On the convergence of Adam and
+ * beyond", ICLR 2018, with the bias corrected as in PyTorch.
  *
  * @example
  * const model = new Linear(2, 1);
@@ -36,14 +46,14 @@ const algorithm: Algorithm<AdamOptions, "firstMoment" | "secondMoment", Correcti
  * optimizer.step(grad(loss, model.parameters()));
  * await optimizer.stepCount.item(); // 1
  */
-export class Adam extends Optimizer<AdamOptions> {
-  constructor(parameters: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
+export class Adam extends Optimizer<AmsgradOptions> {
+  constructor(parameters: Parameters<AmsgradOptions>, options: Partial<AmsgradOptions> = {}) {
     super(algorithm, parameters, options);
   }
 }
 
 /** {@link Adam} as `fit` takes it. */
 export const adam =
-  (options: Partial<AdamOptions> = {}): OptimizerFactory =>
+  (options: Partial<AmsgradOptions> = {}): OptimizerFactory =>
   (parameters) =>
     new Adam(parameters, options);

@@ -2,7 +2,15 @@
 
 import type { Tensor } from "../tensor/index.ts";
 import type { Parameters } from "./groups.ts";
-import { type AdamOptions, adamStep, type Corrections, checkAdam, corrections } from "./moments.ts";
+import {
+  type AdamSlot,
+  type AmsgradOptions,
+  adamSlots,
+  adamStep,
+  type Corrections,
+  checkAdam,
+  corrections,
+} from "./moments.ts";
 import { type Algorithm, Optimizer, type OptimizerFactory } from "./optimizer.ts";
 
 interface Shared extends Corrections {
@@ -10,17 +18,17 @@ interface Shared extends Corrections {
   readonly keep: Tensor;
 }
 
-const algorithm: Algorithm<AdamOptions, "firstMoment" | "secondMoment", Shared> = {
+const algorithm: Algorithm<AmsgradOptions, AdamSlot, Shared> = {
   name: "AdamW",
-  defaults: { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 1e-2 },
+  defaults: { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 1e-2, amsgrad: false },
   check: (options) => checkAdam("AdamW", options),
-  slots: () => ["firstMoment", "secondMoment"],
+  slots: adamSlots,
   prepare: (options, learningRate, step) => ({
     ...corrections(options, learningRate, step),
     keep: learningRate.mul(-options.weightDecay).add(1),
   }),
   update(parameter, gradient, slots, shared, options) {
-    const { step, ...moments } = adamStep(gradient, slots, shared, options);
+    const { step, moments } = adamStep(gradient, slots, shared, options);
     return { parameter: parameter.mul(shared.keep).sub(step), ...moments };
   },
 };
@@ -43,14 +51,14 @@ const algorithm: Algorithm<AdamOptions, "firstMoment" | "secondMoment", Shared> 
  *   { parameters: [model.bias!], weightDecay: 0 }, // weights decay, biases do not
  * ]);
  */
-export class AdamW extends Optimizer<AdamOptions> {
-  constructor(parameters: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
+export class AdamW extends Optimizer<AmsgradOptions> {
+  constructor(parameters: Parameters<AmsgradOptions>, options: Partial<AmsgradOptions> = {}) {
     super(algorithm, parameters, options);
   }
 }
 
 /** {@link AdamW} as `fit` takes it. */
 export const adamw =
-  (options: Partial<AdamOptions> = {}): OptimizerFactory =>
+  (options: Partial<AmsgradOptions> = {}): OptimizerFactory =>
   (parameters) =>
     new AdamW(parameters, options);

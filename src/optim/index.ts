@@ -7,7 +7,7 @@ export { AdamW, adamw } from "./adamw.ts";
 export { WeightAverage } from "./average.ts";
 export { clipByGlobalNorm, clipByValue, globalNorm } from "./clip.ts";
 export type { ParameterGroup, Parameters } from "./groups.ts";
-export type { AdamOptions } from "./moments.ts";
+export type { AdamOptions, AmsgradOptions } from "./moments.ts";
 export {
   type Algorithm,
   type LearningRate,

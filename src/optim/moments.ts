@@ -1,6 +1,6 @@
 /** What Adam and its variants share: two moving averages of gradients, corrected for their start at zero. */
 import type { Tensor } from "../tensor/index.ts";
-import type { OptimizerOptions } from "./optimizer.ts";
+import type { OptimizerOptions, Slots } from "./optimizer.ts";
 import { requireRange } from "./options.ts";
 
 export interface AdamOptions extends OptimizerOptions {
@@ -11,6 +11,16 @@ export interface AdamOptions extends OptimizerOptions {
   /** λ: 0 for Adam, 1e-2 for AdamW. */
   readonly weightDecay: number;
 }
+
+export interface AmsgradOptions extends AdamOptions {
+  /** Divide by the largest second moment so far instead of the present one, default false: one more state per parameter. */
+  readonly amsgrad: boolean;
+}
+
+export type AdamSlot = "firstMoment" | "secondMoment" | "largestSecondMoment";
+
+export const adamSlots = ({ amsgrad }: AmsgradOptions): readonly AdamSlot[] =>
+  amsgrad ? ["firstMoment", "secondMoment", "largestSecondMoment"] : ["firstMoment", "secondMoment"];
 
 export function checkAdam(what: string, { betas, epsilon, weightDecay }: AdamOptions): void {
   requireRange(what, "betas[0]", betas[0], 0, 1);
@@ -42,16 +52,19 @@ export function corrections(
 export const oneMinusPower = (beta: number, step: Tensor): Tensor => step.mul(Math.log(beta)).expm1().neg();
 
 /**
- * m = β1·m + (1 − β1)·g, v = β2·v + (1 − β2)·g², and the step lr·m̂ / (√v̂ + ε) that follows from them.
+ * m = β1·m + (1 − β1)·g, v = β2·v + (1 − β2)·g², and the step lr·m̂ / (√v̂ + ε) that follows from them; with `amsgrad` the
+ * largest v so far is in v's place.
  */
 export function adamStep(
   gradient: Tensor,
-  slots: { readonly firstMoment: Tensor; readonly secondMoment: Tensor },
+  slots: Slots<AdamSlot>,
   { stepSize, scale }: Corrections,
-  { betas: [beta1, beta2], epsilon }: AdamOptions,
-): { firstMoment: Tensor; secondMoment: Tensor; step: Tensor } {
+  { betas: [beta1, beta2], epsilon, amsgrad }: AmsgradOptions,
+): { step: Tensor; moments: Partial<Slots<AdamSlot>> } {
   const firstMoment = slots.firstMoment.mul(beta1).add(gradient.mul(1 - beta1));
   const secondMoment = slots.secondMoment.mul(beta2).add(gradient.mul(gradient).mul(1 - beta2));
-  const step = firstMoment.mul(stepSize).div(secondMoment.sqrt().mul(scale).add(epsilon));
-  return { firstMoment, secondMoment, step };
+  const largestSecondMoment = amsgrad ? slots.largestSecondMoment.maximum(secondMoment) : secondMoment;
+  const step = firstMoment.mul(stepSize).div(largestSecondMoment.sqrt().mul(scale).add(epsilon));
+  const moments = { firstMoment, secondMoment };
+  return { step, moments: amsgrad ? { ...moments, largestSecondMoment } : moments };
 }
