@@ -55,7 +55,13 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
   }
 }
 
-/** {@link Adadelta} as `fit` takes it. */
+/**
+ * {@link Adadelta} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = adadelta({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const adadelta =
   (options: Partial<AdadeltaOptions> = {}): OptimizerFactory =>
   (parameters) =>

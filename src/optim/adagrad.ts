@@ -63,7 +63,13 @@ export class Adagrad extends Optimizer<AdagradOptions> {
   }
 }
 
-/** {@link Adagrad} as `fit` takes it. */
+/**
+ * {@link Adagrad} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = adagrad({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const adagrad =
   (options: Partial<AdagradOptions> = {}): OptimizerFactory =>
   (parameters) =>

@@ -52,7 +52,13 @@ export class Adam extends Optimizer<AmsgradOptions> {
   }
 }
 
-/** {@link Adam} as `fit` takes it. */
+/**
+ * {@link Adam} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = adam({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const adam =
   (options: Partial<AmsgradOptions> = {}): OptimizerFactory =>
   (parameters) =>

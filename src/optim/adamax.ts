@@ -41,7 +41,13 @@ export class Adamax extends Optimizer<AdamOptions> {
   }
 }
 
-/** {@link Adamax} as `fit` takes it. */
+/**
+ * {@link Adamax} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = adamax({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const adamax =
   (options: Partial<AdamOptions> = {}): OptimizerFactory =>
   (parameters) =>

@@ -57,7 +57,13 @@ export class AdamW extends Optimizer<AmsgradOptions> {
   }
 }
 
-/** {@link AdamW} as `fit` takes it. */
+/**
+ * {@link AdamW} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = adamw({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const adamw =
   (options: Partial<AmsgradOptions> = {}): OptimizerFactory =>
   (parameters) =>

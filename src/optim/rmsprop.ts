@@ -74,7 +74,13 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   }
 }
 
-/** {@link RMSprop} as `fit` takes it. */
+/**
+ * {@link RMSprop} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = rmsprop({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const rmsprop =
   (options: Partial<RMSpropOptions> = {}): OptimizerFactory =>
   (parameters) =>

@@ -72,7 +72,13 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 }
 
-/** {@link SGD} as `fit` takes it. */
+/**
+ * {@link SGD} as `fit` takes it.
+ *
+ * @example
+ * const optimizer = sgd({ learningRate: 0.01 })(new Linear(2, 1).parameters());
+ * optimizer.parameters.length; // 2
+ */
 export const sgd =
   (options: Partial<SGDOptions> = {}): OptimizerFactory =>
   (parameters) =>
