@@ -80,6 +80,16 @@ export {
   type PoolOptions,
 } from "./pooling.ts";
 export { RandomStream } from "./random-stream.ts";
+export {
+  GRU,
+  LSTM,
+  type LSTMResult,
+  type RecurrentOptions,
+  type RecurrentResult,
+  RNN,
+  type RNNOptions,
+  type RunOptions,
+} from "./recurrent.ts";
 export { Sequential } from "./sequential.ts";
 export type { Padding, PaddingMode, PerAxis } from "./spatial.ts";
 export {

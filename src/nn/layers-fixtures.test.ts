@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { decodeArray, type EncodedArray, hashedUniform, readFixture } from "../../test/fixtures.ts";
 import { decode } from "../base/dtype.ts";
-import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, concat, grad, type Tensor, tensor } from "../tensor/index.ts";
 import type { Module } from "./index.ts";
 import * as nn from "./index.ts";
 
@@ -47,15 +47,40 @@ const titled = cases.map((row, i) => ({
   title: `${i} ${row.layer}(${row.arguments.map((x) => JSON.stringify(x)).join(", ")}), ${row.training ? "training" : "evaluation"}`,
 }));
 
+/** Recurrent layers give all they have as one vector; `lengths` among their options is for the call. */
+function flat(inner: Layer, lengths: readonly number[] | undefined): (...inputs: Tensor[]) => Tensor {
+  const counted = lengths && (tensor(lengths as number[], { dtype: "i32" }) as Tensor);
+  return (x, ...states) => {
+    const initial = states.length > 1 ? states : states[0];
+    const result = inner.forward(x!, initial as Tensor, { lengths: counted } as never) as unknown;
+    const parts = Object.values(result as Record<string, Tensor>).map((part) => part.reshape([-1]) as Tensor);
+    return concat(parts, 0) as Tensor;
+  };
+}
+
+interface Made {
+  readonly layer: Layer;
+  forward(...inputs: Tensor[]): Tensor;
+}
+
+function layerOf({ layer: name, arguments: given, training }: LayerRow): Made {
+  const last = given.at(-1) as { lengths?: readonly number[] } | undefined;
+  const { lengths, ...options } = typeof last === "object" && !Array.isArray(last) ? last : {};
+  const layer = new classes[name]!(...(lengths === undefined ? given : [...given.slice(0, -1), options]));
+  layer.train(training);
+  const isRecurrent = ["RNN", "GRU", "LSTM"].includes(name);
+  return { layer, forward: isRecurrent ? flat(layer, lengths) : (...inputs) => layer.forward(...inputs) };
+}
+
 describe("PyTorch's layers", () => {
   test.each(titled)("$title", async ({ row }) => {
-    const layer = new classes[row.layer]!(...row.arguments).train(row.training);
+    const { layer, forward } = layerOf(row);
     layer.loadStateDict(new Map(Object.entries(row.state).map(([name, value]) => [name, hostOf(value)])));
     expect([...layer.stateDict().keys()]).toEqual(Object.keys(row.state));
 
     const wanted = row.inputGradients.map((gradient) => gradient !== null);
     const run = compile((...inputs: Tensor[]) => {
-      const output = layer.forward(...inputs);
+      const output = forward(...inputs);
       const count = (output.shape as readonly number[]).reduce((n, size) => n * size, 1);
       const cotangent = tensor(hashedUniform(weightsSeed, count, 1), { shape: output.shape as number[] });
       const targets = [...inputs.filter((_, i) => wanted[i]), ...layer.parameters()];
