@@ -120,6 +120,10 @@ function product(shape: ProductShape, order: Order): Case {
 const productShapes: readonly ProductShape[] = [
   { batch: 1, rows: 32, inner: 784, columns: 64 },
   { batch: 64, rows: 64, inner: 32, columns: 64 },
+  // Small ones alone are mostly the call: many in one show the code.
+  { batch: 64, rows: 32, inner: 32, columns: 32 },
+  { batch: 64, rows: 64, inner: 64, columns: 64 },
+  { batch: 16, rows: 128, inner: 128, columns: 128 },
 ];
 
 /** A vector by a matrix of 64 MiB, which no cache holds: what counts is how fast memory is read. */

@@ -26,6 +26,14 @@ export {
   Tanh,
   TanhShrink,
 } from "./activations.ts";
+export {
+  type AttendOptions,
+  type AttentionOptions,
+  MultiheadAttention,
+  type MultiheadAttentionOptions,
+  type MultiheadResult,
+  scaledDotProductAttention,
+} from "./attention.ts";
 export { Bilinear, type BilinearOptions } from "./bilinear.ts";
 export { ModuleDict, ModuleList } from "./containers.ts";
 export {
@@ -100,3 +108,14 @@ export {
   type StateValue,
 } from "./state-dict.ts";
 export type { LayerSummary, ModuleSummary } from "./summary.ts";
+export {
+  type DecoderMasks,
+  type EncoderMasks,
+  type StackOptions,
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from "./transformer.ts";

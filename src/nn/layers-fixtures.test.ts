@@ -63,20 +63,42 @@ interface Made {
   forward(...inputs: Tensor[]): Tensor;
 }
 
+/** Options of the call that are masks, as tensors. */
+const masksOf = (call: Readonly<Record<string, boolean[][] | number[][]>>): Record<string, Tensor> =>
+  Object.fromEntries(
+    Object.entries(call).map(([name, mask]) => [name, tensor(mask as number[][]) as Tensor]),
+  );
+
+/** `lengths` and `call` among a row's options are for the call. */
 function layerOf({ layer: name, arguments: given, training }: LayerRow): Made {
-  const last = given.at(-1) as { lengths?: readonly number[] } | undefined;
-  const { lengths, ...options } = typeof last === "object" && !Array.isArray(last) ? last : {};
-  const layer = new classes[name]!(...(lengths === undefined ? given : [...given.slice(0, -1), options]));
+  const last = given.at(-1);
+  const hasOptions = typeof last === "object" && !Array.isArray(last);
+  const { lengths, call, ...options } = (hasOptions ? last : {}) as {
+    lengths?: readonly number[];
+    call?: Readonly<Record<string, number[][]>>;
+  };
+  const layer = new classes[name]!(...(hasOptions ? [...given.slice(0, -1), options] : given));
   layer.train(training);
-  const isRecurrent = ["RNN", "GRU", "LSTM"].includes(name);
-  return { layer, forward: isRecurrent ? flat(layer, lengths) : (...inputs) => layer.forward(...inputs) };
+  if (["RNN", "GRU", "LSTM"].includes(name)) return { layer, forward: flat(layer, lengths) };
+  if (name === "MultiheadAttention")
+    return {
+      layer,
+      forward: (q, k = q, v = k) => {
+        const result = layer.forward(q!, k!, v!, masksOf(call ?? {}) as never) as unknown;
+        return (result as nn.MultiheadResult).output;
+      },
+    };
+  return {
+    layer,
+    forward: (...inputs) => layer.forward(...inputs, ...(call ? [masksOf(call) as never] : [])),
+  };
 }
 
 describe("PyTorch's layers", () => {
   test.each(titled)("$title", async ({ row }) => {
     const { layer, forward } = layerOf(row);
     layer.loadStateDict(new Map(Object.entries(row.state).map(([name, value]) => [name, hostOf(value)])));
-    expect([...layer.stateDict().keys()]).toEqual(Object.keys(row.state));
+    expect([...layer.stateDict().keys()].sort()).toEqual(Object.keys(row.state).sort());
 
     const wanted = row.inputGradients.map((gradient) => gradient !== null);
     const run = compile((...inputs: Tensor[]) => {
