@@ -49,7 +49,10 @@ export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] 
   const options = [
     splitColumns(rows, columns),
     ...[8, 4, 2, 1].map((tiles) => splitTiles(rows, columns, tiles)),
-    ...[1, 2, 4, 8].flatMap((times) => splitEvenly(rows, columns, times * target.threads)),
+    // Packed rows lie in the plan's tiles: only those that are read in place may be cut anew.
+    ...(plan.packsLeft
+      ? []
+      : [1, 2, 4, 8].flatMap((times) => splitEvenly(rows, columns, times * target.threads))),
   ];
   return cheapest(options, (parts) => partCycles(plan, parts, target) + packCycles(plan, parts, target));
 }
