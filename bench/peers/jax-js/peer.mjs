@@ -55,10 +55,13 @@ async function mlp(work) {
   };
 }
 
-function matmul({ rows, inner, columns, transposeA, transposeB }) {
-  const a = uniform(1, transposeA ? [inner, rows] : [rows, inner]);
-  const b = uniform(2, transposeB ? [columns, inner] : [inner, columns]);
-  return once([a, b], (x, y) => np.matmul(transposeA ? x.transpose() : x, transposeB ? y.transpose() : y));
+function matmul({ batch, rows, inner, columns, transposeA, transposeB }) {
+  const matrices = batch > 1 ? [batch] : [];
+  const a = uniform(1, [...matrices, ...(transposeA ? [inner, rows] : [rows, inner])]);
+  const b = uniform(2, [...matrices, ...(transposeB ? [columns, inner] : [inner, columns])]);
+  const last = batch > 1 ? [0, 2, 1] : [1, 0];
+  const turned = (x, isTurned) => (isTurned ? np.transpose(x, last) : x);
+  return once([a, b], (x, y) => np.matmul(turned(x, transposeA), turned(y, transposeB)));
 }
 
 const softmax = ({ rows, columns }) => once([uniform(1, [rows, columns], 4)], (x) => nn.softmax(x, -1));

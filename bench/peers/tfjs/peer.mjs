@@ -52,9 +52,10 @@ function mlp(work) {
   };
 }
 
-function matmul({ rows, inner, columns, transposeA, transposeB }) {
-  const a = uniform(1, transposeA ? [inner, rows] : [rows, inner]);
-  const b = uniform(2, transposeB ? [columns, inner] : [inner, columns]);
+function matmul({ batch, rows, inner, columns, transposeA, transposeB }) {
+  const matrices = batch > 1 ? [batch] : [];
+  const a = uniform(1, [...matrices, ...(transposeA ? [inner, rows] : [rows, inner])]);
+  const b = uniform(2, [...matrices, ...(transposeB ? [columns, inner] : [inner, columns])]);
   return once([a, b], () => tf.matMul(a, b, transposeA, transposeB));
 }
 
