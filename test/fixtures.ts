@@ -77,7 +77,9 @@ export function decodeArray(encoded: EncodedArray): Float32Array | Float64Array 
  * `index + seed · 0x9e3779b9`, over 2³², scaled in f64 and rounded once.
  */
 export function hashedUniform(seed: number, count: number, limit: number): Float32Array {
-  return Float32Array.from({ length: count }, (_, index) => (2 * hashedUnit(seed, index) - 1) * limit);
+  const numbers = new Float32Array(count);
+  for (let index = 0; index < count; index++) numbers[index] = (2 * hashedUnit(seed, index) - 1) * limit;
+  return numbers;
 }
 
 /** One number in [0, 1): see `hashedUniform`. */
