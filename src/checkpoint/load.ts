@@ -1,9 +1,10 @@
 /** Reading checkpoints: all or nothing. */
 import { ArgumentError, DTypeError, type NetwrightError, nearestName, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import { MappedArray } from "../base/mapped-array.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import type { Loader, LoaderState } from "../data/index.ts";
-import { parseSafetensors, readSafetensors } from "../formats/index.ts";
+import { openSafetensors, parseSafetensors } from "../formats/index.ts";
 import type { LoadReport, Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
@@ -15,6 +16,13 @@ export interface LoadOptions {
   readonly strict?: boolean;
   /** Default false: another dtype is an error. True converts to the dtype the model has. */
   readonly cast?: boolean;
+  /**
+   * Default false. True leaves the weights in the file: it is mapped into memory, where programs of machine code read it in
+   * place, so loading takes milliseconds and processes that load one file share its pages. A parameter that is trained is
+   * copied by its first update. The file may be replaced (by renaming, as `save` does) but not cut short or written in place
+   * meanwhile: that ends the process. Where that cannot be done they are read; `notMapped` tells why.
+   */
+  readonly mmap?: boolean;
   /** Gets its moments and step counter back, and the model its random streams; the file must have been saved with one of the same kind. */
   readonly optimizer?: Optimizer;
   /** Goes on where the saved one stood; it must give the same batches. */
@@ -31,6 +39,8 @@ export interface Loaded extends LoadReport {
   /** The arithmetic the file was saved under. With another one, training goes on within rounding, not bit for bit. */
   readonly arithmetic: string | undefined;
   readonly isSameArithmetic: boolean;
+  /** Why the weights were read into memory; undefined when they were left in the file. */
+  readonly notMapped: string | undefined;
 }
 
 /**
@@ -50,25 +60,55 @@ export async function load(
   source: string | Uint8Array,
   options: LoadOptions = {},
 ): Promise<Loaded> {
-  const { strict, cast, optimizer, loader } = options;
-  const isBytes = typeof source !== "string";
-  const path = isBytes ? "the given bytes" : source;
-  const { tensors, metadata } = isBytes ? parseSafetensors(source, path) : await readSafetensors(source);
+  const { strict, cast, optimizer, loader, mmap } = options;
+  const path = typeof source === "string" ? source : "the given bytes";
+  const content = typeof source === "string" ? await contentOf(source, mmap) : contentOfBytes(source, path);
+  const { metadata, notMapped } = content;
   checkVersion(path, metadata);
   const facts = factsOf(path, metadata);
-  const { weights, moments, streams } = separate(tensors);
+  const { weights, moments, streams } = separate(content);
   const updates = optimizer ? [...fitOptimizer(optimizer, moments), ...fitStreams(model, streams)] : [];
   const positionBefore = loader?.position;
   if (loader) loader.restore(requireLoader(path, facts.loader));
   try {
     const report = model.loadStateDict(weights, { strict, cast });
     for (const [state, value] of updates) state.assign(value);
-    return { ...report, ...facts };
+    return { ...report, ...facts, notMapped };
   } catch (error) {
     if (loader) loader.seek(positionBefore!);
     throw error;
   }
 }
+
+interface Content {
+  readonly tensors: ReadonlyMap<string, HostArray | MappedArray>;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly notMapped: string | undefined;
+}
+
+const contentOfBytes = (bytes: Uint8Array, name: string): Content => ({
+  ...parseSafetensors(bytes, name),
+  notMapped: "bytes were given, not a path",
+});
+
+async function contentOf(path: string, mmap: boolean | undefined): Promise<Content> {
+  const device = cpuDevice();
+  const isMapped = mmap === true && device.readsMappedFiles;
+  const file = await openSafetensors(path, { mmap: isMapped });
+  try {
+    const tensors = new Map<string, HostArray | MappedArray>();
+    for (const name of file.tensors.keys())
+      tensors.set(name, await (isOwnTensor(name) ? file.read(name) : file.map(name)));
+    const inMemory =
+      mmap === true && !isMapped ? `the device ${device.name} has a memory of its own` : undefined;
+    return { tensors, metadata: file.metadata, notMapped: inMemory ?? file.notMapped };
+  } finally {
+    await file.close();
+  }
+}
+
+const isOwnTensor = (name: string): boolean =>
+  name.startsWith(optimizerPrefix) || name.startsWith(randomPrefix);
 
 function requireLoader(path: string, state: LoaderState | undefined): LoaderState {
   if (state !== undefined) return state;
@@ -77,7 +117,10 @@ function requireLoader(path: string, state: LoaderState | undefined): LoaderStat
   );
 }
 
-function factsOf(path: string, metadata: ReadonlyMap<string, string>): Omit<Loaded, keyof LoadReport> {
+function factsOf(
+  path: string,
+  metadata: ReadonlyMap<string, string>,
+): Omit<Loaded, keyof LoadReport | "notMapped"> {
   const arithmetic = metadata.get(keys.arithmetic);
   return {
     metadata: new Map([...metadata].filter(([key]) => !isOwnKey(key))),
@@ -91,16 +134,20 @@ function factsOf(path: string, metadata: ReadonlyMap<string, string>): Omit<Load
 type Values = Map<string, HostArray>;
 
 /** The model's values, the optimizer's and the random streams', under their own names. */
-function separate(
-  tensors: ReadonlyMap<string, HostArray>,
-): Record<"weights" | "moments" | "streams", Values> {
-  const [weights, moments, streams]: Values[] = [new Map(), new Map(), new Map()];
+function separate({ tensors }: Content): {
+  weights: Map<string, HostArray | MappedArray>;
+  moments: Values;
+  streams: Values;
+} {
+  const weights = new Map<string, HostArray | MappedArray>();
+  const [moments, streams]: [Values, Values] = [new Map(), new Map()];
   for (const [name, array] of tensors) {
-    if (name.startsWith(optimizerPrefix)) moments!.set(name.slice(optimizerPrefix.length), array);
-    else if (name.startsWith(randomPrefix)) streams!.set(name.slice(randomPrefix.length), array);
-    else weights!.set(name, array);
+    if (array instanceof MappedArray) weights.set(name, array);
+    else if (name.startsWith(optimizerPrefix)) moments.set(name.slice(optimizerPrefix.length), array);
+    else if (name.startsWith(randomPrefix)) streams.set(name.slice(randomPrefix.length), array);
+    else weights.set(name, array);
   }
-  return { weights: weights!, moments: moments!, streams: streams! };
+  return { weights, moments, streams };
 }
 
 /** Each random stream of the model with its value: a run that went on with other numbers would be another run. */

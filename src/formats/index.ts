@@ -1,7 +1,9 @@
 /** File formats: bytes to named arrays and back. */
 export type { HostArray, NamedTensors } from "../base/host-array.ts";
+export type { MappedArray, MappedFile } from "../base/mapped-array.ts";
 export * from "./idx.ts";
 export {
+  type OpenOptions,
   openSafetensors,
   parseSafetensors,
   readSafetensors,

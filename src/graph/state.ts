@@ -5,6 +5,7 @@
  * Traces keep the pending values (see `trace.ts`); the bytes of the last committed value live with the runtime.
  */
 import type { DType, TypedArray } from "../base/dtype.ts";
+import { MappedArray } from "../base/mapped-array.ts";
 
 export class State {
   private static count = 0;
@@ -15,13 +16,20 @@ export class State {
   name: string;
   /** The first value's storage bits; the runtime drops it once it has copied it to the device. */
   initial: TypedArray | undefined;
+  /** In place of them: the file in which they lie. */
+  initialMapped: MappedArray | undefined;
   /** Where the runtime keeps the committed value; it alone reads and writes this. */
   storage: unknown;
 
-  constructor(name: string, type: { shape: readonly number[]; dtype: DType }, initial: TypedArray) {
+  constructor(
+    name: string,
+    type: { shape: readonly number[]; dtype: DType },
+    initial: TypedArray | MappedArray,
+  ) {
     this.name = name;
     this.shape = type.shape;
     this.dtype = type.dtype;
-    this.initial = initial;
+    if (initial instanceof MappedArray) this.initialMapped = initial;
+    else this.initial = initial;
   }
 }

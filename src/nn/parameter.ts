@@ -2,6 +2,7 @@
 import { type DType, isFloat, type TypedArray } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import type { MappedArray } from "../base/mapped-array.ts";
 import type { TensorShape } from "../base/shape-types.ts";
 import { StateTensor, type Tensor, touch } from "../tensor/index.ts";
 import { stateInit } from "../tensor/state.ts";
@@ -33,9 +34,9 @@ export interface ParameterOptions<D extends DType = DType> {
 export class Parameter<S extends TensorShape = any, D extends DType = any> extends StateTensor<S, D> {
   #trainable: boolean;
 
-  /** @param initial the first value; a plain number makes a parameter of shape () */
+  /** @param initial the first value; a plain number makes a parameter of shape (), an array of a mapped file stays there */
   constructor(
-    initial: Tensor<S, D> | number | NestedArray | TypedArray | HostArray,
+    initial: Tensor<S, D> | number | NestedArray | TypedArray | HostArray | MappedArray,
     { name = "parameter", dtype, trainable = true }: ParameterOptions<D> = {},
   ) {
     super(stateInit(initial, { name, dtype }));

@@ -2,6 +2,7 @@
 import { decode, encode } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, nearestName, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import { MappedArray } from "../base/mapped-array.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import { type StateTensor, Tensor } from "../tensor/index.ts";
 import type { Listing } from "./members.ts";
@@ -9,8 +10,8 @@ import type { Listing } from "./members.ts";
 /** States by name. */
 export type NamedStates = Pick<Listing, "states" | "aliases">;
 
-/** A value for a state: a tensor (another model's parameter, say) or an array in host memory (from a file). */
-export type StateValue = Tensor | HostArray;
+/** A value for a state: a tensor (another model's parameter, say), an array in host memory, or one in a mapped file. */
+export type StateValue = Tensor | HostArray | MappedArray;
 
 /** Values by name. */
 export type StateSource = ReadonlyMap<string, StateValue> | { readonly [name: string]: StateValue };
@@ -81,12 +82,14 @@ function matchNames(
 /** Arrays are compared by their bits, tensors by identity. */
 function sameValue(a: StateValue, b: StateValue): boolean {
   if (a instanceof Tensor || b instanceof Tensor) return a === b;
-  return (
-    a.dtype === b.dtype &&
-    sameShape(a.shape, b.shape) &&
-    a.data.every((bits, i) => Object.is(bits, b.data[i]))
-  );
+  if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape)) return false;
+  if (a instanceof MappedArray && b instanceof MappedArray && a.isSame(b)) return true;
+  const [{ data }, { data: other }] = [hostArrayOf(a), hostArrayOf(b)];
+  return data.every((bits, i) => Object.is(bits, other[i]));
 }
+
+const hostArrayOf = (value: HostArray | MappedArray): HostArray =>
+  value instanceof MappedArray ? value.read() : value;
 
 function requireNone(owner: string, missing: readonly string[], unexpected: readonly string[]): void {
   if (missing.length === 0 && unexpected.length === 0) return;
@@ -124,5 +127,5 @@ function fit(owner: string, name: string, state: StateTensor, value: StateValue,
   }
   if (value instanceof Tensor) return value.cast(state.dtype);
   const { dtype, shape } = state;
-  return { dtype, shape, data: encode(dtype, decode(value.dtype, value.data)) };
+  return { dtype, shape, data: encode(dtype, decode(value.dtype, hostArrayOf(value).data)) };
 }

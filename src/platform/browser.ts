@@ -117,6 +117,9 @@ export const nativeHost = (): { readonly reason: string } => ({
   reason: "a browser page cannot run machine code",
 });
 
+export const mapFile = (_path: string): { readonly reason: string } => ({
+  reason: "a browser page maps no files",
+});
 export const appendProfilerMap = (_text: string): void => {};
 export const writeObjectFile = (_folder: string, _name: string, _bytes: Uint8Array): void => {};
 

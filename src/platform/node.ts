@@ -16,6 +16,7 @@ export {
   readFile,
   writeFileAtomic,
 } from "./node/files.ts";
+export { mapFile } from "./node/mapped-file.ts";
 export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";
 export {
   env,

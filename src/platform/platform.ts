@@ -5,6 +5,8 @@
  * name. A browser page can do less: what it cannot do throws a PlatformError that says so.
  */
 
+import type { MappedFile } from "../base/mapped-array.ts";
+
 /** An open file, read in ranges: never more in memory than was asked for. */
 export interface FileReader {
   readonly path: string;
@@ -121,6 +123,11 @@ export interface Platform {
   /** The whole file in one array. In a browser the path is a URL. */
   readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
   openFile(path: string): Promise<FileReader>;
+  /**
+   * The file in memory, read-only, not copied: it takes milliseconds whatever its size. It stays until nobody holds what
+   * this gives. Where the platform cannot, the reason.
+   */
+  mapFile(path: string): MappedFile | { readonly reason: string };
   /** The file from its start, a piece at a time (1 MiB unless told otherwise), each in an array of its own. */
   readChunks(path: string, options?: { chunkBytes?: number }): AsyncIterable<Uint8Array>;
   /** The size of a regular file in bytes; undefined when there is none. */

@@ -4,6 +4,7 @@
  * A run commits or does nothing: when a check fails, no state changes, and every result of the run carries the error.
  */
 import type { HostArray } from "../base/host-array.ts";
+import type { MappedArray } from "../base/mapped-array.ts";
 import type { Dimension } from "../base/size.ts";
 import type { GraphFunction } from "../graph/function.ts";
 import type { State } from "../graph/state.ts";
@@ -54,6 +55,12 @@ export interface Device {
   compile(fn: GraphFunction): Executable;
   /** Puts a host array into device memory. */
   upload(array: HostArray): Storage;
+  /** Programs can read files that are mapped into the process. */
+  readonly readsMappedFiles: boolean;
+  /** A value in a mapped file: where it lies, if programs can read it there; else a copy. */
+  map(array: MappedArray): Storage;
+  /** Makes a state hold an array of a mapped file, in place where `map` does: the first run that assigns it copies it. */
+  mapState(state: State, array: MappedArray): void;
   /** The committed value of a state, storage bits, a copy. */
   readState(state: State): HostArray["data"];
   writeState(state: State, data: HostArray["data"]): void;

@@ -9,6 +9,8 @@ export interface FunctionRunParts {
   readonly executable: MemoryExecutable;
   readonly args: RunArguments;
   readonly isLong: boolean;
+  /** What its arguments lie in: it must be there until the end. */
+  readonly holds: readonly object[];
   /** Puts arguments in their places that other runs had to make first. */
   prepare(): void;
   /** The run has ended: takes its results over, unless it failed, and gives back what it held. */
@@ -21,11 +23,13 @@ export interface FunctionRunParts {
 export class FunctionRun implements Job, ValueRun {
   isPending = true;
   error: StepError | undefined;
-  private readonly parts: FunctionRunParts;
+  private readonly parts: Omit<FunctionRunParts, "holds">;
+  holds: readonly object[];
   private readonly listeners: (() => void)[] = [];
 
-  constructor(parts: FunctionRunParts) {
+  constructor({ holds, ...parts }: FunctionRunParts) {
     this.parts = parts;
+    this.holds = holds;
   }
 
   get isLong(): boolean {
@@ -61,6 +65,8 @@ export class FunctionRun implements Job, ValueRun {
   private end(error: StepError | undefined): StepError | undefined {
     this.error = error;
     this.isPending = false;
+    // Results hold their run, and would hold its arguments with it.
+    this.holds = [];
     for (const listener of this.listeners.splice(0)) listener();
     return error;
   }

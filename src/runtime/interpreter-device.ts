@@ -5,6 +5,7 @@
 import { arrayTypeOf, bytesOf, decode, encode, type TypedArray } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import type { MappedArray } from "../base/mapped-array.ts";
 import { maxElementCount } from "../base/shape.ts";
 import type { Dimension } from "../base/size.ts";
 import { type Interpretation, interpret } from "../codegen/interpreter/index.ts";
@@ -193,6 +194,7 @@ export class InterpreterDevice implements Device {
   readonly name = "interpreter";
   readonly arithmetic = "interpreter";
   readonly threads = 1;
+  readonly readsMappedFiles = false;
   readonly usage: Usage = new Usage();
   readonly unseen: Unseen = new Unseen();
 
@@ -201,6 +203,12 @@ export class InterpreterDevice implements Device {
   }
   upload({ dtype, shape, data }: HostArray): Storage {
     return this.store({ dtype, shape, data: data.slice() });
+  }
+  map(array: MappedArray): Storage {
+    return this.store(array.read());
+  }
+  mapState(state: State, array: MappedArray): void {
+    this.writeState(state, array.read().data);
   }
   /** Takes the array over. */
   store(array: HostArray, error?: Error): Storage {
@@ -228,11 +236,13 @@ export class InterpreterDevice implements Device {
   }
 
   private place(state: State): StateMemory {
-    if (state.initial === undefined) throw new InternalError(`state "${state.name}" has no initial value`);
-    const memory: StateMemory = { device: this, data: copyOf(state, state.initial) };
+    const initial = state.initialMapped?.read().data ?? state.initial;
+    if (initial === undefined) throw new InternalError(`state "${state.name}" has no initial value`);
+    const memory: StateMemory = { device: this, data: copyOf(state, initial) };
     this.usage.add(memory.data.byteLength);
     state.storage = memory;
     state.initial = undefined;
+    state.initialMapped = undefined;
     return memory;
   }
 }

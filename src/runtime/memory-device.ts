@@ -7,6 +7,7 @@ import { monotonicMs } from "#platform";
 import { arrayTypeOf, bytesOf, type TypedArray } from "../base/dtype.ts";
 import { InternalError, ShapeError, type StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import type { MappedArray } from "../base/mapped-array.ts";
 import { maxElementCount, type Shape } from "../base/shape.ts";
 import { Dimension, evaluateSize, type Size } from "../base/size.ts";
 import { compileProgram } from "../compiler/compile.ts";
@@ -21,7 +22,14 @@ import type { Device, Executable, ProgramDescription, Storage } from "./device.t
 import { FunctionRun, type RunningProgram } from "./function-run.ts";
 import { RunQueue } from "./run-queue.ts";
 import { stepError } from "./step-error.ts";
-import { HostStorage, MemoryStorage, type StorageOwner, type ValueRun } from "./storage.ts";
+import {
+  HostStorage,
+  MappedStorage,
+  MemoryStorage,
+  PlacedStorage,
+  type StorageOwner,
+  type ValueRun,
+} from "./storage.ts";
 
 /** Results up to this size are copied out at the end of a run: the JavaScript collector then sees and frees them. */
 const copiedOutBytes = 64 * 1024;
@@ -65,6 +73,8 @@ export interface MemoryDeviceParts {
   readonly queue?: RunQueue;
   /** Runs expected to take longer leave the caller's thread. */
   readonly backgroundMs?: number;
+  /** Programs can read memory of the process that is not `memory`'s. */
+  readonly readsMappedFiles?: boolean;
   /** false: every op is a kernel of its own, for tests. */
   readonly isFused?: boolean | undefined;
   instantiate(program: Program): MemoryExecutable;
@@ -77,12 +87,15 @@ export class MemoryDevice implements Device, StorageOwner {
   readonly name: string;
   readonly arithmetic: string;
   readonly threads: number;
+  readonly readsMappedFiles: boolean;
   readonly memoryPool: MemoryPool;
   private readonly parts: MemoryDeviceParts;
   readonly queue: RunQueue;
   readonly backgroundMs: number;
   private readonly arrays = new WeakMap<object, number>();
   private readonly freed: FinalizationRegistry<number>;
+  /** Rises when a state gets another address. */
+  moves = 0;
   /** The error of the last failed run until somebody has seen it. */
   private unseen: { readonly error: StepError; isSeen: boolean } | undefined;
 
@@ -91,6 +104,7 @@ export class MemoryDevice implements Device, StorageOwner {
     this.memoryPool = parts.memory;
     this.queue = parts.queue ?? new RunQueue();
     this.backgroundMs = parts.backgroundMs ?? Infinity;
+    this.readsMappedFiles = parts.readsMappedFiles ?? false;
     this.name = parts.target.name;
     this.threads = parts.target.threads;
     this.arithmetic = parts.target.arithmetic;
@@ -109,8 +123,25 @@ export class MemoryDevice implements Device, StorageOwner {
     return this.hold(dtype, shape, address);
   }
 
+  map(array: MappedArray): Storage {
+    return this.readsMappedFiles ? new MappedStorage(this, array) : this.upload(array.read());
+  }
+  mapState(state: State, array: MappedArray): void {
+    if (!this.readsMappedFiles) {
+      if (state.storage !== undefined) return this.writeState(state, array.read().data);
+      state.initial = array.read().data;
+      return void this.placeState(state);
+    }
+    this.queue.drain();
+    this.leavePlace(state);
+    state.storage = { device: this, address: array.address, mapped: array } satisfies StatePlace;
+  }
+
   readState(state: State): TypedArray {
-    return this.stateView(state).slice();
+    this.queue.drain();
+    const { address, mapped } = this.placeOf(state);
+    if (mapped !== undefined) return mapped.read().data;
+    return this.memoryPool.view(state.dtype, address, maxElementCount(state.shape)).slice();
   }
   writeState(state: State, data: TypedArray): void {
     const [wanted, count] = [arrayTypeOf(state.dtype), maxElementCount(state.shape)];
@@ -120,6 +151,7 @@ export class MemoryDevice implements Device, StorageOwner {
       );
     }
     this.queue.drain();
+    this.ownState(state, data);
     this.memoryPool.write(state.dtype, this.stateAddress(state), data);
   }
   memory(): { usedBytes: number; peakBytes: number } {
@@ -146,10 +178,17 @@ export class MemoryDevice implements Device, StorageOwner {
   }
 
   stateAddress(state: State): number {
-    const place = state.storage as StatePlace | undefined;
-    if (place === undefined) return this.placeState(state).address;
-    if (place.device !== this) throw new InternalError(`state "${state.name}" lives on another device`);
-    return place.address;
+    return this.placeOf(state).address;
+  }
+
+  /** A state that lies in a file moves to memory, where programs may write. */
+  ownState(state: State, value?: TypedArray): void {
+    const { mapped } = this.placeOf(state);
+    if (mapped === undefined) return;
+    this.queue.drain();
+    this.leavePlace(state);
+    state.initial = value ?? mapped.read().data;
+    this.placeState(state);
   }
 
   arrayAddress(array: HostArray): number {
@@ -177,20 +216,42 @@ export class MemoryDevice implements Device, StorageOwner {
   }
 
   private placeState(state: State): StatePlace {
-    const { initial, dtype } = state;
+    const { initial, initialMapped, dtype } = state;
+    if (initialMapped !== undefined) {
+      state.initialMapped = undefined;
+      this.mapState(state, initialMapped);
+      return state.storage as StatePlace;
+    }
     if (initial === undefined) throw new InternalError(`state "${state.name}" has no initial value`);
     const address = this.memoryPool.allocate(initial.byteLength);
     this.memoryPool.write(dtype, address, initial);
-    const place: StatePlace = { device: this, address };
+    const place: StatePlace = { device: this, address, mapped: undefined };
     state.storage = place;
     state.initial = undefined;
-    this.freed.register(state, address);
+    this.freed.register(state, address, state);
     return place;
   }
 
-  private stateView(state: State): TypedArray {
-    this.queue.drain();
-    return this.memoryPool.view(state.dtype, this.stateAddress(state), maxElementCount(state.shape));
+  private placeOf(state: State): StatePlace {
+    const place = state.storage as StatePlace | undefined;
+    if (place === undefined) return this.placeState(state);
+    if (place.device !== this) throw new InternalError(`state "${state.name}" lives on another device`);
+    return place;
+  }
+
+  /** The state has no value any more; programs will ask where its next one is. */
+  private leavePlace(state: State): void {
+    const place = state.storage as StatePlace | undefined;
+    if (place !== undefined && place.device !== this)
+      throw new InternalError(`state "${state.name}" lives on another device`);
+    state.initial = undefined;
+    state.initialMapped = undefined;
+    state.storage = undefined;
+    if (place === undefined) return;
+    this.moves++;
+    if (place.mapped !== undefined) return;
+    this.freed.unregister(state);
+    this.memoryPool.free(place.address);
   }
 }
 
@@ -198,6 +259,8 @@ export class MemoryDevice implements Device, StorageOwner {
 interface StatePlace {
   readonly device: MemoryDevice;
   readonly address: number;
+  /** What it lies in, when that is a file: read-only. */
+  readonly mapped: MappedArray | undefined;
 }
 
 class MemoryFunction implements Executable {
@@ -206,12 +269,14 @@ class MemoryFunction implements Executable {
   private readonly program: Program;
   private readonly executable: MemoryExecutable;
   private readonly dimensions: readonly Dimension[];
-  /** What a run is given; addresses of states and constants never change. */
+  /** What a run is given; addresses of constants never change. */
   private readonly arguments: { readonly [K in keyof RunArguments]: Float64Array };
   /** Where host arrays are copied to: one place an argument, for the life of the function. */
   private readonly inputPlaces: (number | undefined)[];
   private readonly resultPlaces: (number | undefined)[];
   private expectedMs: number | undefined;
+  /** `moves` of the device when the addresses of states were looked up. */
+  private moves = -1;
 
   constructor(device: MemoryDevice, fn: GraphFunction, program: Program, executable: MemoryExecutable) {
     this.device = device;
@@ -223,7 +288,7 @@ class MemoryFunction implements Executable {
       inputs: new Float64Array(program.inputs.length),
       results: new Float64Array(program.results.length),
       dimensions: new Float64Array(program.dimensions.length),
-      states: Float64Array.from(program.states, (state) => device.stateAddress(state)),
+      states: new Float64Array(program.states.length),
       arrays: Float64Array.from(program.arrays, ({ array }) => device.arrayAddress(array as HostArray)),
     };
     this.inputPlaces = fn.parameters.map(() => undefined);
@@ -232,11 +297,21 @@ class MemoryFunction implements Executable {
 
   run(inputs: readonly (HostArray | Storage)[], given?: ReadonlyMap<Dimension, number>): readonly Storage[] {
     this.device.throwUnseen();
+    if (this.moves !== this.device.moves) this.findStates();
     const values = this.bindDimensions(inputs, given);
     const isLong = this.executable.start !== undefined && this.expectMs() >= this.device.backgroundMs;
     return isLong || !this.device.queue.isIdle
       ? this.runInTurn(inputs, values, isLong)
       : this.runInCall(inputs, values);
+  }
+
+  /** Those that this function assigns must be its device's own. */
+  private findStates(): void {
+    for (const [state] of this.fn.assignments) this.device.ownState(state);
+    this.program.states.forEach((state, i) => {
+      this.arguments.states[i] = this.device.stateAddress(state);
+    });
+    this.moves = this.device.moves;
   }
 
   private runInCall(inputs: readonly (HostArray | Storage)[], values: Sizes): readonly Storage[] {
@@ -268,7 +343,7 @@ class MemoryFunction implements Executable {
       ...this.arguments,
       dimensions: this.arguments.dimensions.slice(),
       inputs: Float64Array.from(inputs, (input, i) => {
-        if (input instanceof MemoryStorage) return this.placeInput(i, input);
+        if (input instanceof PlacedStorage) return this.placeInput(i, input);
         const address = memoryPool.allocate(this.program.inputs[i]!.bytes);
         own.push(address);
         if (input instanceof HostStorage && input.isPending) late.push({ input, address });
@@ -283,6 +358,7 @@ class MemoryFunction implements Executable {
     };
     const run = new FunctionRun({
       ...{ executable: this.executable, args, isLong, now: monotonicMs, discard: release },
+      holds: inputs.flatMap((input) => (input instanceof MappedStorage ? input.file : [])),
       prepare: () => {
         for (const { input, address } of late) {
           const bits = input.bits();
@@ -372,7 +448,7 @@ class MemoryFunction implements Executable {
     const { dtype, elements } = this.program.inputs[i]!;
     if (input.dtype !== dtype)
       throw new InternalError(`argument ${i}: got ${input.dtype}, the program takes ${dtype}`);
-    if (input instanceof MemoryStorage) return input.place();
+    if (input instanceof PlacedStorage) return input.place();
     const address = (this.inputPlaces[i] ??= this.device.memoryPool.allocate(elements * bytesOf(dtype)));
     this.copyInput(i, input, address);
     return address;

@@ -2,6 +2,7 @@
 import type { TypedArray } from "../base/dtype.ts";
 import { InternalError, type StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import type { MappedArray, MappedFile } from "../base/mapped-array.ts";
 import type { Storage } from "./device.ts";
 
 /** The run that makes a value. */
@@ -87,14 +88,45 @@ export class HostStorage extends AnyStorage {
   }
 }
 
-export class MemoryStorage extends AnyStorage {
+/** A value at an address that programs can read. */
+export abstract class PlacedStorage extends AnyStorage {
+  /** Where a program may read it in place, after the runs before it. */
+  abstract place(): number;
+}
+
+/** A value in a file that is mapped into memory. The file stays as long as this does. */
+export class MappedStorage extends PlacedStorage {
+  private array: MappedArray | undefined;
+
+  constructor(owner: StorageOwner, array: MappedArray) {
+    super(owner, array);
+    this.array = array;
+  }
+  place(): number {
+    return (this.array ?? thatIsGone()).address;
+  }
+  get file(): MappedFile {
+    return (this.array ?? thatIsGone()).file;
+  }
+  override readSync(): TypedArray {
+    return this.elements();
+  }
+  /** A copy: nothing in JavaScript may come to write to the file's pages. */
+  protected elements(): TypedArray {
+    return (this.array ?? thatIsGone()).read().data;
+  }
+  release(): void {
+    this.array = undefined;
+  }
+}
+
+export class MemoryStorage extends PlacedStorage {
   private address: number | undefined;
 
   constructor(owner: StorageOwner, type: ValueType, address: number, run?: ValueRun) {
     super(owner, type, run);
     this.address = address;
   }
-  /** Where a program may read it in place, after the runs before it. */
   place(): number {
     this.throwError();
     return this.address ?? thatIsGone();

@@ -47,6 +47,7 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
     },
     memory,
     queue,
+    readsMappedFiles: true,
     backgroundMs: options.backgroundMs ?? 1,
     isFused: options.isFused,
     instantiate: (program) =>

@@ -1,7 +1,9 @@
 /** Tensors from values and from nothing. */
 import { type DType, encode, isDType, type TypedArray } from "../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../base/errors.ts";
-import type { HostArray } from "../base/host-array.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
+import { countElements, type HostArray } from "../base/host-array.ts";
+import { MappedArray } from "../base/mapped-array.ts";
+import { shapeText } from "../base/shape.ts";
 import type { NestedShape, SizesOf } from "../base/shape-types.ts";
 import type { Size } from "../base/size.ts";
 import type { ArrayDType } from "../base/types/dtype.ts";
@@ -32,7 +34,7 @@ type OwnDType<V> = V extends number
     ? "bool"
     : V extends TypedArray
       ? ArrayDType<V>
-      : V extends HostArray
+      : V extends HostArray | MappedArray
         ? V["dtype"]
         : V extends readonly (infer E)[]
           ? OwnDType<E>
@@ -45,7 +47,7 @@ type Given<V, D, S> = TensorOf<
 
 /**
  * A tensor of numbers, booleans, nested arrays, a typed array (its elements' type is kept) or a host array. Numbers are f32
- * unless `dtype` says otherwise. The values are copied.
+ * unless `dtype` says otherwise. The values are copied; those of an array in a mapped file stay where they are.
  *
  * @throws ShapeError when rows differ in length, or `shape` does not hold all values
  * @example
@@ -54,15 +56,34 @@ type Given<V, D, S> = TensorOf<
  * tensor([3, 1], { dtype: "i32" }).dtype; // "i32"
  */
 export function tensor<
-  const V extends number | boolean | NestedArray | TypedArray | BigInt64Array | BigUint64Array | HostArray,
+  const V extends
+    | number
+    | boolean
+    | NestedArray
+    | TypedArray
+    | BigInt64Array
+    | BigUint64Array
+    | HostArray
+    | MappedArray,
   D extends DType = never,
   const S extends readonly number[] = never,
 >(values: V, options: TensorOptions<D, S> = {}): Given<V, NoInfer<D>, S> {
   return located(() => {
+    if (values instanceof MappedArray) return fromMapped(values, options);
     const host = hostArray(values, options);
     const isOurs = typeof values !== "object" || Array.isArray(values);
     return fromHost(isOurs ? host : { ...host, data: host.data.slice() });
   }) as Given<V, NoInfer<D>, S>;
+}
+
+function fromMapped(array: MappedArray, { dtype = array.dtype, shape = array.shape }: TensorOptions): Tensor {
+  if (dtype !== array.dtype)
+    throw new DTypeError(`tensor: the array of "${array.file.path}" is ${array.dtype}; cast the tensor`);
+  if (shape !== array.shape && countElements(shape) !== array.elementCount)
+    throw new ShapeError(
+      `tensor: ${array.elementCount} elements do not fill the shape ${shapeText(shape)} (${countElements(shape)})`,
+    );
+  return fromValue(Value.ofMapped(new MappedArray(array.file, array.position, { dtype, shape })));
 }
 
 /** A tensor of an array that nobody changes any more. */

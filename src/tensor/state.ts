@@ -1,23 +1,28 @@
 /** States as users see them: tensors whose value changes. */
 import { bytesOf, type DType, encode, type TypedArray } from "../base/dtype.ts";
-import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
-import { shapeText } from "../base/shape.ts";
+import { MappedArray } from "../base/mapped-array.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
 import type { TensorShape } from "../base/shape-types.ts";
 import { State } from "../graph/state.ts";
+import { currentTrace } from "../graph/trace.ts";
 import { assignState, broadcastTo, cast } from "../ops/index.ts";
+import { cpuDevice } from "../runtime/devices.ts";
 import { hostArray, toNode } from "./convert.ts";
+import { commitPending, statesChange } from "./eager.ts";
 import { handleOf, isTensor, StateHandle } from "./handle.ts";
 import { located } from "./located.ts";
-import { computedValue, fromNode, Tensor } from "./tensor.ts";
+import { computedValue, fromNode, fromValue, Tensor } from "./tensor.ts";
 import type { NestedArray, TensorLike } from "./types.ts";
+import { Value } from "./value.ts";
 
 export interface StateInit<S extends TensorShape = TensorShape, D extends DType = DType> {
   readonly name: string;
   readonly shape: S;
   readonly dtype: D;
-  /** Storage bits of the first value; zeros when left out. */
-  readonly initial?: TypedArray;
+  /** Storage bits of the first value, or where they lie; zeros when left out. */
+  readonly initial?: TypedArray | MappedArray;
 }
 
 /**
@@ -55,18 +60,28 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
 
   /**
    * Makes it hold another value from here on. Inside a compiled function the assignment happens when a run ends well;
-   * outside, with the next value that is read. A plain number fills it.
+   * outside, with the next value that is read. A plain number fills it. An array of a mapped file is used where it lies, and
+   * copied when something else is assigned in a compiled function.
    *
    * @throws ShapeError, DTypeError when the value is not of its shape and dtype
    * @example weight.assign(weight.sub(gradient.mul(0.1)));
    */
-  assign(value: TensorLike): void {
+  assign(value: TensorLike | MappedArray): void {
     located(() => {
+      if (value instanceof MappedArray) return this.map(value);
       const node = toNode(value, this.dtype, `state "${this.name}"`);
       const { shape, dtype } = this.graphState;
       const isNumber = typeof value === "number";
       assignState(this.graphState, isNumber ? broadcastTo(cast(node, dtype), shape) : node);
     });
+  }
+
+  private map(array: MappedArray): void {
+    const { graphState: state } = this;
+    requireFit(state, array);
+    if (currentTrace().kind !== "eager") return assignState(state, toNode(fromValue(Value.ofMapped(array))));
+    commitPending();
+    statesChange(new Set([state]), () => cpuDevice().mapState(state, array));
   }
 
   /** Has `check` called before each use of the value, in traces and outside; an error it throws refuses the use. */
@@ -80,7 +95,14 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
   }
 }
 
-function requireBits({ name, shape, dtype }: State, bits: TypedArray): void {
+function requireFit({ name, shape, dtype }: State, array: MappedArray): void {
+  if (sameShape(array.shape, shape) && array.dtype === dtype) return;
+  const [is, got] = [`${dtype} ${shapeText(shape)}`, `${array.dtype} ${shapeText(array.shape)}`];
+  throw new ShapeError(`state "${name}" is ${is}, the array of "${array.file.path}" is ${got}`);
+}
+
+function requireBits({ name, shape, dtype }: State, bits: TypedArray | MappedArray): void {
+  if (bits instanceof MappedArray) return;
   const count = shape.reduce((n, size) => n * size, 1);
   if (bits.length === count && bits.BYTES_PER_ELEMENT === bytesOf(dtype)) return;
   const got = `${bits.constructor.name} of ${bits.length}`;
@@ -101,7 +123,7 @@ let unnamed = 0;
  * @example const total = state([0, 0], { name: "total" });
  */
 export function state<D extends DType = any, S extends TensorShape = any>(
-  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray,
+  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray | MappedArray,
   { name = `state ${unnamed++}`, dtype }: StateOptions<D> = {},
 ): StateTensor<S, D> {
   return new StateTensor(stateInit(initial, { name, dtype }));
@@ -109,14 +131,20 @@ export function state<D extends DType = any, S extends TensorShape = any>(
 
 /** What a StateTensor is made of, from whatever stands for a value. */
 export function stateInit<D extends DType = any, S extends TensorShape = any>(
-  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray,
+  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray | MappedArray,
   { name, dtype }: { readonly name: string; readonly dtype?: D },
 ): StateInit<S, D> {
   return located(() => {
+    if (initial instanceof MappedArray) return mappedInit(initial, name, dtype) as StateInit<S, D>;
     const host = isTensor(initial) ? hostOf(initial) : hostArray(initial, { dtype }, `state "${name}"`);
     const { shape, data } = host;
     return { name, shape: shape as unknown as S, dtype: host.dtype as D, initial: data.slice() };
   });
+}
+
+function mappedInit(array: MappedArray, name: string, dtype: DType = array.dtype): StateInit {
+  if (dtype === array.dtype) return { name, dtype, shape: array.shape, initial: array };
+  throw new DTypeError(`state "${name}": the array of "${array.file.path}" is ${array.dtype}, not ${dtype}`);
 }
 
 function hostOf(tensor: Tensor): HostArray {

@@ -2,6 +2,7 @@
 import { bytesOf, type DType, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import type { MappedArray } from "../base/mapped-array.ts";
 import { maxElementCount } from "../base/shape.ts";
 import type { State } from "../graph/state.ts";
 import type { Storage } from "../runtime/device.ts";
@@ -42,6 +43,10 @@ export class Value {
     const value = new Value(storage, history);
     value.hold(storage);
     return value;
+  }
+  /** A value in a mapped file, used where it lies. */
+  static ofMapped(array: MappedArray): Value {
+    return Value.ofStorage(cpuDevice().map(array), noHistory);
   }
   /** A value in the host's memory, which must not change any more. */
   static ofHost(array: HostArray): Value {

@@ -1,8 +1,9 @@
 /** Reading safetensors files (Hugging Face): named arrays, and strings about them. The layout: `header.ts`. */
-import { type FileReader, openFile } from "#platform";
+import { type FileReader, mapFile, openFile } from "#platform";
 import { arrayTypeOf } from "../../base/dtype.ts";
 import { ArgumentError } from "../../base/errors.ts";
 import type { HostArray, NamedTensors } from "../../base/host-array.ts";
+import { MappedArray, type MappedFile } from "../../base/mapped-array.ts";
 import { type Header, headerLength, invalid, parseHeader, type TensorInfo, tensorText } from "./header.ts";
 
 export interface SafetensorsContent {
@@ -16,21 +17,54 @@ export interface SafetensorsFile {
   /** By name, in the order of their bytes in the file, with dtype and shape as `read` gives them. */
   readonly tensors: ReadonlyMap<string, Pick<HostArray, "dtype" | "shape">>;
   read(name: string): Promise<HostArray>;
+  /**
+   * A tensor where it lies in the file, if that is mapped; else, and for I64 and BOOL, whose bytes are not yet elements, as
+   * `read` gives it.
+   */
+  map(name: string): Promise<HostArray | MappedArray>;
+  /** Why the file is not mapped; undefined when it is. */
+  readonly notMapped: string | undefined;
+  /** Nothing is read after it. What was mapped stays as long as it is used. */
   close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /**
+   * Default false. True maps the file into memory where the platform can (Node on Linux, with `koffi`): opening takes
+   * milliseconds, and tensors made of `map`'s arrays are read by machine code in the file's own pages, which come in when they
+   * are touched. Such a file must not be cut short or written in place meanwhile: that ends the process (SIGBUS). Replacing
+   * it by renaming, as `writeSafetensors` and `save` do, is safe.
+   */
+  readonly mmap?: boolean;
 }
 
 /**
  * Opens a file without reading its tensors: for models larger than what is needed of them.
  *
  * @throws FileError when it cannot be read, FormatError naming the tensor when it is not what it claims to be
+ * @example
+ * await writeSafetensors("model.safetensors", new Map([["w", await tensor([1, 2]).toHost()]]));
+ * const file = await openSafetensors("model.safetensors", { mmap: true });
+ * const w = tensor(await file.map("w")); // no second copy, where machine code runs
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const reader = await openFile(path);
+export async function openSafetensors(
+  path: string,
+  { mmap = false }: OpenOptions = {},
+): Promise<SafetensorsFile> {
+  const mapped = mmap ? mapFile(path) : { reason: "it was not asked for: pass { mmap: true }" };
+  const reader = "reason" in mapped ? await openFile(path) : readerOf(mapped);
   try {
     const header = await readHeader(reader);
+    const read = (name: string): Promise<HostArray> => readTensor(reader, header, name);
     return {
       ...header,
-      read: (name) => readTensor(reader, header, name),
+      read,
+      notMapped: "reason" in mapped ? mapped.reason : undefined,
+      async map(name) {
+        if ("reason" in mapped) return read(name);
+        const info = infoOf(path, header, name);
+        return isStoredAsRead(info) ? new MappedArray(mapped, info.begin, info) : read(name);
+      },
       close: () => reader.close(),
     };
   } catch (cause) {
@@ -81,12 +115,26 @@ async function readHeader(reader: FileReader): Promise<Header> {
   return parseHeader(reader.path, json, reader.sizeBytes);
 }
 
-async function readTensor(reader: FileReader, { tensors }: Header, name: string): Promise<HostArray> {
+/** Everything comes from the mapping: the path may name another file by now. */
+const readerOf = (file: MappedFile): FileReader => ({
+  path: file.path,
+  sizeBytes: file.sizeBytes,
+  readAt: async (position, into) => file.copyTo(into, position),
+  close: async () => {},
+});
+
+function infoOf(path: string, { tensors }: Header, name: string): TensorInfo {
   const info = tensors.get(name);
-  if (!info) {
-    const some = [...tensors.keys()].slice(0, 10).join(", ");
-    throw new ArgumentError(`"${reader.path}" has no ${tensorText(name)}; it has ${tensors.size}: ${some}`);
-  }
+  if (info !== undefined) return info;
+  const some = [...tensors.keys()].slice(0, 10).join(", ");
+  throw new ArgumentError(`"${path}" has no ${tensorText(name)}; it has ${tensors.size}: ${some}`);
+}
+
+/** Nothing is converted and nothing need be checked. */
+const isStoredAsRead = ({ fileDType }: TensorInfo): boolean => fileDType !== "I64" && fileDType !== "BOOL";
+
+async function readTensor(reader: FileReader, header: Header, name: string): Promise<HostArray> {
+  const info = infoOf(reader.path, header, name);
   const bytes = new Uint8Array(info.end - info.begin);
   await reader.readAt(info.begin, bytes);
   return decodeTensor(reader.path, name, info, bytes);

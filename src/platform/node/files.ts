@@ -215,6 +215,6 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** The path in a message: as given, and where a relative one points to. */
-function shown(path: string): string {
+export function shown(path: string): string {
   return isAbsolute(path) ? `"${path}"` : `"${path}" (${resolve(path)})`;
 }

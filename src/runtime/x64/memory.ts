@@ -4,14 +4,13 @@
  */
 import { arrayTypeOf, bytesOf, type DType, type TypedArray } from "../../base/dtype.ts";
 import { InternalError, NetwrightError } from "../../base/errors.ts";
+import { slackBytes } from "../../base/mapped-array.ts";
 import { type Block, BlockPool } from "../block-pool.ts";
 import { RunQueue } from "../run-queue.ts";
 import type { NativeSystem } from "./system.ts";
 
 const regionBytes = 32 * 1024 * 1024;
 const hugePageBytes = 2 * 1024 * 1024;
-/** Generated code may read (never use) some bytes past the end of a buffer. */
-const slackBytes = 256;
 const maxViewBytes = 2 ** 32;
 const pieceBytes = 2 ** 30;
 
