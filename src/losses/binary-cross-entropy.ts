@@ -6,7 +6,7 @@ import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import type { ShapeOf } from "../tensor/types.ts";
 import { checked, surpriseOfProbability } from "./checks.ts";
-import { type LossOptions, reduce, requireEqualShapes } from "./reduction.ts";
+import { type LossOptions, masked, reduce, requireEqualShapes, sharedOptions } from "./reduction.ts";
 import type { TargetsCheck } from "./shape-check.ts";
 
 export interface BinaryCrossEntropyOptions extends LossOptions {
@@ -34,15 +34,16 @@ export function binaryCrossEntropy<S extends TensorShape, const T extends Tensor
   options: BinaryCrossEntropyOptions = {},
 ): Tensor {
   return located(() => {
-    checkOptions("binaryCrossEntropy", options, ["from", "posWeight", "labelSmoothing", "reduction"]);
-    const y = asTensor(labels as TensorLike).cast(logits.dtype);
-    requireEqualShapes("binaryCrossEntropy", logits, y);
+    checkOptions("binaryCrossEntropy", options, ["from", "posWeight", "labelSmoothing", ...sharedOptions]);
+    const given = asTensor(labels as TensorLike).cast(logits.dtype);
+    requireEqualShapes("binaryCrossEntropy", logits, given);
+    const y = masked(given, options);
     const isProbability = y.greaterEqual(0).and(y.lessEqual(1));
     const label = checked(y, isProbability, "binaryCrossEntropy: labels must be from 0 to 1");
     return reduce(
       "binaryCrossEntropy",
-      valuesOf(logits, smoothed(label, options), options),
-      options.reduction,
+      valuesOf(masked(logits, options), smoothed(label, options), options),
+      options,
     );
   });
 }

@@ -1,6 +1,7 @@
 /** Labels of classes: indices in any dtype, checked. */
 import { isFloat } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
+import { sameShape, shapeText } from "../base/shape.ts";
 import { broadcastTo, equal, iota, reshape } from "../ops/index.ts";
 import { asTensor, type Tensor, type TensorLike } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -35,4 +36,13 @@ export function placesOf(labels: Tensor, classes: number): Tensor {
   const shape = [...label.shape, classes];
   const column = broadcastTo(reshape(label, [...label.shape, 1]), shape);
   return fromNode(equal(column, iota(shape, label.shape.length)));
+}
+
+/** A weight for each class, shape (classes). */
+export function classWeightsOf(what: string, classWeights: TensorLike, classes: number): Tensor {
+  const weights = asTensor(classWeights);
+  if (sameShape(weights.shape, [classes])) return weights;
+  throw new ShapeError(
+    `${what}: classWeights must have shape ${shapeText([classes])}, one for each class, got ${shapeText(weights.shape)}`,
+  );
 }

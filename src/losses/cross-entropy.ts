@@ -2,11 +2,18 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
-import { asTensor, onesLike, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import { asTensor, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import { checked, surpriseOfProbability } from "./checks.ts";
-import { classCount, classIndices, placesOf, wideLabels } from "./classes.ts";
-import { type LossOptions, reduce } from "./reduction.ts";
+import { classCount, classIndices, classWeightsOf, placesOf, wideLabels } from "./classes.ts";
+import {
+  countingWeights,
+  type LossOptions,
+  masked,
+  reduce,
+  reduceWeighted,
+  sharedOptions,
+} from "./reduction.ts";
 
 /** What the scores of classes are. */
 export type ScoreKind = "logits" | "probabilities" | "logProbabilities";
@@ -58,7 +65,7 @@ export function nll(
   options: Omit<CrossEntropyOptions, "from" | "labelSmoothing"> = {},
 ): Tensor {
   return located(() => {
-    checkOptions("nll", options, ["reduction", "ignoreIndex", "classWeights"]);
+    checkOptions("nll", options, [...sharedOptions, "ignoreIndex", "classWeights"]);
     return dispatch(logProbabilities, labels, { ...options, from: "logProbabilities" });
   });
 }
@@ -82,8 +89,8 @@ function surpriseOf(scores: Tensor, from: ScoreKind = "logits"): Tensor {
 
 function dispatch(logits: Tensor, labels: TensorLike, options: CrossEntropyOptions): Tensor {
   checkOptions("crossEntropy", options, [
+    ...sharedOptions,
     "from",
-    "reduction",
     "labelSmoothing",
     "ignoreIndex",
     "classWeights",
@@ -102,44 +109,56 @@ function dispatch(logits: Tensor, labels: TensorLike, options: CrossEntropyOptio
   );
 }
 
-function ofIndices(logits: Tensor, labels: Tensor, options: CrossEntropyOptions): Tensor {
-  const { reduction = "mean", labelSmoothing = 0, ignoreIndex, classWeights } = options;
-  const classes = classCount("crossEntropy", logits);
-  const isCounted = ignoreIndex === undefined ? undefined : labels.notEqual(ignoreIndex); // (…)
-  const label = classIndices("crossEntropy", isCounted ? where(isCounted, labels, 0) : labels, classes); // (…)
+function ofIndices(given: Tensor, labels: Tensor, options: CrossEntropyOptions): Tensor {
+  const { labelSmoothing = 0, classWeights } = options;
+  const classes = classCount("crossEntropy", given);
+  const counting = { ...options, mask: countedSamples(labels, options) };
+  const logits = masked(given, counting, { features: true }); // (…, classes)
+  const label = classIndices("crossEntropy", masked(labels, counting), classes); // (…)
   const isLabel = placesOf(label, classes); // (…, classes)
-  const weights = classWeights === undefined ? undefined : weightsOf(classWeights, classes); // (classes)
+  const perClass =
+    classWeights === undefined ? undefined : classWeightsOf("crossEntropy", classWeights, classes); // (classes)
   const surprise = surpriseOf(logits, options.from); // (…, classes)
-  const terms = weights ? surprise.mul(weights) : surprise;
+  const terms = perClass ? surprise.mul(perClass) : surprise;
   const share = labelSmoothing / classes;
   const picked =
     labelSmoothing === 0
       ? where(isLabel, terms, 0)
       : terms.mul(where(isLabel, 1 - labelSmoothing + share, share).cast(terms.dtype));
-  const all: Tensor = picked.sum(-1); // (…)
-  const losses: Tensor = isCounted ? where(isCounted, all, 0) : all;
-  if (reduction !== "mean" || (weights === undefined && isCounted === undefined)) {
-    return reduce("crossEntropy", losses, reduction);
-  }
-  const weight: Tensor = weights ? where(isLabel, weights, 0).sum(-1) : onesLike(losses); // (…)
-  return weightedMean(losses, isCounted ? where(isCounted, weight, 0) : weight);
+  const losses: Tensor = picked.sum(-1); // (…)
+  return reduceSamples(losses, perClass && (where(isLabel, perClass, 0).sum(-1) as Tensor), counting);
 }
 
-/** Σ losses / Σ weights; 0 where nothing counts (PyTorch has NaN there, which would spoil a model's weights for good). */
-function weightedMean(losses: Tensor, weights: Tensor): Tensor {
-  const total = weights.sum();
-  return losses.sum().div(where(total.equal(0), 1, total));
+/** The mask, and labels that are not to be ignored. */
+export function countedSamples(
+  labels: Tensor,
+  { mask, ignoreIndex }: Pick<CrossEntropyOptions, "mask" | "ignoreIndex">,
+): Tensor | undefined {
+  const given = mask === undefined ? undefined : asTensor(mask);
+  if (ignoreIndex === undefined) return given;
+  const isCounted: Tensor = labels.notEqual(ignoreIndex);
+  return given === undefined ? isCounted : (isCounted.and(given) as Tensor);
 }
 
-function ofProbabilities(logits: Tensor, labels: Tensor, options: CrossEntropyOptions): Tensor {
-  const { reduction, labelSmoothing = 0, ignoreIndex, classWeights } = options;
+/** Losses that have their label's weight in them already; the mean divides by those weights, too. */
+function reduceSamples(losses: Tensor, ofLabel: Tensor | undefined, options: LossOptions): Tensor {
+  const ofSample = countingWeights("crossEntropy", losses, options);
+  if (ofSample === undefined && ofLabel === undefined) return reduce("crossEntropy", losses, options);
+  const weights = ofSample && ofLabel ? (ofSample.mul(ofLabel) as Tensor) : (ofSample ?? ofLabel);
+  const weighted = masked(ofSample ? losses.mul(ofSample) : losses, options);
+  return reduceWeighted("crossEntropy", weighted, { weights, reduction: options.reduction });
+}
+
+function ofProbabilities(given: Tensor, soft: Tensor, options: CrossEntropyOptions): Tensor {
+  const { labelSmoothing = 0, ignoreIndex, classWeights } = options;
   if (ignoreIndex !== undefined || classWeights !== undefined) {
     const option = ignoreIndex === undefined ? "classWeights" : "ignoreIndex";
     throw new ArgumentError(
       `crossEntropy: ${option} goes with class indices; these labels are probabilities`,
     );
   }
-  const probabilities = labels.cast(logits.dtype);
+  const logits = masked(given, options, { features: true });
+  const probabilities = masked(soft.cast(logits.dtype), options, { features: true });
   const y = checked(
     probabilities,
     probabilities.greaterEqual(0),
@@ -151,14 +170,6 @@ function ofProbabilities(logits: Tensor, labels: Tensor, options: CrossEntropyOp
       : y.mul(1 - labelSmoothing).add(labelSmoothing / classCount("crossEntropy", logits));
   const surprise = surpriseOf(logits, options.from); // (…, classes)
   // A class that is impossible (logit −Infinity) and has label 0 counts 0, not 0 · Infinity.
-  const terms = where(target.equal(0), 0, target.mul(surprise));
-  return reduce("crossEntropy", terms.sum(-1), reduction);
-}
-
-function weightsOf(classWeights: TensorLike, classes: number): Tensor {
-  const weights = asTensor(classWeights);
-  if (sameShape(weights.shape, [classes])) return weights;
-  throw new ShapeError(
-    `crossEntropy: classWeights must have shape ${shapeText([classes])}, one for each class, got ${shapeText(weights.shape)}`,
-  );
+  const isNothing = target.equal(0).and(surprise.isInfinite()) as Tensor;
+  return reduce("crossEntropy", target.mul(where(isNothing, 0, surprise)).sum(-1), options);
 }

@@ -7,7 +7,14 @@ import { located } from "../tensor/located.ts";
 import type { ShapeOf } from "../tensor/types.ts";
 import { checked } from "./checks.ts";
 import { pairLoss } from "./pairs.ts";
-import { type LossOptions, type Reduction, reduce, requireEqualShapes } from "./reduction.ts";
+import {
+  type LossOptions,
+  masked,
+  type Reduction,
+  reduce,
+  requireEqualShapes,
+  sharedOptions,
+} from "./reduction.ts";
 import type { TargetsCheck } from "./shape-check.ts";
 
 export interface PoissonNllOptions extends LossOptions {
@@ -83,21 +90,23 @@ export function gaussianNll(
   options: GaussianNllOptions = {},
 ): Tensor {
   return located(() => {
-    checkOptions("gaussianNll", options, ["full", "epsilon", "reduction"]);
+    checkOptions("gaussianNll", options, ["full", "epsilon", ...sharedOptions]);
     const { full = false, epsilon = 1e-6 } = options;
     if (!(epsilon > 0)) throw new ArgumentError(`gaussianNll: epsilon must be above 0, got ${epsilon}`);
-    const [y, given] = [asTensor(targets), asTensor(variances)];
-    requireEqualShapes("gaussianNll", means, y);
+    const [wanted, given] = [asTensor(targets), asTensor(variances)];
+    requireEqualShapes("gaussianNll", means, wanted);
     requireEqualShapes("gaussianNll, variances", means, given);
-    const v = checked(given, given.greaterEqual(0), "gaussianNll: variances must be 0 or more");
+    const [x, y] = [masked(means, options), masked(wanted, options)];
+    const counted = masked(given, options, { filler: 1 });
+    const v = checked(counted, counted.greaterEqual(0), "gaussianNll: variances must be 0 or more");
     // The value is bounded, the gradient passes as if it were not.
     const bounded = v.add(stopGradient(v.maximum(epsilon).sub(v)));
-    const values: Tensor = bounded.log().add(means.sub(y).square().div(bounded)).mul(0.5);
-    return reduce("gaussianNll", full ? values.add(Math.log(2 * Math.PI) / 2) : values, options.reduction);
+    const values: Tensor = bounded.log().add(x.sub(y).square().div(bounded)).mul(0.5);
+    return reduce("gaussianNll", full ? values.add(Math.log(2 * Math.PI) / 2) : values, options);
   });
 }
 
-export interface KlDivergenceOptions {
+export interface KlDivergenceOptions extends Omit<LossOptions, "reduction"> {
   /** Default "mean" over all elements, as in PyTorch; "batchMean" divides the sum by the first size: the divergence itself. */
   readonly reduction?: Reduction | "batchMean";
   /** Default false: targets are probabilities. True: their logarithms. */

@@ -71,7 +71,7 @@ describe("options", () => {
     expect(
       await messageOf(() => crossEntropy(logits, [0], { smoothing: 1 } as object)),
     ).toMatchInlineSnapshot(
-      `"ArgumentError: crossEntropy: there is no option "smoothing"; it takes from, reduction, labelSmoothing, ignoreIndex, classWeights (at losses.test.ts)"`,
+      `"ArgumentError: crossEntropy: there is no option "smoothing"; it takes reduction, mask, weights, from, labelSmoothing, ignoreIndex, classWeights (at losses.test.ts)"`,
     );
     expect(await messageOf(() => crossEntropy(logits, [[0, 1]], { ignoreIndex: 1 }))).toMatchInlineSnapshot(
       `"ArgumentError: crossEntropy: ignoreIndex goes with class indices; these labels are probabilities (at losses.test.ts)"`,

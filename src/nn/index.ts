@@ -99,6 +99,14 @@ export {
   type RunOptions,
 } from "./recurrent.ts";
 export { Sequential } from "./sequential.ts";
+export {
+  CosineSimilarity,
+  type CosineSimilarityOptions,
+  cosineSimilarity,
+  PairwiseDistance,
+  type PairwiseDistanceOptions,
+  pairwiseDistance,
+} from "./similarity.ts";
 export type { Padding, PaddingMode, PerAxis } from "./spatial.ts";
 export {
   type LoadOptions,

@@ -1,0 +1,159 @@
+/** What a mask leaves out changes nothing, whatever stands there; losses are right to second order. */
+import { describe, expect, it } from "vitest";
+import { hashedUniform } from "../../test/fixtures.ts";
+import { Parameter } from "../nn/index.ts";
+import { grad, type Tensor, tensor } from "../tensor/index.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
+import { checkGradients } from "../testing/index.ts";
+import * as losses from "./index.ts";
+
+type Loss = (...inputs: readonly (Tensor | object)[]) => Tensor;
+const all = losses as unknown as Record<string, Loss>;
+
+/** How a loss is called: predictions (3, 2), what else it takes, whether its values are samples, not elements. */
+interface Row {
+  readonly others: readonly (readonly number[] | readonly (readonly number[])[])[];
+  readonly ofSamples?: true;
+  readonly options?: object;
+}
+const numbers = [
+  [0.2, 0.5],
+  [0.9, 0.3],
+  [0.4, 0.7],
+];
+const signs = [
+  [1, -1],
+  [-1, -1],
+  [1, 1],
+];
+const answers = [
+  [1, 0],
+  [0, 0],
+  [1, 1],
+];
+const labels = [1, 0, 1];
+const elements = (...names: string[]): Record<string, Row> =>
+  Object.fromEntries(names.map((name) => [name, { others: [numbers] }]));
+const rows: Record<string, Row> = {
+  ...elements("mse", "mae", "huber", "smoothL1", "logCosh", "quantileLoss", "poissonNll", "klDivergence"),
+  ...elements(
+    "meanSquaredLogarithmicError",
+    "meanAbsolutePercentageError",
+    "binaryCrossEntropy",
+    "binaryFocal",
+  ),
+  ...Object.fromEntries(
+    ["hinge", "squaredHinge", "softMargin", "hingeEmbedding"].map((name) => [name, { others: [signs] }]),
+  ),
+  marginRanking: { others: [numbers, signs] },
+  gaussianNll: { others: [numbers, numbers] },
+  crossEntropy: { others: [labels], ofSamples: true },
+  nll: { others: [labels], ofSamples: true },
+  focal: { others: [labels], ofSamples: true, options: { gamma: 1.5, classWeights: [1, 2] } },
+  multiMargin: { others: [labels], ofSamples: true },
+  multiLabelMargin: { others: [answers], ofSamples: true },
+  multiLabelSoftMargin: { others: [answers], ofSamples: true },
+  cosineEmbedding: { others: [numbers, [1, -1, 1]], ofSamples: true },
+  tripletMargin: { others: [numbers, signs], ofSamples: true, options: { swap: true } },
+  contrastive: { others: [numbers, [1, 0, 1]], ofSamples: true },
+};
+
+describe("a mask", () => {
+  it.each(Object.entries(rows))("of %s makes what it leaves out count for nothing", async (name, row) => {
+    const { others, ofSamples, options } = row;
+    const mask = tensor(
+      ofSamples
+        ? [true, false, true]
+        : [
+            [true, false],
+            [false, false],
+            [true, true],
+          ],
+    ) as Tensor;
+    const isOut = (place: number): boolean => (ofSamples ? [2, 3] : [1, 2, 3]).includes(place);
+    const run = async (filler: number) => {
+      const spoilt = (values: readonly unknown[]): Tensor => {
+        const flat = values.flat() as number[];
+        const places = flat.map((_, i) => (flat.length === 3 ? i === 1 : isOut(i)));
+        const data = flat.map((value, i) => (places[i] ? filler || value : value));
+        return tensor(data).reshape(flat.length === 3 ? [3] : [3, 2]) as Tensor;
+      };
+      const x = new Parameter(
+        spoilt([
+          [0.3, -0.4],
+          [1.5, 0.1],
+          [-0.7, 0.8],
+        ]) as never,
+      );
+      const loss = all[name]!(x.add(0), ...others.map(spoilt), { mask, ...options });
+      return { loss: await loss.item(), gradient: Array.from((await grad(loss, x).data()) as Float32Array) };
+    };
+    const plain = await run(0);
+    expect(await run(Number.NaN)).toEqual(plain);
+    expect(plain.loss).not.toBeNaN();
+    expect(plain.gradient.filter((_, i) => isOut(i)).every((g) => g === 0)).toBe(true);
+    expect(plain.gradient.some((g) => g !== 0)).toBe(true);
+  });
+
+  it("must be bool and broadcast to the values", () => {
+    const [x, y] = [tensor([[1, 2]]) as Tensor, tensor([[1, 2]])];
+    expect(() => losses.mse(x, y, { weights: [[1], [2]] })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: mse: weights (2, 1) must broadcast to the values (1, 2); add axes at the end with expandDims(-1) (at /work/wt/layers/src/losses/masks.test.ts:101:25)]`);
+    expect(() => losses.crossEntropy(x, [0], { mask: [1] })).toThrowErrorMatchingInlineSnapshot(`[DTypeError: where: the condition is f32, not bool; compare it first: x.notEqual(0) (at /work/wt/layers/src/losses/masks.test.ts:102:25)]`);
+  });
+
+  it("that lets nothing through gives 0", async () => {
+    expect(await losses.mse(tensor([1, 2]), [3, 4], { mask: [false, false] }).item()).toBe(0);
+  });
+});
+
+describe("gradients to second order", () => {
+  const host = (seed: number, ...shape: number[]) => {
+    const count = shape.reduce((n, size) => n * size, 1);
+    return { shape, dtype: "f64", data: Float64Array.from(hashedUniform(seed, count, 1.5)) } as const;
+  };
+  const integers = (...data: number[]) =>
+    ({ shape: [data.length], dtype: "i32", data: Float64Array.from(data) }) as const;
+  type Check = Parameters<typeof checkGradients>[1];
+  const cases: Record<string, [loss: (...x: Tensor[]) => Tensor, inputs: Check]> = {
+    ctc: [
+      (x, y, n, m) => losses.ctc(x!.logSoftmax(), y!.reshape([2, 2]) as Tensor, { inputs: n!, targets: m! }),
+      [host(1, 4, 2, 3), integers(1, 2, 2, 2), integers(4, 4), integers(2, 2)],
+    ],
+    binaryFocal: [(x) => losses.binaryFocal(x!, [1, 0, 0.3], { gamma: 1.5 }), [host(2, 3)]],
+    focal: [(x, y) => losses.focal(x!, y!), [host(3, 2, 3), integers(2, 0)]],
+    infoNce: [(x, y) => losses.infoNce(x!, y!, { temperature: 0.7 }), [host(4, 3, 2), host(5, 3, 2)]],
+    ntXent: [(x, y) => losses.ntXent(x!, y!), [host(6, 2, 2), host(7, 2, 2)]],
+    contrastive: [
+      (x, y) => losses.contrastive(x!, y!, [1, 0], { margin: 9 }),
+      [host(8, 2, 2), host(9, 2, 2)],
+    ],
+    dice: [(x) => losses.dice(x!, [[1, 0, 1]] as never, { from: "logits" }), [host(10, 1, 3)]],
+  };
+  it.each(Object.entries(cases))("of %s", (_, [loss, inputs]) => {
+    checkGradients((nodes) => nodeOf(loss(...nodes.map((node) => fromNode(node!)))), inputs);
+  });
+});
+
+describe("ctc", () => {
+  it("checks shapes, lengths and labels", async () => {
+    const x = tensor([[[0, 0]], [[0, 0]]]).logSoftmax() as Tensor;
+    const lengths = { inputs: [2], targets: [1] };
+    expect(() => losses.ctc(x, [1], lengths)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: ctc: targets must be (1, S) class indices, got (1,) (at /work/wt/layers/src/losses/masks.test.ts:142:25)]`);
+    expect(() => losses.ctc(x, [[1]], { ...lengths, inputs: 2 })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: ctc: lengths of inputs must be (1,), got () (at /work/wt/layers/src/losses/masks.test.ts:143:25)]`);
+    expect(() => losses.ctc(x, [[1]], lengths, { blank: 2 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: ctc: the blank must be a class 0 … 1, got 2 (at /work/wt/layers/src/losses/masks.test.ts:144:25)]`);
+    await expect(losses.ctc(x, [[5]], lengths).item()).rejects.toThrow("labels must be classes 0 … 1");
+    await expect(losses.ctc(x, [[1]], { ...lengths, inputs: [3] }).item()).rejects.toThrow(
+      "ctc: lengths of inputs must be 0 … 2",
+    );
+  });
+
+  it("takes nothing from what follows a length", async () => {
+    const lengths = { inputs: [2], targets: [1] };
+    const run = (rest: number, label: number): Promise<number> => {
+      const x = tensor([[[0.1, 0.4]], [[-0.2, 0.3]], [[rest, rest]]]).logSoftmax() as Tensor;
+      return losses.ctc(x, tensor([[1, label]]), lengths).item() as Promise<number>;
+    };
+    expect(await run(Number.NaN, -7)).toBe(await run(0, 1));
+  });
+});
