@@ -73,20 +73,26 @@ describe("a mask", () => {
     ) as Tensor;
     const isOut = (place: number): boolean => (ofSamples ? [2, 3] : [1, 2, 3]).includes(place);
     const run = async (filler: number) => {
-      const spoilt = (values: readonly unknown[]): Tensor => {
-        const flat = values.flat() as number[];
-        const places = flat.map((_, i) => (flat.length === 3 ? i === 1 : isOut(i)));
-        const data = flat.map((value, i) => (places[i] ? filler || value : value));
-        return tensor(data).reshape(flat.length === 3 ? [3] : [3, 2]) as Tensor;
+      const spoilt = (values: readonly unknown[]): unknown[] => {
+        let place = 0;
+        const isVector = values.length === 3 && typeof values[0] === "number";
+        const take = (value: unknown): unknown => {
+          if (Array.isArray(value)) return value.map(take);
+          const at = place++;
+          return (isVector ? at === 1 : isOut(at)) ? filler || value : value;
+        };
+        return values.map(take);
       };
-      const x = new Parameter(
-        spoilt([
-          [0.3, -0.4],
-          [1.5, 0.1],
-          [-0.7, 0.8],
-        ]) as never,
-      );
-      const loss = all[name]!(x.add(0), ...others.map(spoilt), { mask, ...options });
+      const start = [
+        [0.3, -0.4],
+        [1.5, 0.1],
+        [-0.7, 0.8],
+      ];
+      const x = new Parameter(spoilt(start) as number[][]);
+      const loss = all[name]!(x.add(0), ...others.map((values) => tensor(spoilt(values) as number[])), {
+        mask,
+        ...options,
+      });
       return { loss: await loss.item(), gradient: Array.from((await grad(loss, x).data()) as Float32Array) };
     };
     const plain = await run(0);
@@ -98,8 +104,12 @@ describe("a mask", () => {
 
   it("must be bool and broadcast to the values", () => {
     const [x, y] = [tensor([[1, 2]]) as Tensor, tensor([[1, 2]])];
-    expect(() => losses.mse(x, y, { weights: [[1], [2]] })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: mse: weights (2, 1) must broadcast to the values (1, 2); add axes at the end with expandDims(-1) (at /work/wt/layers/src/losses/masks.test.ts:101:25)]`);
-    expect(() => losses.crossEntropy(x, [0], { mask: [1] })).toThrowErrorMatchingInlineSnapshot(`[DTypeError: where: the condition is f32, not bool; compare it first: x.notEqual(0) (at /work/wt/layers/src/losses/masks.test.ts:102:25)]`);
+    expect(() => losses.mse(x, y, { weights: [[1], [2]] })).toThrow(
+      "mse: weights (2, 1) must broadcast to the values (1, 2); add axes at the end with expandDims(-1)",
+    );
+    expect(() => losses.crossEntropy(x, [0], { mask: [1] })).toThrow(
+      "where: the condition is f32, not bool; compare it first: x.notEqual(0)",
+    );
   });
 
   it("that lets nothing through gives 0", async () => {
@@ -139,9 +149,13 @@ describe("ctc", () => {
   it("checks shapes, lengths and labels", async () => {
     const x = tensor([[[0, 0]], [[0, 0]]]).logSoftmax() as Tensor;
     const lengths = { inputs: [2], targets: [1] };
-    expect(() => losses.ctc(x, [1], lengths)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: ctc: targets must be (1, S) class indices, got (1,) (at /work/wt/layers/src/losses/masks.test.ts:142:25)]`);
-    expect(() => losses.ctc(x, [[1]], { ...lengths, inputs: 2 })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: ctc: lengths of inputs must be (1,), got () (at /work/wt/layers/src/losses/masks.test.ts:143:25)]`);
-    expect(() => losses.ctc(x, [[1]], lengths, { blank: 2 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: ctc: the blank must be a class 0 … 1, got 2 (at /work/wt/layers/src/losses/masks.test.ts:144:25)]`);
+    expect(() => losses.ctc(x, [1], lengths)).toThrow("ctc: targets must be (1, S) class indices, got (1,)");
+    expect(() => losses.ctc(x, [[1]], { ...lengths, inputs: 2 })).toThrow(
+      "ctc: lengths of inputs must be (1,), got ()",
+    );
+    expect(() => losses.ctc(x, [[1]], lengths, { blank: 2 })).toThrow(
+      "ctc: the blank must be a class 0 … 1, got 2",
+    );
     await expect(losses.ctc(x, [[5]], lengths).item()).rejects.toThrow("labels must be classes 0 … 1");
     await expect(losses.ctc(x, [[1]], { ...lengths, inputs: [3] }).item()).rejects.toThrow(
       "ctc: lengths of inputs must be 0 … 2",
