@@ -1,7 +1,15 @@
 /** Whole networks, each a file: what it is, its paper, and the names of published weights. */
 export { AlexNet, type AlexNetOptions } from "./alexnet.ts";
+export { Autoencoder, type AutoencoderOptions, VAE, type VAEResult } from "./autoencoder.ts";
+export {
+  DCGANDiscriminator,
+  DCGANGenerator,
+  type DCGANGeneratorOptions,
+  type DCGANOptions,
+} from "./dcgan.ts";
 export { LeNet, type LeNetOptions } from "./lenet.ts";
 export { MobileNetV2, type MobileNetV2Options } from "./mobilenet-v2.ts";
+export { QNetwork, type QNetworkOptions } from "./q-network.ts";
 export {
   BasicBlock,
   Bottleneck,
@@ -12,6 +20,24 @@ export {
   resnet50,
   resnet101,
 } from "./resnet.ts";
+export {
+  LSTMClassifier,
+  type LSTMClassifierOptions,
+  type TextClassifierOptions,
+  TextCNN,
+  type TextCNNOptions,
+  TransformerClassifier,
+  type TransformerClassifierOptions,
+} from "./text-classifiers.ts";
 export { UNet, type UNetOptions } from "./unet.ts";
 export { VGG, type VGGOptions } from "./vgg.ts";
 export { ViT, type ViTOptions } from "./vit.ts";
+export {
+  CBOW,
+  NegativeSampler,
+  type PairOptions,
+  SkipGram,
+  skipGramPairs,
+  subsample,
+  type Word2VecOptions,
+} from "./word2vec.ts";

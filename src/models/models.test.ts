@@ -1,14 +1,24 @@
 /** Networks against torchvision's: logits in both modes, gradients of every parameter, names of states. */
 import { describe, expect, test } from "vitest";
-import { decodeArray, type EncodedArray, hashedUniform, readFixture } from "../../test/fixtures.ts";
+import {
+  decodeArray,
+  type EncodedArray,
+  hashedUniform,
+  hashedUnit,
+  readFixture,
+} from "../../test/fixtures.ts";
 import { Dropout, type Module } from "../nn/index.ts";
-import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, grad, type HostArray, type Tensor, tensor } from "../tensor/index.ts";
 import * as models from "./index.ts";
 
 interface ModelRow {
   readonly model: string;
   readonly options: readonly unknown[];
-  readonly inputs: readonly (readonly number[])[];
+  /** Shapes of numbers in −1 … 1, or of integers below a limit. */
+  readonly inputs: readonly (
+    | readonly number[]
+    | { readonly shape: readonly number[]; readonly below: number }
+  )[];
   readonly evaluated: EncodedArray;
   readonly trained: EncodedArray;
   /** Norm, and sum of products with `hashedUniform(weightsSeed, …)`. */
@@ -31,6 +41,17 @@ function stateOf(index: number, name: string, shape: readonly number[]): Float32
   if (shape.length >= 2) return hashedUniform(seed, sizeOf(shape), Math.sqrt(3 / sizeOf(shape.slice(1))));
   const numbers = hashedUniform(seed, sizeOf(shape), 0.25);
   return /(^|\.)(weight|running_var)$/.test(name) ? numbers.map((x) => x + 1) : numbers;
+}
+
+function inputOf(wanted: ModelRow["inputs"][number], i: number): HostArray {
+  const seed = inputSeed + i;
+  if (!("below" in wanted))
+    return { dtype: "f32", shape: wanted, data: hashedUniform(seed, sizeOf(wanted), 1) };
+  const { shape, below } = wanted;
+  const data = Int32Array.from({ length: sizeOf(shape) }, (_, at) =>
+    Math.floor(hashedUnit(seed, at) * below),
+  );
+  return { dtype: "i32", shape, data };
 }
 
 function fill(model: Network): void {
@@ -69,18 +90,14 @@ function expectWithin(what: string, found: number, wanted: number, slack: number
   if (!(Math.abs(found - wanted) <= slack)) expect.fail(`${what}: ${found}, not ${wanted}`);
 }
 
-describe("torchvision's networks", () => {
+describe("networks of torchvision, and those written in PyTorch", () => {
   test.each(cases.map((row) => ({ row, title: `${row.model} ${JSON.stringify(row.options)}` })))(
     "$title",
     async ({ row }) => {
       const model = made(row);
       fill(model);
       expect([...model.namedParameters().keys()].sort()).toEqual(Object.keys(row.gradients).sort());
-      const inputs = row.inputs.map((shape, i) => ({
-        dtype: "f32" as const,
-        shape,
-        data: hashedUniform(inputSeed + i, sizeOf(shape), 1),
-      }));
+      const inputs = row.inputs.map(inputOf);
 
       const isTraining = [...model.namedModules().values()].filter((part) => !(part instanceof Dropout));
       model.eval();
