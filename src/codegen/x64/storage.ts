@@ -158,41 +158,6 @@ export class Storage {
   }
 
   /** Narrow elements come as 32-bit words that begin with them: up to three bytes past the last are read. */
-  /**
-   * A square block of 32-bit elements: lane l of vector i is element i of row l, rows `stride` elements apart. Four elements of
-   * four rows are turned within 128 bits, in all quarters at once.
-   */
-  loadTurned({ base, offset }: Address, stride: number): readonly Register[] {
-    const { lanes } = this;
-    const count = lanes.shape.lanes;
-    const quarter = (row: number, column: number): Memory =>
-      placeAt(base, offset + 4 * (row * stride + column), 128);
-    /** Elements column … column + 3 of rows row, row + 4, row + 8 … */
-    const rowsFrom = (row: number, column: number): Register => {
-      const first = this.e.code.vector(128);
-      this.e.code.emit("vmovups", first, quarter(row, column));
-      let whole = withBits(first, lanes.shape.bits);
-      const insert = lanes.shape.bits === 512 ? "vinsertf32x4" : "vinsertf128";
-      for (let part = 1; 4 * part < count; part++)
-        whole = lanes.op(insert, whole, quarter(row + 4 * part, column), part);
-      return whole;
-    };
-    const turned: Register[] = [];
-    for (let column = 0; column < count; column += 4) {
-      const [a, b, c, d] = [0, 1, 2, 3].map((row) => rowsFrom(row, column)) as [
-        Register,
-        Register,
-        Register,
-        Register,
-      ];
-      const [low, lowNext] = [lanes.op("vunpcklps", a, b), lanes.op("vunpcklps", c, d)];
-      const [high, highNext] = [lanes.op("vunpckhps", a, b), lanes.op("vunpckhps", c, d)];
-      turned.push(lanes.op("vunpcklpd", low, lowNext), lanes.op("vunpckhpd", low, lowNext));
-      turned.push(lanes.op("vunpcklpd", high, highNext), lanes.op("vunpckhpd", high, highNext));
-    }
-    return turned;
-  }
-
   private gather(dtype: DType, from: Extract<LaneAddresses, { kind: "sparse" }>, active: Active): Vectors {
     const { lanes } = this;
     const bytes = bytesOf(dtype);

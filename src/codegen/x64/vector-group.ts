@@ -12,6 +12,7 @@ import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Active, LaneAddresses } from "./storage.ts";
+import { loadTurned } from "./turned-block.ts";
 
 /** Lanes from `offset` on, from where the loop stands. */
 export interface Group {
@@ -168,7 +169,7 @@ export class GroupWriter {
 
   /** All loads of a run at once. */
   private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {
-    const rows = this.k.storage.loadTurned(this.k.address(buffer, address, []), stride);
+    const rows = loadTurned(this.e, this.lanes, this.k.address(buffer, address, []), stride);
     loads.forEach((load, i) => {
       load.groups.set(group.offset, [rows[i]!]);
     });
