@@ -1,5 +1,5 @@
 /** The kernel of one part: batch loops around tiles, each tile a chain of multiply-adds in registers and an epilogue. */
-import { maxOf, type Size } from "../../base/size.ts";
+import type { Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
@@ -9,7 +9,7 @@ import { forTiles } from "./loops.ts";
 import type { Panels, Span } from "./panels.ts";
 import type { Problem } from "./problem.ts";
 import type { Part } from "./sharing.ts";
-import { longestChain, slicesOf } from "./slices.ts";
+import { isCut, longestChain, slicesOf } from "./slices.ts";
 import type { TileModel, Tiling } from "./tiles.ts";
 
 /** Called where a result is complete: loads what it needs, stores outputs. `at`: one index per axis of the result. */
@@ -31,9 +31,6 @@ export interface KernelRequest {
   /** Run for each matrix of the batch before its tiles. */
   prepare(b: KernelBuilder, batch: readonly Affine[]): void;
 }
-
-/** Whether the depth is, or may be, longer than one chain. */
-export const isCut = (depth: Size): boolean => maxOf(depth) > longestChain;
 
 export function contractionBody(request: KernelRequest): readonly Statement[] {
   const emitter = new ContractionEmitter(request);

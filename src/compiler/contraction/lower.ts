@@ -10,8 +10,11 @@ import { zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { contractionBody, type Epilogue, isCut } from "./kernel.ts";
+import { buffersOf } from "./buffers.ts";
+import { type FewRows, fewRowsOf } from "./few-rows.ts";
+import { contractionBody, type Epilogue } from "./kernel.ts";
 import { forBatch, forTiles } from "./loops.ts";
+import { lowerFewRows } from "./lower-few-rows.ts";
 import {
   inPlace,
   type Packing,
@@ -33,6 +36,7 @@ import {
   type Side,
 } from "./problem.ts";
 import { type Part, packsOwnColumns, partsOf, sharedPackBytes } from "./sharing.ts";
+import { isCut } from "./slices.ts";
 import { sumOver, TileModel, type Tiling } from "./tiles.ts";
 
 export interface ContractionRequest {
@@ -65,7 +69,27 @@ export interface ContractionPlan {
 /** Lowers a contraction. Postcondition: every kernel verifies; each result is one chain in rising k (see `slices.ts`). */
 export function lowerContraction(request: ContractionRequest): ContractionPlan {
   const problem = problemOf(request.a, request.b, request.shape);
+  if (request.shape.some((size) => size === 0)) return { kernels: [], scratch: [] };
+  const few = fewRowsOf(problem, request.dtype, request.target);
+  if (few !== undefined) return fewRowsPlan(request, few);
   return new ContractionLowering(request, planContraction(problem, request.dtype, request.target)).run();
+}
+
+function fewRowsPlan(request: ContractionRequest, few: FewRows): ContractionPlan {
+  const { name, dtype, target, epilogue, parameters = [] } = request;
+  const { parts, scratch } = lowerFewRows({ name, few, dtype, target, epilogue });
+  const kernels = parts.map(({ body, columns }): Kernel => {
+    const cost = costOf(request, few.problem, columns / few.problem.columns);
+    return { name, buffers: [...buffersOf(body)], parameters, body, cost };
+  });
+  return { kernels, scratch };
+}
+
+/** Of a share of the results. */
+function costOf(request: ContractionRequest, problem: Problem, share: number): Kernel["cost"] {
+  const results = maxElementCount(request.shape) * bytesOf(request.dtype);
+  const bytes = operandBytes(request.a) + operandBytes(request.b) + results;
+  return { flop: Math.round(flopOf(problem) * share), bytes: Math.round(bytes * share) };
 }
 
 class ContractionLowering {
@@ -88,7 +112,6 @@ class ContractionLowering {
 
   run(): ContractionPlan {
     const { problem, plan, request } = this;
-    if (request.shape.some((size) => size === 0)) return { kernels: [], scratch: [] };
     const { dtype, target, epilogue } = request;
     const left = plan.packsLeft ? this.packed("left", problem.left, plan.rows) : inPlace(problem.left);
     const right = plan.packsRight
@@ -216,9 +239,7 @@ class ContractionLowering {
     const groups = shared.axis === "rows" ? shared.count : 1;
     const area = groups * sumOver(rows, (size) => size) * sumOver(columns, (size) => size);
     const share = area / Math.max(1, maxOf(problem.rows) * maxOf(problem.columns));
-    const results = maxElementCount(request.shape) * bytesOf(request.dtype);
-    const bytes = operandBytes(request.a) + operandBytes(request.b) + results;
-    return { flop: Math.round(flopOf(problem) * share), bytes: Math.round(bytes * share) };
+    return costOf(request, problem, share);
   }
 }
 
@@ -229,16 +250,4 @@ function sharedTiles(tiling: Tiling): { tiles: Tiling; mode: "serial" | "paralle
     tiles: { kind: "static", segments: [segment] },
     mode: segment.count > 1 ? "parallel" : "serial",
   }));
-}
-
-/** The buffers that statements touch, in order of appearance. */
-function buffersOf(statements: readonly Statement[], found = new Set<KernelBuffer>()): Set<KernelBuffer> {
-  for (const s of statements) {
-    if (s.kind === "loop") {
-      buffersOf(s.body, found);
-      buffersOf(s.remainder, found);
-    } else if (s.kind === "store") found.add(s.buffer);
-    else if (s.kind === "define" && s.value.kind === "load") found.add(s.value.buffer);
-  }
-  return found;
 }

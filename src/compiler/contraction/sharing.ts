@@ -64,10 +64,10 @@ export function cheapest<Item>(items: readonly Item[], cost: (item: Item) => num
 }
 
 /** Whether so many equal pieces keep the threads busy at least four fifths of the time. */
-const isEven = (pieces: number, threads: number): boolean =>
+export const isEven = (pieces: number, threads: number): boolean =>
   pieces / (Math.ceil(pieces / threads) * threads) >= 0.8;
 
-function largestAxis(batch: readonly Size[]): number | undefined {
+export function largestAxis(batch: readonly Size[]): number | undefined {
   let best: number | undefined;
   batch.forEach((size, axis) => {
     if (best === undefined || maxOf(size) > maxOf(batch[best]!)) best = axis;

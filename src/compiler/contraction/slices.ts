@@ -3,7 +3,12 @@
  * to 4,096; beyond, k is cut into equal slices by its size alone, each a chain from zero, and the slices' sums are added
  * in order.
  */
+import { maxOf, type Size } from "../../base/size.ts";
+
 export const longestChain = 4096;
+
+/** Whether the depth is, or may be, longer than one chain. */
+export const isCut = (depth: Size): boolean => maxOf(depth) > longestChain;
 
 export interface Slices {
   /** Slices of `length`; then one of `rest`, if that is not 0. */

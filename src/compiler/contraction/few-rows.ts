@@ -1,0 +1,120 @@
+/**
+ * Few rows by a matrix (a vector by a matrix, a linear layer that decodes a token): each element of the matrix is needed a few
+ * times only, so what counts is that it is read once, in place, and in long runs. How depends on what lies side by side:
+ *
+ * - columns: some steps in depth at a time, over as many columns as accumulators fit into the first cache. Memory is read in
+ *   as many streams as there are steps.
+ * - depth (x·Wᵀ): blocks of as many columns as lanes and as many steps are turned in registers, where accumulators stay.
+ */
+import { bytesOf } from "../../base/dtype.ts";
+import { maxOf } from "../../base/size.ts";
+import type { ScalarDType } from "../../graph/scalar.ts";
+import type { TargetDescription } from "../../ir/target.ts";
+import { batchCount, type Problem, type Side, swapped } from "./problem.ts";
+import { isEven, isShareable, largestAxis } from "./sharing.ts";
+import { isCut } from "./slices.ts";
+
+/** A problem of few rows, and how its matrix is read. */
+export interface FewRows {
+  /** So oriented that the rows are the few. */
+  readonly problem: Problem & { readonly rows: number; readonly columns: number };
+  readonly adjacent: "columns" | "depth";
+  /** Steps in depth that are taken together. */
+  readonly together: number;
+  /** Rows that are done in one pass over a piece of the matrix. */
+  readonly rowsTogether: number;
+  /** Columns of one piece. */
+  readonly width: number;
+  readonly shared:
+    | { readonly axis: "none" | "columns" }
+    | { readonly axis: "batch"; readonly batchAxis: number };
+}
+
+/** Rows up to which reading the matrix is what takes the time. */
+const mostRows = 12;
+/** Streams of memory that a processor follows well. */
+const streams = 8;
+/** Columns below which a row of the matrix is no long run anyway. */
+const leastColumns = 512;
+/** A smaller matrix stays in the caches, where strides do not matter. */
+const leastBytes = 256 * 1024;
+/** With more rows than these by columns, tiles are faster while the second cache holds the matrix. */
+const rowsFromCache = 2;
+
+/** How to run a problem of few rows, if it is one: its extents are numbers, and nothing would be gained by packing. */
+export function fewRowsOf(
+  problem: Problem,
+  dtype: ScalarDType,
+  target: TargetDescription,
+): FewRows | undefined {
+  if (isCut(problem.depth) && typeof problem.depth !== "number") return undefined;
+  for (const oriented of [problem, swapped(problem)]) {
+    const { rows, columns } = oriented;
+    if (typeof rows !== "number" || typeof columns !== "number") continue;
+    const isFew = rows * repeats(oriented) <= mostRows && rows < columns;
+    const found = isFew ? formOf({ ...oriented, rows, columns }, dtype, target) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** How many matrices of the batch use the same right matrix. */
+const repeats = ({ batch, right }: Problem): number =>
+  batch.reduce<number>((n, size, axis) => (right.batchStrides[axis] === 0 ? n * maxOf(size) : n), 1);
+
+function formOf(
+  problem: FewRows["problem"],
+  dtype: ScalarDType,
+  target: TargetDescription,
+): FewRows | undefined {
+  const { rows, columns, depth, right } = problem;
+  const shared = sharedOf(problem, target);
+  const parts = shared.axis === "columns" ? target.threads : 1;
+  if (isTurned(right, dtype, target) && columns >= target.lanes * parts && maxOf(depth) >= target.lanes) {
+    const rowsTogether = target.vectorRegisters - target.lanes - 4;
+    return { problem, adjacent: "depth", together: target.lanes, rowsTogether, width: target.lanes, shared };
+  }
+  const bytes = maxOf(depth) * columns * bytesOf(right.buffer.dtype);
+  const isFar = bytes > (rows > rowsFromCache ? target.cacheBytes.l2 : leastBytes);
+  if (right.ownStride !== 1 || rows > mostRows - 4 || columns < leastColumns || !isFar) return undefined;
+  const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
+  return { problem, adjacent: "columns", together: streams, rowsTogether: rows, width, shared };
+}
+
+/** Whether square blocks of the side can be turned in registers. */
+function isTurned(
+  { buffer, depthStride, ownStride }: Side,
+  dtype: ScalarDType,
+  target: TargetDescription,
+): boolean {
+  const isApart = depthStride === 1 && typeof ownStride === "number" && Math.abs(ownStride) > 1;
+  return target.arithmetic === "x64" && isApart && buffer.dtype === "f32" && dtype === "f32";
+}
+
+/** As many columns as accumulators fit into the first cache; but runs of 8 KiB even where those only fit into the second. */
+function widthOf(rows: number, dtype: ScalarDType, { cacheBytes }: TargetDescription): number {
+  const fitting = Math.floor(cacheBytes.l1 / (rows * bytesOf(dtype)));
+  return Math.max(2048, fitting);
+}
+
+/** Columns of equal pieces, of at most `most` and their number a multiple of `parts`; what is left over is few. */
+function evenWidth(
+  columns: number,
+  { most, parts, lanes }: { readonly most: number; readonly parts: number; readonly lanes: number },
+): number {
+  const pieces = parts * Math.ceil(columns / (most * parts));
+  return Math.max(lanes, Math.floor(columns / pieces / lanes) * lanes);
+}
+
+function sharedOf(problem: FewRows["problem"], { threads }: TargetDescription): FewRows["shared"] {
+  if (threads <= 1 || !isShareable(problem)) return { axis: "none" };
+  const batchAxis = largestAxis(problem.batch);
+  const isWhole = batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), threads);
+  return isWhole && batchCount(problem) > 1 ? { axis: "batch", batchAxis } : { axis: "columns" };
+}
+
+/** The pieces of the columns: `count` of `width`, then a rest. */
+export function piecesOf({ problem, width }: FewRows): { readonly count: number; readonly rest: number } {
+  const count = Math.floor(problem.columns / width);
+  return { count, rest: problem.columns - count * width };
+}

@@ -1,0 +1,257 @@
+/** Kernels for few rows by a matrix: see `few-rows.ts`. */
+import type { Size } from "../../base/size.ts";
+import type { ScalarDType } from "../../graph/scalar.ts";
+import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
+import { KernelBuilder } from "../../ir/builder.ts";
+import type { Affine, KernelBuffer, Register, Statement, Value } from "../../ir/kernel.ts";
+import type { TargetDescription } from "../../ir/target.ts";
+import { type FewRows, piecesOf } from "./few-rows.ts";
+import type { Epilogue } from "./kernel.ts";
+import { forTiles } from "./loops.ts";
+import type { Span } from "./panels.ts";
+import { type Side, sideAddress } from "./problem.ts";
+import { isCut, slicesOf } from "./slices.ts";
+import { balanced, type Tiling } from "./tiles.ts";
+
+export interface FewRowsRequest {
+  readonly name: string;
+  readonly few: FewRows;
+  readonly dtype: ScalarDType;
+  readonly target: TargetDescription;
+  readonly epilogue: Epilogue;
+}
+
+/** Kernels' bodies, each with the columns that it computes, and their scratch. */
+export interface FewRowsPlan {
+  readonly parts: readonly { readonly body: readonly Statement[]; readonly columns: number }[];
+  readonly scratch: readonly KernelBuffer[];
+}
+
+export function lowerFewRows(request: FewRowsRequest): FewRowsPlan {
+  const { few } = request;
+  const { width, problem } = few;
+  const { count, rest } = piecesOf(few);
+  const make = few.adjacent === "columns" ? inMemory(request) : inRegisters(request);
+  const pieces = (segments: Extract<Tiling, { kind: "static" }>["segments"]): Tiling => ({
+    kind: "static",
+    segments,
+  });
+  const all = pieces([
+    ...(count > 0 ? [{ start: 0, count, size: width }] : []),
+    ...(rest > 0 ? [{ start: count * width, count: 1, size: rest }] : []),
+  ]);
+  if (few.shared.axis !== "columns" || count === 0)
+    return {
+      parts: [{ body: bodyOf(request, make, all, "serial"), columns: problem.columns }],
+      scratch: make.scratch,
+    };
+  const even = pieces([{ start: 0, count, size: width }]);
+  const parts = [{ body: bodyOf(request, make, even, "parallel"), columns: count * width }];
+  const left = pieces([{ start: count * width, count: 1, size: rest }]);
+  if (rest > 0) parts.push({ body: bodyOf(request, make, left, "serial"), columns: rest });
+  return { parts, scratch: make.scratch };
+}
+
+/** How the results of one piece of the columns come about. */
+interface Piece {
+  readonly scratch: readonly KernelBuffer[];
+  emit(b: KernelBuilder, batch: readonly Affine[], columns: Span): void;
+}
+
+function bodyOf(
+  { few, target }: FewRowsRequest,
+  piece: Piece,
+  columns: Tiling,
+  mode: "serial" | "parallel",
+): readonly Statement[] {
+  const b = new KernelBuilder(target);
+  const { batch } = few.problem;
+  const { shared } = few;
+  const first = shared.axis === "batch" ? shared.batchAxis : -1;
+  const order = batch
+    .map((_, axis) => axis)
+    .sort((x, y) => Number(y === first) - Number(x === first) || x - y);
+  const inBatch = (depth: number, at: readonly Affine[], body: (at: readonly Affine[]) => void): void => {
+    const axis = order[depth];
+    if (axis === undefined) return body(at);
+    b.loop(axis === first ? "parallel" : "serial", `batch${axis}`, batch[axis]!, {
+      body: (index) => inBatch(depth + 1, at.with(axis, index), body),
+    });
+  };
+  const start = batch.map(() => zeroAffine);
+  const tiles = (body: (columns: Span) => void): void =>
+    forTiles(b, "piece", columns, { mode, offset: zeroAffine }, body);
+  if (mode === "parallel") tiles((span) => inBatch(0, start, (at) => piece.emit(b, at, span)));
+  else inBatch(0, start, (at) => tiles((span) => piece.emit(b, at, span)));
+  return b.statements;
+}
+
+/** Calls `chain` for each slice of the depth (see `slices.ts`), and `end` after each. */
+function forSlices(
+  b: KernelBuilder,
+  depth: number,
+  chain: (length: number, start: Affine) => void,
+  end: () => void,
+): void {
+  const { full, length, rest } = slicesOf(depth);
+  b.serial("slice", full, (s) => {
+    chain(length, scaleAffine(s, length));
+    end();
+  });
+  if (rest === 0) return;
+  chain(rest, constantAffine(full * length));
+  end();
+}
+
+/** Steps in depth, some together and then those that are left. */
+function inSteps(
+  b: KernelBuilder,
+  { length, start, together }: { readonly length: Size; readonly start: Affine; readonly together: number },
+  step: (k: Affine, count: number) => void,
+): void {
+  b.loop("serial", "k", length, {
+    step: together,
+    body: (k) => step(addAffine(start, k), together),
+    ...(together > 1 && { remainder: (k: Affine) => step(addAffine(start, k), 1) }),
+  });
+}
+
+/** Loads of both sides, converted. */
+function loadsOf({ few, dtype }: FewRowsRequest, b: KernelBuilder, batch: readonly Affine[]) {
+  const load = (side: Side, own: Affine, k: Affine): Value =>
+    b.convert(dtype, b.load(side.buffer, sideAddress(side, batch, own, k)));
+  return {
+    left: (row: Affine, k: Affine) => load(few.problem.left, row, k),
+    right: (column: Affine, k: Affine) => load(few.problem.right, column, k),
+  };
+}
+
+/** The place of a result: the batch, then row and column of the product as it was written. */
+const placeOf = ({ few }: FewRowsRequest, batch: readonly Affine[], row: Affine, column: Affine): Affine[] =>
+  few.problem.isSwapped ? [...batch, column, row] : [...batch, row, column];
+
+const range = (count: number): number[] => [...Array(count).keys()];
+
+// ---- columns side by side: accumulators in the first cache --------------------------------------------------------
+
+function inMemory(request: FewRowsRequest): Piece {
+  const { few, dtype } = request;
+  const { rows, depth } = few.problem;
+  const newScratch = (what: string): KernelBuffer => ({
+    name: `${what} of ${request.name}`,
+    dtype,
+    elements: rows * few.width,
+    access: "readwrite",
+    scope: "thread",
+  });
+  const chains = newScratch("chains");
+  const sums = isCut(depth) ? newScratch("sums") : undefined;
+  const at = (row: Affine, j: Affine): Affine => addAffine(scaleAffine(row, few.width), j);
+
+  const emit = (b: KernelBuilder, batch: readonly Affine[], columns: Span): void => {
+    const { left, right } = loadsOf(request, b, batch);
+    const each = (body: (row: Affine, j: Affine) => void): void =>
+      b.vector("j", columns.size, (j) => b.unrolled("i", rows, (row) => body(row, j)));
+    const clear = (buffer: KernelBuffer): void =>
+      each((row, j) => b.store(buffer, at(row, j), b.constant(dtype, 0)));
+    const chain = (length: Size, start: Affine): void =>
+      inSteps(b, { length, start, together: few.together }, (k, count) =>
+        b.vector("j", columns.size, (j) => {
+          const column = addAffine(columns.start, j);
+          const steps = range(count).map((i) => addAffine(k, constantAffine(i)));
+          const loaded = steps.map((step) => right(column, step));
+          b.unrolled("i", rows, (row) => {
+            const before = b.load(chains, at(row, j));
+            const after = loaded.reduce((sum, y, i) => b.mulAdd(left(row, steps[i]!), y, sum), before);
+            b.store(chains, at(row, j), after);
+          });
+        }),
+      );
+    clear(chains);
+    if (sums === undefined) chain(depth, zeroAffine);
+    else {
+      clear(sums);
+      forSlices(b, depth as number, chain, () =>
+        each((row, j) => {
+          const sum = b.binary("add", b.load(sums, at(row, j)), b.load(chains, at(row, j)));
+          b.store(sums, at(row, j), sum);
+          b.store(chains, at(row, j), b.constant(dtype, 0));
+        }),
+      );
+    }
+    each((row, j) => {
+      const place = placeOf(request, batch, row, addAffine(columns.start, j));
+      request.epilogue(b, b.load(sums ?? chains, at(row, j)), place);
+    });
+  };
+  return { scratch: sums === undefined ? [chains] : [chains, sums], emit };
+}
+
+// ---- depth side by side: blocks turned in registers ---------------------------------------------------------------
+
+function inRegisters(request: FewRowsRequest): Piece {
+  const { few } = request;
+  const { rows } = few.problem;
+  const tiles: Tiling = { kind: "static", segments: balanced(rows, few.rowsTogether) };
+  return {
+    scratch: [],
+    emit: (b, batch, columns) =>
+      forTiles(b, "row", tiles, { mode: "serial", offset: zeroAffine }, (tile) =>
+        turnedTile(request, b, batch, { rows: tile, columns }),
+      ),
+  };
+}
+
+function turnedTile(
+  request: FewRowsRequest,
+  b: KernelBuilder,
+  batch: readonly Affine[],
+  { rows, columns }: { readonly rows: Span; readonly columns: Span },
+): void {
+  const { few, dtype } = request;
+  const { depth } = few.problem;
+  const { left, right } = loadsOf(request, b, batch);
+  const newRegister = (name: string): Register => ({
+    name: `${name}${rows.size}`,
+    dtype,
+    count: rows.size,
+    lanes: few.width,
+  });
+  const chains = newRegister("chain");
+  const sums = isCut(depth) ? newRegister("sum") : undefined;
+  const clear = (register: Register): void =>
+    b.unrolled("i", rows.size, (i) => b.set(register, b.constant(dtype, 0), i));
+  const each = (body: (i: Affine, j: Affine) => void): void =>
+    b.vector("j", columns.size, (j) => b.unrolled("i", rows.size, (i) => body(i, j)));
+  const chain = (length: Size, start: Affine): void => {
+    clear(chains);
+    inSteps(b, { length, start, together: few.together }, (k, count) =>
+      b.vector(
+        "j",
+        columns.size,
+        (j) => {
+          for (const step of range(count)) {
+            const at = addAffine(k, constantAffine(step));
+            const y = right(addAffine(columns.start, j), at);
+            b.unrolled("i", rows.size, (i) => {
+              const x = left(addAffine(rows.start, i), at);
+              b.set(chains, b.mulAdd(x, y, b.read(chains, i)), i);
+            });
+          }
+        },
+        true,
+      ),
+    );
+  };
+  if (sums === undefined) chain(depth, zeroAffine);
+  else {
+    clear(sums);
+    forSlices(b, depth as number, chain, () =>
+      each((i) => b.set(sums, b.binary("add", b.read(sums, i), b.read(chains, i)), i)),
+    );
+  }
+  each((i, j) => {
+    const place = placeOf(request, batch, addAffine(rows.start, i), addAffine(columns.start, j));
+    request.epilogue(b, b.read(sums ?? chains, i), place);
+  });
+}
