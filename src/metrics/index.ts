@@ -2,12 +2,25 @@
 export { accuracy, type BatchMetric, topKAccuracy } from "./accuracy.ts";
 export type { KappaWeights } from "./agreement.ts";
 export {
+  type Box,
+  boxArea,
+  boxIoU,
+  type Detection,
+  nonMaximumSuppression,
+  type SuppressionOptions,
+} from "./boxes.ts";
+export {
   ClassificationReport,
   classificationReport,
   type ReportOptions,
   type ReportRow,
 } from "./classification-report.ts";
 export { ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./confusion-matrix.ts";
+export {
+  type DetectionScores,
+  detectionScores,
+  type TrueBox,
+} from "./detection.ts";
 export { type ClassificationScoreOptions, f1Score, precision, recall } from "./precision-recall.ts";
 export { brierScore, logLoss } from "./probabilities.ts";
 export {

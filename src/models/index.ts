@@ -2,6 +2,15 @@
 export { AlexNet, type AlexNetOptions } from "./alexnet.ts";
 export { Autoencoder, type AutoencoderOptions, VAE, type VAEResult } from "./autoencoder.ts";
 export {
+  CenterDetector,
+  type CenterDetectorOptions,
+  type CenterMaps,
+  type CenterTargets,
+  type CenterTensors,
+  centerLoss,
+  centerTargets,
+} from "./center-detector.ts";
+export {
   DCGANDiscriminator,
   DCGANGenerator,
   type DCGANGeneratorOptions,
