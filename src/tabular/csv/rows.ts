@@ -1,0 +1,338 @@
+/**
+ * The inner loop: bytes of a text table into columns, row after row.
+ *
+ * Fields are read where they stand. Numbers go into Float64Arrays digit by digit, strings into a dictionary by their bytes; no
+ * JavaScript string is made for a field that is a plain number or a text seen before. Quoted fields and numbers that are not
+ * plain take the slow way round.
+ */
+import { FormatError } from "../../base/errors.ts";
+import {
+  ByteDictionary,
+  binaryText,
+  hashFactor,
+  hashOf,
+  hashStart,
+  MissingTexts,
+} from "./byte-dictionary.ts";
+import { type Bytes, losesDigits, noNumber, parseNumberText, readDecimal } from "./decimal.ts";
+import type { Dialect } from "./dialect.ts";
+
+const lineFeed = 10;
+const carriageReturn = 13;
+const quote = 34;
+
+/** What is done with a field. A column whose numbers turn out to be none is skipped and read again as strings. */
+export const fieldKinds = { skip: 0, number: 1, string: 2 } as const;
+export type FieldKind = (typeof fieldKinds)[keyof typeof fieldKinds];
+
+export interface Field {
+  readonly name: string;
+  readonly kind: FieldKind;
+  /** The schema says what it is: a value that is no number is an error, not a reason to read strings. */
+  readonly isFixed: boolean;
+}
+
+/** What one column holds so far. */
+export type FieldData =
+  | { readonly kind: "number"; readonly data: Float64Array }
+  | { readonly kind: "string"; readonly entries: Int32Array; readonly dictionary: ByteDictionary }
+  | { readonly kind: "skipped" };
+
+/** Reads rows of known fields. */
+export class RowReader {
+  /** Rows read since `take`. */
+  rowCount = 0;
+  /** Lines begun so far: the number of the line that is read. */
+  line: number;
+  /** Columns whose values were no numbers, by position. */
+  readonly failed = new Set<number>();
+  readonly #what: string;
+  readonly #fields: readonly Field[];
+  readonly #kinds: Uint8Array;
+  readonly #dialect: Dialect;
+  readonly #canReadAgain: boolean;
+  readonly #missing: MissingTexts;
+  /** 1 for bytes that end a field without quotes. */
+  readonly #ends = new Uint8Array(256);
+  readonly #numbers: Float64Array[] = [];
+  readonly #entries: Int32Array[] = [];
+  #dictionaries: ByteDictionary[] = [];
+  #capacity = 64;
+  /** A quoted field without its quotes. */
+  #unquoted = new Uint8Array(256);
+  #unquotedLength = 0;
+  /** Lines within the quotes of the row that is read. */
+  #linesInRow = 0;
+
+  /** `canReadAgain`: whether the file can be read a second time for columns that failed; else they are errors. */
+  constructor(
+    what: string,
+    {
+      dialect,
+      fields,
+      line,
+      canReadAgain,
+    }: {
+      readonly dialect: Dialect;
+      readonly fields: readonly Field[];
+      readonly line: number;
+      readonly canReadAgain: boolean;
+    },
+  ) {
+    this.#what = what;
+    this.#canReadAgain = canReadAgain;
+    this.#dialect = dialect;
+    this.#fields = fields;
+    this.#kinds = Uint8Array.from(fields, ({ kind }) => kind);
+    this.#missing = new MissingTexts(dialect.missing);
+    this.line = line;
+    for (const byte of [0, dialect.delimiter, lineFeed, carriageReturn]) this.#ends[byte] = 1;
+    this.#allocate();
+  }
+
+  #allocate(): void {
+    for (let c = 0; c < this.#kinds.length; c++) {
+      const kind = this.#kinds[c];
+      this.#numbers[c] = new Float64Array(kind === fieldKinds.number ? this.#capacity : 0);
+      this.#entries[c] = new Int32Array(kind === fieldKinds.string ? this.#capacity : 0);
+    }
+    this.#dictionaries = this.#fields.map(() => new ByteDictionary());
+  }
+
+  /** The rows since the last `take`, in arrays of their own. */
+  take(): FieldData[] {
+    const count = this.rowCount;
+    const taken = this.#fields.map((_, c): FieldData => {
+      const kind = this.#kinds[c];
+      if (kind === fieldKinds.number) return { kind: "number", data: filled(this.#numbers[c]!, count) };
+      if (kind === fieldKinds.skip) return { kind: "skipped" };
+      return {
+        kind: "string",
+        entries: filled(this.#entries[c]!, count),
+        dictionary: this.#dictionaries[c]!,
+      };
+    });
+    this.rowCount = 0;
+    this.#capacity = Math.min(this.#capacity, 4096);
+    this.#allocate();
+    return taken;
+  }
+
+  /**
+   * Reads rows that end before `to`, until there are `maxRows`; gives the position after the last one. The bytes from `to` on are
+   * zeros, at least eight of them, so that no loop has to look for the end.
+   */
+  read(source: Bytes, from: number, to: number, maxRows: number): number {
+    const { bytes } = source;
+    const ends = this.#ends;
+    const kinds = this.#kinds;
+    const fieldCount = kinds.length;
+    const [numbers, entries, dictionaries, missing] = [
+      this.#numbers,
+      this.#entries,
+      this.#dictionaries,
+      this.#missing,
+    ];
+    const { delimiter, comment, decimalPoint } = this.#dialect;
+    const { hasEmpty } = missing;
+    let p = from;
+    while (p < to && this.rowCount < maxRows) {
+      const rowStart = p;
+      const first = bytes[p]!;
+      if (first === lineFeed || first === carriageReturn || first === comment) {
+        p = first === comment ? this.#skipLine(bytes, p, to) : p + 1;
+        // A carriage return at the very end: whether a line feed follows is not known yet.
+        if (p < 0 || (p === to && bytes[p - 1] === carriageReturn)) return rowStart;
+        if (bytes[p - 1] === lineFeed || bytes[p] !== lineFeed) this.line++;
+        continue;
+      }
+      const row = this.rowCount;
+      if (row === this.#capacity) this.#grow(2 * this.#capacity);
+      this.#linesInRow = 0;
+      for (let c = 0; c < fieldCount; c++) {
+        const kind = kinds[c]!;
+        let byte = bytes[p]!;
+        if (byte === quote) {
+          p = this.#readQuoted(bytes, p, to, c);
+          if (p < 0) return rowStart;
+        } else if (kind === fieldKinds.number) {
+          const data = numbers[c]!;
+          if (hasEmpty && (byte === delimiter || byte === lineFeed)) data[row] = Number.NaN;
+          else {
+            let end = readDecimal(source, p, decimalPoint, data, row);
+            if (end === noNumber || ends[bytes[end]!] === 0 || bytes[end] === 0 || isLong(data[row]!)) {
+              end = p;
+              while (ends[bytes[end]!] === 0 || (bytes[end] === 0 && end < to)) end++;
+              if (end === to) return rowStart;
+              this.#storeNumber(bytes, p, end, c);
+            }
+            p = end;
+          }
+        } else {
+          let hash = hashStart;
+          const start = p;
+          while (ends[byte] === 0 || (byte === 0 && p < to)) {
+            hash = Math.imul(hash ^ byte, hashFactor);
+            byte = bytes[++p]!;
+          }
+          if (p === to) return rowStart;
+          if (kind === fieldKinds.string)
+            entries[c]![row] = dictionaries[c]!.entry(bytes, start, p, hash, this.line, missing);
+        }
+        if (c < fieldCount - 1) {
+          if (bytes[p] !== delimiter) this.#raggedRow(bytes, rowStart, to);
+          p++;
+        }
+      }
+      const end = bytes[p];
+      if (end === delimiter) this.#raggedRow(bytes, rowStart, to);
+      p++;
+      if (end === carriageReturn) {
+        if (p === to) return rowStart;
+        if (bytes[p] === lineFeed) p++;
+      }
+      this.line += 1 + this.#linesInRow;
+      this.rowCount++;
+    }
+    return p;
+  }
+
+  /** Makes room for this many rows at once, where it can be told how many will come. */
+  expect(rowCount: number): void {
+    if (rowCount > this.#capacity) this.#grow(rowCount);
+  }
+
+  #grow(capacity: number): void {
+    this.#capacity = capacity;
+    for (let c = 0; c < this.#kinds.length; c++) {
+      if (this.#kinds[c] === fieldKinds.number) {
+        const numbers = new Float64Array(this.#capacity);
+        numbers.set(this.#numbers[c]!);
+        this.#numbers[c] = numbers;
+      } else if (this.#kinds[c] === fieldKinds.string) {
+        const codes = new Int32Array(this.#capacity);
+        codes.set(this.#entries[c]!);
+        this.#entries[c] = codes;
+      }
+    }
+  }
+
+  /** The position after the line's end, −1 where that has not come. */
+  #skipLine(bytes: Uint8Array, at: number, to: number): number {
+    while (at < to && bytes[at] !== lineFeed && bytes[at] !== carriageReturn) at++;
+    return at === to ? -1 : at + 1;
+  }
+
+  /** A field in quotes, where two stand for one; gives the position after the closing quote, −1 where it has not come. */
+  #readQuoted(bytes: Uint8Array, at: number, to: number, c: number): number {
+    const end = this.#unquote(bytes, at, to);
+    if (end < 0 || end === to) return -1;
+    if (this.#ends[bytes[end]!] === 0 || bytes[end] === 0) {
+      this.#fail(c, "has characters after the closing quote; a quote within quotes is written twice");
+    }
+    const kind = this.#kinds[c];
+    const [text, length] = [this.#unquoted, this.#unquotedLength];
+    if (kind === fieldKinds.number) this.#storeNumber(text, 0, length, c);
+    else if (kind === fieldKinds.string) {
+      this.#entries[c]![this.rowCount] = this.#dictionaries[c]!.entry(
+        ...([text, 0, length, hashOf(text, 0, length), this.line, this.#missing] as const),
+      );
+    }
+    return end;
+  }
+
+  #unquote(bytes: Uint8Array, at: number, to: number): number {
+    let length = 0;
+    let lines = 0;
+    for (let p = at + 1; p < to; p++) {
+      const byte = bytes[p]!;
+      if (byte === quote) {
+        if (bytes[p + 1] !== quote || p + 1 === to) {
+          this.#unquotedLength = length;
+          this.#linesInRow += lines;
+          return p + 1;
+        }
+        p++;
+      } else if (byte === lineFeed || (byte === carriageReturn && bytes[p + 1] !== lineFeed)) lines++;
+      if (length === this.#unquoted.length) {
+        const larger = new Uint8Array(2 * length);
+        larger.set(this.#unquoted);
+        this.#unquoted = larger;
+      }
+      this.#unquoted[length++] = byte;
+    }
+    return -1;
+  }
+
+  /** A number that is not plain: missing, spaced, grouped, long, or none. */
+  #storeNumber(bytes: Uint8Array, from: number, to: number, c: number): void {
+    const row = this.rowCount;
+    if (this.#missing.has(bytes, from, to)) {
+      this.#numbers[c]![row] = Number.NaN;
+      return;
+    }
+    const text = binaryText(bytes.subarray(from, to));
+    const plain = plainNumber(text, this.#dialect);
+    const value = plain === undefined ? undefined : parseNumberText(plain);
+    const { isFixed, name } = this.#fields[c]!;
+    if (value !== undefined && (isFixed || !losesDigits(plain!, value))) {
+      this.#numbers[c]![row] = value;
+    } else if (isFixed || !this.#canReadAgain) {
+      const shown = JSON.stringify(new TextDecoder().decode(bytes.subarray(from, Math.min(to, from + 80))));
+      const problem = value === undefined ? "is not a number" : "has more digits than a number holds";
+      const hint = /^-?\d+,\d+$/.test(text) ? '; for a decimal comma say decimal: ","' : "";
+      throw new FormatError(
+        `${this.#what}: line ${this.line}, column "${name}": ${shown} ${problem}; say schema: { ${JSON.stringify(name)}: "string" }, ` +
+          `or name it among the texts for missing values${hint}`,
+      );
+    } else {
+      this.failed.add(c);
+      this.#kinds[c] = fieldKinds.skip;
+    }
+  }
+
+  #fail(c: number, problem: string): never {
+    const { name } = this.#fields[c]!;
+    throw new FormatError(`${this.#what}: line ${this.line + this.#linesInRow}, column "${name}" ${problem}`);
+  }
+
+  #raggedRow(bytes: Uint8Array, rowStart: number, to: number): never {
+    let found = 1;
+    let isQuoted = false;
+    for (let p = rowStart; p < to; p++) {
+      const byte = bytes[p]!;
+      if (byte === quote) isQuoted = !isQuoted;
+      if (isQuoted) continue;
+      if (byte === lineFeed || byte === carriageReturn) break;
+      if (byte === this.#dialect.delimiter) found++;
+    }
+    const expected = this.#kinds.length;
+    const { name } = this.#fields[Math.min(found, expected) - 1]!;
+    const where = found < expected ? `the last one is "${name}"` : `the line goes on after column "${name}"`;
+    throw new FormatError(
+      `${this.#what}: line ${this.line} has ${found} fields, the header has ${expected}: ${where}; ` +
+        "fields that contain the delimiter must stand in quotes",
+    );
+  }
+}
+
+/** Whole numbers of 16 digits and more: whether they were kept exactly has to be looked at. */
+const isLong = (value: number): boolean => value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;
+
+/** The values that are there: a copy, unless little room is left over. */
+const filled = <A extends Float64Array | Int32Array>(array: A, count: number): A =>
+  (count > 0.8 * array.length ? array.subarray(0, count) : array.slice(0, count)) as A;
+
+/** The number as JavaScript writes it; undefined where grouped digits do not stand in threes. */
+export function plainNumber(text: string, { decimal, thousands }: Dialect): string | undefined {
+  let plain = text.trim();
+  if (thousands !== undefined && plain.includes(thousands)) {
+    const [whole = "", fraction] = plain.split(decimal, 2);
+    const groups = whole.split(thousands);
+    const isGrouped = groups.every((group, i) => (i === 0 ? /^[-+]?\d{1,3}$/ : /^\d{3}$/).test(group));
+    if (!isGrouped) return undefined;
+    plain = groups.join("") + (fraction === undefined ? "" : decimal + fraction);
+  }
+  if (decimal === ".") return plain;
+  return plain.includes(".") ? undefined : plain.replace(",", ".");
+}
