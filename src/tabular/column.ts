@@ -75,6 +75,7 @@ export function isMissing({ kind, data }: TableColumn, row: number): boolean {
   return kind === "boolean" ? value === missingBoolean : Number.isNaN(value);
 }
 
+/** How many values of a column are missing. */
 export function countMissing(column: TableColumn): number {
   if (column.data instanceof Int32Array && column.kind === "number") return 0;
   let count = 0;
