@@ -10,6 +10,14 @@ export {
   centerLoss,
   centerTargets,
 } from "./center-detector.ts";
+export { CRNN, type CRNNOptions } from "./crnn.ts";
+export {
+  type CtcBeamOptions,
+  type CtcDecodeOptions,
+  type CtcSequence,
+  ctcBeamSearch,
+  ctcGreedyDecode,
+} from "./ctc-decoding.ts";
 export {
   DCGANDiscriminator,
   DCGANGenerator,
