@@ -9,15 +9,18 @@ import type { View } from "../graph/view.ts";
 export interface CollapsedDomain {
   readonly sizes: Shape;
   readonly axes: readonly number[];
+  /** Of each axis: what `groupOf` says of those that became it. */
+  readonly groups: readonly number[];
   /** The same view over the collapsed axes. */
   collapse(view: View): View;
 }
 
-/** Merges axes i and i + 1 where both are reduced or both kept and all `views` (over `sizes`) allow it. */
+/** Merges axes i and i + 1 where both are reduced or both kept, of one group, and all `views` (over `sizes`) allow it. */
 export function collapseDomain(
   sizes: Shape,
   axes: readonly number[],
   views: readonly View[],
+  groupOf: (axis: number) => number = () => 0,
 ): CollapsedDomain {
   const groups: number[][] = [];
   sizes.forEach((_, i) => {
@@ -25,6 +28,7 @@ export function collapseDomain(
     if (
       last !== undefined &&
       axes.includes(i) === axes.includes(i - 1) &&
+      groupOf(i) === groupOf(i - 1) &&
       views.every((v) => mergeable(v, i - 1, i))
     )
       last.push(i);
@@ -37,6 +41,7 @@ export function collapseDomain(
   return {
     sizes: merged,
     axes: groups.flatMap((group, g) => (axes.includes(group[0]!) ? [g] : [])),
+    groups: groups.map((group) => groupOf(group[0]!)),
     collapse: (view) => ({
       shape: merged,
       strides: innermost.map((i) => view.strides[i]!),
@@ -64,6 +69,7 @@ export function splitLongAxis(domain: CollapsedDomain): CollapsedDomain {
   return {
     sizes,
     axes: domain.axes.length === 0 ? [] : [0, 1],
+    groups: [0, 0],
     collapse: (view) => {
       const { strides, offset } = domain.collapse(view);
       return { shape: sizes, strides: [multiplySizes(strides[0]!, block), strides[0]!], offset };

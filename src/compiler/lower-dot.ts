@@ -1,16 +1,20 @@
 /** A contraction with the elementwise members of its cluster fused into the store of each tile. */
 import { computeDType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
-import { maxOf } from "../base/size.ts";
+import type { Shape } from "../base/shape.ts";
+import { maxOf, productOf, type Size } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
+import type { View } from "../graph/view.ts";
 import { viewAddress } from "../ir/affine.ts";
 import type { KernelBuilder } from "../ir/builder.ts";
 import type { Affine, Kernel, Value } from "../ir/kernel.ts";
 import type { ProgramBuffer } from "../ir/program.ts";
+import type { DotAxes } from "../ops/index.ts";
 import type { Access, Accesses } from "./access.ts";
-import { type Cluster, embed, positionView } from "./clusters.ts";
+import { type Cluster, embed, memberViews, positionView } from "./clusters.ts";
 import { lowerContraction } from "./contraction/lower.ts";
 import type { ContractionOperand } from "./contraction/problem.ts";
+import { collapseDomain } from "./domain.ts";
 import { MemberEvaluator } from "./evaluate-member.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
 
@@ -24,19 +28,19 @@ export interface DotRequest {
 export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readonly ProgramBuffer[] }[] {
   const { cluster, accesses, outputs, host } = request;
   const members = [...cluster.members.keys()].sort((a, b) => a.id - b.id);
-  const dot = members.find((member) => member.op.kind === "dot")!;
+  const dot = members.find((member) => member.op.kind === "dot") as Node<DotAxes>;
   const context = new KernelContext(host);
-  const position = positionView("full", cluster.domain, undefined);
-  const isPresent = dot.shape.map((size) => size !== 1);
+  const over = resultAxes(cluster, dot, accesses);
+  const whole = positionView("full", cluster.domain, undefined);
+  const position = over.collapse(whole);
 
-  const epilogue = (builder: KernelBuilder, accumulated: Value, at: readonly Affine[]): void => {
-    const place = at.filter((_, axis) => isPresent[axis]);
+  const epilogue = (builder: KernelBuilder, accumulated: Value, place: readonly Affine[]): void => {
     const scope = new MemberEvaluator({
       builder,
       context,
       accesses,
       levelOf: (root) => cluster.members.get(root),
-      viewOf: (view) => embed(view, "full", cluster.domain, undefined)!,
+      viewOf: (view) => over.collapse(embed(view, "full", cluster.domain, undefined)!),
       positionOf: () => position,
       stored: () => undefined,
       rowValue: () => {
@@ -50,12 +54,16 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
     });
   };
 
-  const [a, b] = dot.inputs.map((input) => operandOf(accesses.inMemory(input), context));
+  const [a, b] = dot.inputs.map((input, i) => {
+    const access = accesses.inMemory(input);
+    return operandOf({ ...access, view: over.operand(access.view, i) }, context);
+  });
   const { kernels, scratch } = lowerContraction({
     name: nameOf(dot, members),
     a: a!,
     b: b!,
-    shape: dot.shape,
+    shape: over.sizes,
+    axes: over.axes,
     dtype: computeDType(dot.dtype),
     target: host.target,
     parameters: host.loops,
@@ -70,6 +78,83 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
   }));
 }
 
+interface ResultAxes {
+  /** Of the result, collapsed. */
+  readonly sizes: Shape;
+  readonly axes: DotAxes;
+  /** A view over the cluster's domain. */
+  collapse(view: View): View;
+  /** The view of the first or second operand. */
+  operand(view: View, which: number): View;
+}
+
+/**
+ * The result's axes without those of size 1, and neighbours as one where both operands and all that the tail touches walk them
+ * as one: one long axis of rows is cut into better tiles than two short ones.
+ */
+function resultAxes(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): ResultAxes {
+  const { batch, depth } = dot.attributes;
+  const [a, b] = dot.inputs.map((input) => accesses.inMemory(input).view) as [View, View];
+  const present = [...dot.shape.keys()].filter((axis) => dot.shape[axis] !== 1);
+  const firstColumn = a.shape.length - depth;
+  const groupOf = (axis: number): number => (axis < batch ? 0 : axis < firstColumn ? 1 : 2);
+  const columnOf = (axis: number): number => batch + depth + axis - firstColumn;
+  /** An operand over the result: strides of 0 along axes that it does not have. */
+  const over = (strides: (axis: number) => Size): View => ({
+    shape: cluster.domain,
+    strides: present.map(strides),
+    offset: 0,
+  });
+  const left = over((axis) => (axis < firstColumn ? a.strides[axis]! : 0));
+  const right = over((axis) =>
+    axis < batch ? b.strides[axis]! : axis < firstColumn ? 0 : b.strides[columnOf(axis)]!,
+  );
+  const tail = [...cluster.members].flatMap(([member, level]) =>
+    member === dot ? [] : memberViews(member, level, cluster, accesses)!,
+  );
+  const position = positionView("full", cluster.domain, undefined);
+  const domain = collapseDomain(cluster.domain, [], [left, right, position, ...tail], (axis) =>
+    groupOf(present[axis]!),
+  );
+  const counts = [0, 1, 2].map((group) => domain.groups.filter((own) => own === group).length);
+  const depthView = (view: View, from: number): View => ({
+    shape: view.shape.slice(from, from + depth),
+    strides: view.strides.slice(from, from + depth),
+    offset: 0,
+  });
+  /** Collapsed axes of an operand, its depth put at `at`. */
+  const joined = (own: View, at: number, steps: View, offset: Size): View => ({
+    shape: [...own.shape.slice(0, at), ...steps.shape, ...own.shape.slice(at)],
+    strides: [...own.strides.slice(0, at), ...steps.strides, ...own.strides.slice(at)],
+    offset,
+  });
+  const [batches, rows] = counts as [number, number, number];
+  const pick = (view: View, isOwn: (axis: number) => boolean): View => ({
+    shape: view.shape.filter((_, axis) => isOwn(axis)),
+    strides: view.strides.filter((_, axis) => isOwn(axis)),
+    offset: 0,
+  });
+  return {
+    sizes: domain.sizes,
+    axes: { batch: batches, depth },
+    collapse: domain.collapse,
+    operand: (view, which) =>
+      which === 0
+        ? joined(
+            pick(domain.collapse(left), (axis) => axis < batches + rows),
+            batches + rows,
+            depthView(view, firstColumn),
+            view.offset,
+          )
+        : joined(
+            pick(domain.collapse(right), (axis) => axis < batches || axis >= batches + rows),
+            batches,
+            depthView(view, batch),
+            view.offset,
+          ),
+  };
+}
+
 /** A slice of a scan's input begins where the iteration is. */
 function operandOf({ root, view }: Access, context: KernelContext): ContractionOperand {
   const { buffer, base } = context.host.locate(root);
@@ -77,9 +162,10 @@ function operandOf({ root, view }: Access, context: KernelContext): ContractionO
 }
 
 /** `dot 32×784×64 + add, select`. */
-function nameOf(dot: Node, members: readonly Node[]): string {
+function nameOf(dot: Node<DotAxes>, members: readonly Node[]): string {
   const [a] = dot.inputs;
-  const sizes = [...dot.shape.slice(0, -1), a!.shape[a!.shape.length - 1]!, dot.shape[dot.shape.length - 1]!];
+  const own = a!.shape.length - dot.attributes.depth;
+  const sizes = [...dot.shape.slice(0, own), productOf(a!.shape.slice(own)), ...dot.shape.slice(own)];
   const tail = [...new Set(members.filter((member) => member !== dot).map((member) => member.op.name))];
   return `dot ${sizes.map(String).join("×")}${tail.length > 0 ? ` + ${tail.join(",")}` : ""}`;
 }

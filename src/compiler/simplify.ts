@@ -10,7 +10,7 @@ import { type Node, topologicalOrder } from "../graph/node.ts";
 import { withOrigin } from "../graph/origin.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
 import { contiguousView, permuteView } from "../graph/view.ts";
-import { dot, permute, reshape } from "../ops/index.ts";
+import { type DotAxes, reshape, transposedDot } from "../ops/index.ts";
 
 /** What a node may be replaced by; `users` counts the readers of a node of the graph as it was. */
 type Rule = (node: Node, users: ReadonlyMap<Node, number>) => Node | undefined;
@@ -99,7 +99,11 @@ function transposeDot(node: Node, users: ReadonlyMap<Node, number>): Node | unde
   const product = node.inputs[0];
   if (op.kind !== "movement" || product?.op.kind !== "dot" || users.get(product) !== 1) return undefined;
   const rank = product.shape.length;
-  const order = product.shape.map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+  const { batch, depth } = product.attributes as DotAxes;
+  const columns = product.inputs[1]!.shape.length - batch - depth;
+  const own = product.shape.map((_, axis) => axis).slice(batch);
+  const rows = own.slice(0, own.length - columns);
+  const order = [...Array(batch).keys(), ...own.slice(rows.length), ...rows];
   const view = op.view(contiguousView(product.shape), node.attributes as never, node);
   const transposed = permuteView(contiguousView(product.shape), order);
   const isTranspose =
@@ -111,6 +115,5 @@ function transposeDot(node: Node, users: ReadonlyMap<Node, number>): Node | unde
         sameSize(view.shape[i]!, transposed.shape[i]!) && sameSize(view.strides[i]!, transposed.strides[i]!),
     );
   if (!isTranspose) return undefined;
-  const [a, b] = product.inputs as [Node, Node];
-  return dot(permute(b, order), permute(a, order));
+  return transposedDot(product as Node<DotAxes>);
 }

@@ -123,8 +123,11 @@ export interface PlacementOp<A extends Attributes = Attributes> extends OpBase<A
   readonly accumulates: boolean;
 }
 
-/** (batch…, M, K) × (batch…, K, N) → (batch…, M, N), summed in one chain of rising k up to 4,096. */
-export interface DotOp extends OpBase<Attributes> {
+/**
+ * (batch…, rows…, depth…) × (batch…, depth…, columns…) → (batch…, rows…, columns…) with so many axes of the batch and the depth,
+ * summed in one chain of rising k (the depth's axes in row-major order) up to 4,096.
+ */
+export interface DotOp extends OpBase<{ batch: number; depth: number }> {
   readonly kind: "dot";
 }
 

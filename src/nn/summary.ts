@@ -2,7 +2,7 @@
 import { bytesOf, type DType } from "../base/dtype.ts";
 import { maxElementCount, type Shape, shapeText } from "../base/shape.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
-import { parameter as placeholder } from "../ops/index.ts";
+import { type DotAxes, parameter as placeholder } from "../ops/index.ts";
 import { StateTensor, Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
@@ -149,7 +149,7 @@ function flopOf(node: Node): number {
   const [first] = node.inputs;
   switch (node.op.kind) {
     case "dot":
-      return 2 * elements * maxElementCount(first!.shape.slice(-1));
+      return 2 * elements * maxElementCount(first!.shape.slice(-(node.attributes as DotAxes).depth));
     case "elementwise":
       return elements;
     case "reduce":

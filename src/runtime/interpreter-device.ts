@@ -10,9 +10,10 @@ import { maxElementCount } from "../base/shape.ts";
 import type { Dimension } from "../base/size.ts";
 import { type Interpretation, interpret } from "../codegen/interpreter/index.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
-import { type TensorType, topologicalOrder } from "../graph/node.ts";
+import { type Node, type TensorType, topologicalOrder } from "../graph/node.ts";
 import type { DenseArray } from "../graph/op.ts";
 import type { State } from "../graph/state.ts";
+import type { DotAxes } from "../ops/index.ts";
 import type { Device, Executable, ProgramDescription, Storage } from "./device.ts";
 import { stepError } from "./step-error.ts";
 
@@ -131,7 +132,7 @@ class InterpretedFunction implements Executable {
     const nodes = topologicalOrder(rootsOf(this.fn)).filter((node) => node.op.kind !== "source");
     const kernels = nodes.map((node) => ({
       name: node.op.name,
-      flop: flopOf(node.inputs, node, node.op.kind === "dot"),
+      flop: flopOf(node),
       bytes: sumOf([...node.inputs, node].map(typeBytes)),
     }));
     const states = nodesOfStates(this.fn);
@@ -166,9 +167,10 @@ function nodesOfStates(fn: GraphFunction): number {
 }
 
 /** One operation an element of the larger side; two for each product of a dot. */
-function flopOf(inputs: readonly TensorType[], output: TensorType, isDot: boolean): number {
-  const count = maxElementCount(output.shape);
-  if (isDot) return 2 * count * maxElementCount(inputs[0]!.shape.slice(-1));
+function flopOf({ op, inputs, shape, attributes }: Node): number {
+  const count = maxElementCount(shape);
+  if (op.kind === "dot")
+    return 2 * count * maxElementCount(inputs[0]!.shape.slice(-(attributes as DotAxes).depth));
   return Math.max(count, ...inputs.map(({ shape }) => maxElementCount(shape)));
 }
 

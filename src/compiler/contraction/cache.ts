@@ -13,7 +13,7 @@ const ways = 8;
  * stay; and the side shares the cache with everything else.
  */
 export function cachePenalty(side: Side, depth: number, { cacheBytes }: TargetDescription): number {
-  const stride = Math.abs(maxOf(side.depthStride)) * bytesOf(side.buffer.dtype);
+  const stride = Math.abs(maxOf(side.depthStrides.at(-1) ?? 0)) * bytesOf(side.buffer.dtype);
   if (stride < lineBytes) return 0;
   const lines = depth * (stride % lineBytes === 0 ? 1 : 1.5);
   const misses = (bytes: number): boolean =>

@@ -12,7 +12,7 @@ import { nativeDevices } from "../../testing/native-targets.ts";
 import { runWasmKernel } from "../../testing/wasm-kernel.ts";
 import { fewRowsOf } from "./few-rows.ts";
 import { lowerContraction } from "./lower.ts";
-import { problemOf } from "./problem.ts";
+import { problemsOf } from "./problem.ts";
 import { slicesOf } from "./slices.ts";
 
 interface Case {
@@ -65,17 +65,19 @@ function lowered(
     : [left, right];
   const shape = isSwapped ? [batch, columns, rows] : [batch, rows, columns];
   const out = contiguousView(shape);
+  const axes = { batch: shape.length - 2, depth: 1 };
   const plan = lowerContraction({
     name: "product",
     a,
     b,
     shape,
+    axes,
     dtype: "f32",
     target,
     epilogue: (k, value, at) => k.store(handles.out, viewAddress(out, at), value),
   });
   for (const kernel of plan.kernels) verifyKernel(kernel);
-  return { plan, handles, few: fewRowsOf(problemOf(a, b, shape), "f32", target) };
+  return { plan, handles, few: fewRowsOf(problemsOf(a, b, shape, axes), "f32", target) };
 }
 
 /** The definition: a chain of multiply-adds in rising k for each slice, their sums added in order. */

@@ -7,17 +7,34 @@
  * - depth (x·Wᵀ): blocks of as many columns as lanes and as many steps are turned in registers, where accumulators stay.
  */
 import { bytesOf } from "../../base/dtype.ts";
-import { maxOf } from "../../base/size.ts";
+import { maxOf, type Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { batchCount, type Problem, type Side, swapped } from "./problem.ts";
+import { batchCount, type Problem, type Side } from "./problem.ts";
 import { isEven, isShareable, largestAxis } from "./sharing.ts";
 import { isCut } from "./slices.ts";
+
+/** An operand of a product of matrices: a side with one axis of its own and one of depth. */
+export interface MatrixSide {
+  readonly whole: Side;
+  readonly ownStride: Size;
+  readonly depthStride: Size;
+}
+
+/** A product of matrices of known sizes: one axis each of rows and of depth. */
+export interface MatrixProblem {
+  readonly whole: Problem;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: Size;
+  readonly left: MatrixSide;
+  readonly right: MatrixSide;
+}
 
 /** A problem of few rows, and how its matrix is read. */
 export interface FewRows {
   /** So oriented that the rows are the few. */
-  readonly problem: Problem & { readonly rows: number; readonly columns: number };
+  readonly problem: MatrixProblem;
   readonly adjacent: "columns" | "depth";
   /** Steps in depth that are taken together. */
   readonly together: number;
@@ -43,30 +60,39 @@ const rowsFromCache = 2;
 
 /** How to run a problem of few rows, if it is one: its extents are numbers, and nothing would be gained by packing. */
 export function fewRowsOf(
-  problem: Problem,
+  orientations: readonly Problem[],
   dtype: ScalarDType,
   target: TargetDescription,
 ): FewRows | undefined {
-  if (isCut(problem.depth) && typeof problem.depth !== "number") return undefined;
-  for (const oriented of [problem, swapped(problem)]) {
-    const { rows, columns } = oriented;
-    if (typeof rows !== "number" || typeof columns !== "number") continue;
+  for (const oriented of orientations) {
+    const problem = matricesOf(oriented);
+    if (problem === undefined || (isCut(problem.depth) && typeof problem.depth !== "number")) continue;
+    const { rows, columns } = problem;
     const isFew = rows * repeats(oriented) <= mostRows && rows < columns;
-    const found = isFew ? formOf({ ...oriented, rows, columns }, dtype, target) : undefined;
+    const found = isFew ? formOf(problem, dtype, target) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function matricesOf(whole: Problem): MatrixProblem | undefined {
+  const { rows: list, columns, depth: steps, left, right } = whole;
+  const [rows, depth] = [list[0], steps[0]];
+  const isPlain = list.length === 1 && steps.length === 1;
+  if (!isPlain || typeof rows !== "number" || typeof columns !== "number") return undefined;
+  const sideOf = (side: Side): MatrixSide => ({
+    whole: side,
+    ownStride: side.ownStrides[0]!,
+    depthStride: side.depthStrides[0]!,
+  });
+  return { whole, rows, columns, depth: depth!, left: sideOf(left), right: sideOf(right) };
 }
 
 /** How many matrices of the batch use the same right matrix. */
 const repeats = ({ batch, right }: Problem): number =>
   batch.reduce<number>((n, size, axis) => (right.batchStrides[axis] === 0 ? n * maxOf(size) : n), 1);
 
-function formOf(
-  problem: FewRows["problem"],
-  dtype: ScalarDType,
-  target: TargetDescription,
-): FewRows | undefined {
+function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescription): FewRows | undefined {
   const { rows, columns, depth, right } = problem;
   const shared = sharedOf(problem, target);
   const parts = shared.axis === "columns" ? target.threads : 1;
@@ -74,7 +100,7 @@ function formOf(
     const rowsTogether = target.vectorRegisters - target.lanes - 4;
     return { problem, adjacent: "depth", together: target.lanes, rowsTogether, width: target.lanes, shared };
   }
-  const bytes = maxOf(depth) * columns * bytesOf(right.buffer.dtype);
+  const bytes = maxOf(depth) * columns * bytesOf(right.whole.buffer.dtype);
   const isFar = bytes > (rows > rowsFromCache ? target.cacheBytes.l2 : leastBytes);
   if (right.ownStride !== 1 || rows > mostRows - 4 || columns < leastColumns || !isFar) return undefined;
   const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
@@ -83,7 +109,7 @@ function formOf(
 
 /** Whether square blocks of the side can be turned in registers. */
 function isTurned(
-  { buffer, depthStride, ownStride }: Side,
+  { whole: { buffer }, depthStride, ownStride }: MatrixSide,
   dtype: ScalarDType,
   target: TargetDescription,
 ): boolean {
@@ -106,7 +132,7 @@ function evenWidth(
   return Math.max(lanes, Math.floor(columns / pieces / lanes) * lanes);
 }
 
-function sharedOf(problem: FewRows["problem"], { threads }: TargetDescription): FewRows["shared"] {
+function sharedOf({ whole: problem }: MatrixProblem, { threads }: TargetDescription): FewRows["shared"] {
   if (threads <= 1 || !isShareable(problem)) return { axis: "none" };
   const batchAxis = largestAxis(problem.batch);
   const isWhole = batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), threads);

@@ -1,15 +1,24 @@
 /** The kernel of one part: batch loops around tiles, each tile a chain of multiply-adds in registers and an epilogue. */
-import type { Size } from "../../base/size.ts";
+import type { Shape } from "../../base/shape.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
-import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
+import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer, Register, Statement, Value } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { forTiles } from "./loops.ts";
-import type { Panels, Span } from "./panels.ts";
-import type { Problem } from "./problem.ts";
+import { forBatch, forBoxes, forTiles } from "./loops.ts";
+import {
+  alongBox,
+  elementsOf,
+  forBox,
+  forSteps,
+  linear,
+  mergedLoops,
+  type Panels,
+  type Span,
+} from "./panels.ts";
+import { type Problem, placeOf, zeros } from "./problem.ts";
 import type { Part } from "./sharing.ts";
-import { isCut, longestChain, slicesOf } from "./slices.ts";
+import { cutOf, slicesOf } from "./slices.ts";
 import type { TileModel, Tiling } from "./tiles.ts";
 
 /** Called where a result is complete: loads what it needs, stores outputs. `at`: one index per axis of the result. */
@@ -27,7 +36,7 @@ export interface KernelRequest {
   /** Sums of slices, one a result of a matrix; needed where the depth is cut. */
   readonly sums: KernelBuffer | undefined;
   /** Packs the columns of a tile; called by the thread that needs them, before all matrices. */
-  readonly packColumns: ((b: KernelBuilder, tile: Span) => void) | undefined;
+  readonly packColumns: ((b: KernelBuilder, columns: Span) => void) | undefined;
   /** Run for each matrix of the batch before its tiles. */
   prepare(b: KernelBuilder, batch: readonly Affine[]): void;
 }
@@ -37,6 +46,20 @@ export function contractionBody(request: KernelRequest): readonly Statement[] {
   emitter.emit();
   return emitter.b.statements;
 }
+
+/** Steps in depth: `sizes` along its axes, from `start` on. */
+interface DepthBox {
+  readonly start: readonly Affine[];
+  readonly sizes: Shape;
+}
+
+/** Where the rows of a part begin along one axis. */
+interface From {
+  readonly axis: number;
+  readonly start: Affine;
+}
+
+type Cut = NonNullable<ReturnType<typeof cutOf>>;
 
 interface Tile {
   readonly batch: readonly Affine[];
@@ -60,26 +83,42 @@ class ContractionEmitter {
     const { packColumns } = this.request;
     const { shared, rows, columns } = this.request.part;
     if (shared.axis === "columns") {
-      forTiles(b, "panel", columns, { mode: "parallel", offset: zeroAffine }, (tile) => {
-        packColumns?.(b, tile);
-        this.matrices([], (batch) =>
-          this.matrix(batch, (body) => this.rowTiles(rows, zeroAffine, (r) => body(r, tile))),
-        );
-      });
+      forBoxes(
+        b,
+        "panel",
+        [columns],
+        (tile) => {
+          packColumns?.(b, tile);
+          this.matrices([], (batch) =>
+            this.matrix(batch, (body) => this.rowTiles(rows, (r) => body(r, tile))),
+          );
+        },
+        () => ({ mode: "parallel", offset: zeroAffine }),
+      );
     } else if (shared.axis === "late rows") {
-      forTiles(b, "row", rows, { mode: "parallel", offset: zeroAffine }, (tile) => {
-        this.matrices([], (batch) =>
-          this.matrix(batch, (body) => this.columnTiles(columns, (c) => body(tile, c))),
-        );
-      });
+      forTiles(
+        b,
+        "row",
+        rows[shared.rowAxis]!,
+        { mode: "parallel", offset: zeroAffine },
+        ({ start, size }) => {
+          const single: Tiling = { kind: "static", segments: [{ start: 0, count: 1, size }] };
+          const own = rows.map((tiling, axis) => (axis === shared.rowAxis ? single : tiling));
+          this.matrices([], (batch) =>
+            this.matrix(batch, (body) => this.tiles(own, columns, body, { axis: shared.rowAxis, start })),
+          );
+        },
+      );
     } else if (shared.axis === "rows") {
       b.parallel("group", shared.count, (index) => {
-        const offset = addAffine(constantAffine(shared.start), scaleAffine(index, shared.size));
-        this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, offset, body)));
+        const start = addAffine(constantAffine(shared.start), scaleAffine(index, shared.size));
+        this.matrices([], (batch) =>
+          this.matrix(batch, (body) => this.tiles(rows, columns, body, { axis: shared.rowAxis, start })),
+        );
       });
     } else {
       if (packColumns) this.columnTiles(columns, (tile) => packColumns(b, tile));
-      this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, zeroAffine, body)));
+      this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, body)));
     }
   }
 
@@ -110,73 +149,86 @@ class ContractionEmitter {
       tiles((rows, columns) =>
         body({ batch, rows, columns, accumulators: this.accumulators(rows, columns) }),
       );
-    if (!isCut(depth)) {
+    const cut = cutOf(depth);
+    if (cut === undefined) {
       each((tile) => {
         this.clear(tile);
-        this.chain(tile, depth, zeroAffine);
+        this.chain(tile, { start: zeros(depth), sizes: depth });
         this.finish(tile, (element) => this.b.read(tile.accumulators, element.row));
       });
-    } else if (typeof depth === "number") this.inSlices(depth, each);
-    else each((tile) => this.inLateSlices(tile, depth));
+    } else if (typeof depth[cut.axis] === "number") this.inSlices(cut, each);
+    else each((tile) => this.inLateSlices(tile, cut));
   }
 
   private tiles(
-    rows: Tiling,
+    rows: readonly Tiling[],
     columns: Tiling,
-    offset: Affine,
     body: (rows: Span, columns: Span) => void,
+    from?: From,
   ): void {
-    this.columnTiles(columns, (c) => this.rowTiles(rows, offset, (r) => body(r, c)));
+    this.columnTiles(columns, (c) => this.rowTiles(rows, (r) => body(r, c), from));
   }
   private columnTiles(columns: Tiling, body: (tile: Span) => void): void {
-    forTiles(this.b, "panel", columns, { mode: "serial", offset: zeroAffine }, body);
+    forBoxes(this.b, "panel", [columns], body);
   }
-  private rowTiles(rows: Tiling, offset: Affine, body: (tile: Span) => void): void {
-    forTiles(this.b, "row", rows, { mode: "serial", offset }, body);
+  private rowTiles(rows: readonly Tiling[], body: (tile: Span) => void, from?: From): void {
+    forBoxes(this.b, "row", rows, body, (axis) => ({
+      mode: "serial",
+      offset: axis === from?.axis ? from.start : zeroAffine,
+    }));
   }
 
   // ---- one tile -----------------------------------------------------------------------------------------------
 
   private accumulators(rows: Span, columns: Span): Register {
     const { model, dtype } = this.request;
-    const key = `${rows.size}x${columns.size}`;
+    const [height, width] = [elementsOf(rows), elementsOf(columns)];
+    const key = `${height}x${width}`;
     let register = this.registers.get(key);
     if (register === undefined) {
-      const lanes = model.groups(columns.size) * model.lanes;
-      this.registers.set(key, (register = { name: `acc${key}`, dtype, count: rows.size, lanes }));
+      const lanes = model.groups(width) * model.lanes;
+      this.registers.set(key, (register = { name: `acc${key}`, dtype, count: height, lanes }));
     }
     return register;
   }
 
   private clear({ accumulators, rows }: Tile): void {
     const zero = this.b.constant(accumulators.dtype, 0);
-    this.b.unrolled("i", rows.size, (i) => this.b.set(accumulators, zero, i));
+    this.b.unrolled("i", elementsOf(rows), (i) => this.b.set(accumulators, zero, i));
   }
 
-  /** acc ← left × right + acc for `length` steps in depth, from `start` on. */
-  private chain(tile: Tile, length: Size, start: Affine): void {
-    this.b.serial("k", length, (k) => this.step(tile, addAffine(start, k)));
+  /** acc ← left × right + acc for all steps of a box of the depth, in order. */
+  private chain(tile: Tile, { start, sizes }: DepthBox): void {
+    const { left, right } = this.request;
+    const strides = [left.depthStrides(tile.rows), right.depthStrides(tile.columns)];
+    const first = strides.map((list) => viewAddress({ strides: list, offset: 0 }, start));
+    forSteps(this.b, mergedLoops(sizes, strides), 1, (at) =>
+      this.step(
+        tile,
+        at.map((address, i) => addAffine(first[i]!, address)),
+      ),
+    );
   }
 
-  private step({ batch, rows, columns, accumulators }: Tile, k: Affine): void {
+  private step({ batch, rows, columns, accumulators }: Tile, [down, across]: readonly Affine[]): void {
     const { b } = this;
     const { left, right, dtype, model } = this.request;
-    const load = (panels: Panels, tile: Span, lane: Affine): Value =>
-      b.convert(dtype, b.load(panels.buffer, panels.address(batch, tile, lane, k)));
+    const load = (panels: Panels, tile: Span, lane: readonly Affine[], depth: Affine): Value =>
+      b.convert(dtype, b.load(panels.buffer, addAffine(panels.address(batch, tile, lane), depth)));
     const add = (x: Value, y: Value, i: Affine): void =>
       b.set(accumulators, b.mulAdd(x, y, b.read(accumulators, i)), i);
     b.vector(
       "j",
-      columns.size,
+      columns.sizes[0]!,
       (j) => {
-        const y = load(right, columns, j);
+        const y = load(right, columns, [j], across!);
         if (model.loadsComeFirst) {
-          const places = Array.from({ length: rows.size }, (_, i) => constantAffine(i));
-          const elements = places.map((i) => load(left, rows, i));
-          places.forEach((i, row) => {
-            add(elements[row]!, y, i);
+          const elements: Value[] = [];
+          forBox(rows.sizes, (i) => void elements.push(load(left, rows, i, down!)));
+          elements.forEach((x, row) => {
+            add(x, y, constantAffine(row));
           });
-        } else b.unrolled("i", rows.size, (i) => add(load(left, rows, i), y, i));
+        } else alongBox(b, rows.sizes, (i) => add(load(left, rows, i, down!), y, linear(i, rows.sizes)));
       },
       true,
     );
@@ -187,17 +239,20 @@ class ContractionEmitter {
     const { b } = this;
     const { problem, epilogue } = this.request;
     this.elements(tile, (element) => {
-      const { rowIndex, columnIndex } = element;
-      const place = problem.isSwapped ? [columnIndex, rowIndex] : [rowIndex, columnIndex];
-      epilogue(b, value(element), [...tile.batch, ...place]);
+      epilogue(b, value(element), placeOf(problem, tile.batch, element.rowIndex, element.columnIndex));
     });
   }
 
   private elements(tile: Tile, body: (element: Element) => void): void {
     const { rows, columns } = tile;
-    this.b.vector("j", columns.size, (j) => {
-      this.b.unrolled("i", rows.size, (i) => {
-        body({ row: i, rowIndex: addAffine(rows.start, i), columnIndex: addAffine(columns.start, j) });
+    this.b.vector("j", columns.sizes[0]!, (j) => {
+      alongBox(this.b, rows.sizes, (i) => {
+        const rowIndex = i.map((lane, axis) => addAffine(rows.start[axis]!, lane));
+        body({
+          row: linear(i, rows.sizes),
+          rowIndex,
+          columnIndex: addAffine(columns.start[0]!, j),
+        });
       });
     });
   }
@@ -205,37 +260,56 @@ class ContractionEmitter {
   // ---- beyond one chain ---------------------------------------------------------------------------------------
 
   /** Slice after slice over all tiles, so that a slice of both operands stays in the caches. */
-  private inSlices(depth: number, each: (body: (tile: Tile) => void) => void): void {
+  private inSlices({ axis, longest }: Cut, each: (body: (tile: Tile) => void) => void): void {
     const { b } = this;
-    const { full, length, rest } = slicesOf(depth);
+    const { depth } = this.request.problem;
+    const { full, length, rest } = slicesOf(depth[axis] as number, longest);
     each((tile) => this.elements(tile, (element) => this.putSum(element, b.constant(this.request.dtype, 0))));
-    const slice = (size: number, start: Affine): void =>
+    const slice = (outer: readonly Affine[], size: number, start: Affine): void =>
       each((tile) => {
         this.clear(tile);
-        this.chain(tile, size, start);
+        this.chain(tile, this.sliceAt(outer, start, size));
         this.addChain(tile);
       });
-    b.serial("slice", full, (s) => slice(length, scaleAffine(s, length)));
-    if (rest > 0) slice(rest, constantAffine(full * length));
+    this.outerDepth(axis, (outer) => {
+      b.serial("slice", full, (s) => slice(outer, length, scaleAffine(s, length)));
+      if (rest > 0) slice(outer, rest, constantAffine(full * length));
+    });
     each((tile) => this.finish(tile, (element) => this.sum(element)));
   }
 
-  /** A depth known late is cut into slices of the longest chain and a rest. */
-  private inLateSlices(tile: Tile, depth: Size): void {
+  /** An axis known late is cut into the longest slices and a rest. */
+  private inLateSlices(tile: Tile, { axis, longest }: Cut): void {
     const { b } = this;
+    const extent = this.request.problem.depth[axis]!;
     this.elements(tile, (element) => this.putSum(element, b.constant(this.request.dtype, 0)));
-    this.clear(tile);
-    b.loop("serial", "slice", depth, {
-      step: longestChain,
-      body: (start) => {
-        this.chain(tile, longestChain, start);
-        this.addChain(tile);
-        this.clear(tile);
-      },
-      remainder: (k) => this.step(tile, k),
+    this.outerDepth(axis, (outer) => {
+      this.clear(tile);
+      b.loop("serial", "slice", extent, {
+        step: longest,
+        body: (start) => {
+          this.chain(tile, this.sliceAt(outer, start, longest));
+          this.addChain(tile);
+          this.clear(tile);
+        },
+        remainder: (k) => this.chain(tile, this.sliceAt(outer, k, 1)),
+      });
+      this.addChain(tile);
     });
-    this.addChain(tile);
     this.finish(tile, (element) => this.sum(element));
+  }
+
+  /** Loops over the axes of the depth before the one that is cut. */
+  private outerDepth(axis: number, body: (at: readonly Affine[]) => void): void {
+    forBatch(this.b, this.request.problem.depth.slice(0, axis), () => true, body);
+  }
+
+  private sliceAt(outer: readonly Affine[], start: Affine, size: number): DepthBox {
+    const inner = this.request.problem.depth.slice(outer.length + 1);
+    return {
+      start: [...outer, start, ...zeros(inner)],
+      sizes: [...outer.map(() => 1), size, ...inner],
+    };
   }
 
   private addChain(tile: Tile): void {
@@ -251,7 +325,8 @@ class ContractionEmitter {
     this.b.store(this.request.sums!, this.sumAddress(element), value);
   }
   private sumAddress({ rowIndex, columnIndex }: Element): Affine {
-    return addAffine(scaleAffine(rowIndex, this.request.problem.columns), columnIndex);
+    const { rows, columns } = this.request.problem;
+    return addAffine(scaleAffine(linear(rowIndex, rows), columns), columnIndex);
   }
 }
 
@@ -259,6 +334,6 @@ interface Element {
   /** In the tile: the accumulators' subscript. */
   readonly row: Affine;
   /** In the matrix. */
-  readonly rowIndex: Affine;
+  readonly rowIndex: readonly Affine[];
   readonly columnIndex: Affine;
 }

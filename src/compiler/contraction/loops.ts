@@ -6,13 +6,25 @@ import type { Affine } from "../../ir/kernel.ts";
 import type { Span } from "./panels.ts";
 import type { Tiling } from "./tiles.ts";
 
-/** Calls `body` for each tile; with mode `parallel` the tiling is one segment or late, and its loop is shared. */
+/** What a loop over tiles shares among threads, and where it begins. */
+interface Walk {
+  readonly mode: "serial" | "parallel";
+  readonly offset: Affine;
+}
+
+/** A tile's extent along one axis. */
+export interface AxisSpan {
+  readonly start: Affine;
+  readonly size: number;
+}
+
+/** Calls `body` for each tile of one axis; with mode `parallel` the tiling is one segment or late, and its loop is shared. */
 export function forTiles(
   b: KernelBuilder,
   name: string,
   tiling: Tiling,
-  { mode, offset }: { readonly mode: "serial" | "parallel"; readonly offset: Affine },
-  body: (tile: Span) => void,
+  { mode, offset }: Walk,
+  body: (tile: AxisSpan) => void,
 ): void {
   if (tiling.kind === "late") {
     b.loop(mode, name, tiling.extent, {
@@ -32,6 +44,26 @@ export function forTiles(
         body: (index) => body({ start: addAffine(first, scaleAffine(index, size)), size }),
       });
   }
+}
+
+/** Calls `body` for each tile of several axes; `walkOf` says how the loop of an axis runs, by default serially from 0 on. */
+export function forBoxes(
+  b: KernelBuilder,
+  name: string,
+  tilings: readonly Tiling[],
+  body: (tile: Span) => void,
+  walkOf: (axis: number) => Walk = () => ({ mode: "serial", offset: zeroAffine }),
+  { start, sizes }: Span = { start: [], sizes: [] },
+): void {
+  const axis = start.length;
+  const tiling = tilings[axis];
+  if (tiling === undefined) return body({ start, sizes });
+  forTiles(b, `${name}${tilings.length > 1 ? axis : ""}`, tiling, walkOf(axis), (tile) =>
+    forBoxes(b, name, tilings, body, walkOf, {
+      start: [...start, tile.start],
+      sizes: [...sizes, tile.size],
+    }),
+  );
 }
 
 /** Serial loops over the batch axes that `isLooped` holds for; the others stay at 0. */

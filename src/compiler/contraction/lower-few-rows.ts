@@ -5,11 +5,10 @@ import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/aff
 import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer, Register, Statement, Value } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { type FewRows, piecesOf } from "./few-rows.ts";
+import { type FewRows, type MatrixSide, piecesOf } from "./few-rows.ts";
 import type { Epilogue } from "./kernel.ts";
-import { forTiles } from "./loops.ts";
-import type { Span } from "./panels.ts";
-import { type Side, sideAddress } from "./problem.ts";
+import { type AxisSpan, forTiles } from "./loops.ts";
+import { placeOf, sideAddress } from "./problem.ts";
 import { isCut, slicesOf } from "./slices.ts";
 import { balanced, type Tiling } from "./tiles.ts";
 
@@ -55,7 +54,7 @@ export function lowerFewRows(request: FewRowsRequest): FewRowsPlan {
 /** How the results of one piece of the columns come about. */
 interface Piece {
   readonly scratch: readonly KernelBuffer[];
-  emit(b: KernelBuilder, batch: readonly Affine[], columns: Span): void;
+  emit(b: KernelBuilder, batch: readonly Affine[], columns: AxisSpan): void;
 }
 
 function bodyOf(
@@ -65,7 +64,7 @@ function bodyOf(
   mode: "serial" | "parallel",
 ): readonly Statement[] {
   const b = new KernelBuilder(target);
-  const { batch } = few.problem;
+  const { batch } = few.problem.whole;
   const { shared } = few;
   const first = shared.axis === "batch" ? shared.batchAxis : -1;
   const order = batch
@@ -79,7 +78,7 @@ function bodyOf(
     });
   };
   const start = batch.map(() => zeroAffine);
-  const tiles = (body: (columns: Span) => void): void =>
+  const tiles = (body: (columns: AxisSpan) => void): void =>
     forTiles(b, "piece", columns, { mode, offset: zeroAffine }, body);
   if (mode === "parallel") tiles((span) => inBatch(0, start, (at) => piece.emit(b, at, span)));
   else inBatch(0, start, (at) => tiles((span) => piece.emit(b, at, span)));
@@ -118,17 +117,15 @@ function inSteps(
 
 /** Loads of both sides, converted. */
 function loadsOf({ few, dtype }: FewRowsRequest, b: KernelBuilder, batch: readonly Affine[]) {
-  const load = (side: Side, own: Affine, k: Affine): Value =>
-    b.convert(dtype, b.load(side.buffer, sideAddress(side, batch, own, k)));
+  const load = ({ whole, depthStride }: MatrixSide, own: Affine, k: Affine): Value => {
+    const address = addAffine(sideAddress(whole, batch, [own]), scaleAffine(k, depthStride));
+    return b.convert(dtype, b.load(whole.buffer, address));
+  };
   return {
     left: (row: Affine, k: Affine) => load(few.problem.left, row, k),
     right: (column: Affine, k: Affine) => load(few.problem.right, column, k),
   };
 }
-
-/** The place of a result: the batch, then row and column of the product as it was written. */
-const placeOf = ({ few }: FewRowsRequest, batch: readonly Affine[], row: Affine, column: Affine): Affine[] =>
-  few.problem.isSwapped ? [...batch, column, row] : [...batch, row, column];
 
 const range = (count: number): number[] => [...Array(count).keys()];
 
@@ -148,7 +145,7 @@ function inMemory(request: FewRowsRequest): Piece {
   const sums = isCut(depth) ? newScratch("sums") : undefined;
   const at = (row: Affine, j: Affine): Affine => addAffine(scaleAffine(row, few.width), j);
 
-  const emit = (b: KernelBuilder, batch: readonly Affine[], columns: Span): void => {
+  const emit = (b: KernelBuilder, batch: readonly Affine[], columns: AxisSpan): void => {
     const { left, right } = loadsOf(request, b, batch);
     const each = (body: (row: Affine, j: Affine) => void): void =>
       b.vector("j", columns.size, (j) => b.unrolled("i", rows, (row) => body(row, j)));
@@ -180,7 +177,7 @@ function inMemory(request: FewRowsRequest): Piece {
       );
     }
     each((row, j) => {
-      const place = placeOf(request, batch, row, addAffine(columns.start, j));
+      const place = placeOf(few.problem.whole, batch, [row], addAffine(columns.start, j));
       request.epilogue(b, b.load(sums ?? chains, at(row, j)), place);
     });
   };
@@ -206,7 +203,7 @@ function turnedTile(
   request: FewRowsRequest,
   b: KernelBuilder,
   batch: readonly Affine[],
-  { rows, columns }: { readonly rows: Span; readonly columns: Span },
+  { rows, columns }: { readonly rows: AxisSpan; readonly columns: AxisSpan },
 ): void {
   const { few, dtype } = request;
   const { depth } = few.problem;
@@ -251,7 +248,7 @@ function turnedTile(
     );
   }
   each((i, j) => {
-    const place = placeOf(request, batch, addAffine(rows.start, i), addAffine(columns.start, j));
+    const place = placeOf(few.problem.whole, batch, [addAffine(rows.start, i)], addAffine(columns.start, j));
     request.epilogue(b, b.read(sums ?? chains, i), place);
   });
 }

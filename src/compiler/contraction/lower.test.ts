@@ -62,6 +62,7 @@ interface Run {
   readonly a: Operand;
   readonly b: Operand;
   readonly shape: Shape;
+  readonly axes?: ContractionRequest["axes"];
   readonly dtype?: ScalarDType;
   readonly target?: TargetDescription;
   readonly dimensions?: ReadonlyMap<Dimension, number>;
@@ -119,6 +120,7 @@ interface Memory {
 /** Lowers with an epilogue that adds a bias; verifies, evaluates unless told not to, compares every bit, on wasm too. */
 function check(run: Run, { evaluates = true } = {}): ContractionPlan {
   const { a, b, shape, dtype = "f32", target = wasmTarget, dimensions = new Map() } = run;
+  const axes = run.axes ?? { batch: shape.length - 2, depth: 1 };
   const buffer = (
     name: string,
     type: DType,
@@ -148,6 +150,7 @@ function check(run: Run, { evaluates = true } = {}): ContractionPlan {
     a: { buffer: handles.a, view: a.view },
     b: { buffer: handles.b, view: b.view },
     shape,
+    axes,
     dtype,
     target,
     epilogue,

@@ -1,10 +1,10 @@
 /**
- * (batch…, M, K) × (batch…, K, N) → (batch…, M, N) as kernels: packing where it pays, then tiles whose accumulators stay
+ * (batch…, rows…, depth…) × (batch…, depth…, columns…) → (batch…, rows…, columns…) as kernels: packing where it pays, then tiles whose accumulators stay
  * in registers, with whatever follows elementwise fused into the store of each tile.
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { maxElementCount, type Shape } from "../../base/shape.ts";
-import { maxOf, multiplySizes, type Size } from "../../base/size.ts";
+import { maxOf, multiplySizes, productOf, type Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import { zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
@@ -13,7 +13,7 @@ import type { TargetDescription } from "../../ir/target.ts";
 import { buffersOf } from "./buffers.ts";
 import { type FewRows, fewRowsOf } from "./few-rows.ts";
 import { contractionBody, type Epilogue } from "./kernel.ts";
-import { forBatch, forTiles } from "./loops.ts";
+import { forBatch, forBoxes } from "./loops.ts";
 import { lowerFewRows } from "./lower-few-rows.ts";
 import {
   inPlace,
@@ -28,26 +28,29 @@ import {
 import { type Plan, planContraction } from "./plan.ts";
 import {
   batchCount,
+  type ContractionAxes,
   type ContractionOperand,
   flopOf,
   operandBytes,
   type Problem,
-  problemOf,
+  problemsOf,
   type Side,
+  zeros,
 } from "./problem.ts";
 import { type Part, packsOwnColumns, partsOf, sharedPackBytes } from "./sharing.ts";
-import { isCut } from "./slices.ts";
-import { sumOver, TileModel, type Tiling } from "./tiles.ts";
+import { cutOf } from "./slices.ts";
+import { sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
 export interface ContractionRequest {
   /** Of the kernels: `dot 32×784×64 + bias`. */
   readonly name: string;
-  /** (batch…, M, K) */
+  /** (batch…, rows…, depth…) */
   readonly a: ContractionOperand;
-  /** (batch…, K, N) */
+  /** (batch…, depth…, columns…) */
   readonly b: ContractionOperand;
-  /** (batch…, M, N) */
+  /** (batch…, rows…, columns…) */
   readonly shape: Shape;
+  readonly axes: ContractionAxes;
   /** Of the sums; operands are converted to it as they are loaded. */
   readonly dtype: ScalarDType;
   readonly target: TargetDescription;
@@ -68,18 +71,19 @@ export interface ContractionPlan {
 
 /** Lowers a contraction. Postcondition: every kernel verifies; each result is one chain in rising k (see `slices.ts`). */
 export function lowerContraction(request: ContractionRequest): ContractionPlan {
-  const problem = problemOf(request.a, request.b, request.shape);
-  if (request.shape.some((size) => size === 0)) return { kernels: [], scratch: [] };
-  const few = fewRowsOf(problem, request.dtype, request.target);
+  const { a, b, shape, axes, dtype, target } = request;
+  const orientations = problemsOf(a, b, shape, axes);
+  if (shape.some((size) => size === 0)) return { kernels: [], scratch: [] };
+  const few = fewRowsOf(orientations, dtype, target);
   if (few !== undefined) return fewRowsPlan(request, few);
-  return new ContractionLowering(request, planContraction(problem, request.dtype, request.target)).run();
+  return new ContractionLowering(request, planContraction(orientations, dtype, target)).run();
 }
 
 function fewRowsPlan(request: ContractionRequest, few: FewRows): ContractionPlan {
   const { name, dtype, target, epilogue, parameters = [] } = request;
   const { parts, scratch } = lowerFewRows({ name, few, dtype, target, epilogue });
   const kernels = parts.map(({ body, columns }): Kernel => {
-    const cost = costOf(request, few.problem, columns / few.problem.columns);
+    const cost = costOf(request, few.problem.whole, columns / few.problem.columns);
     return { name, buffers: [...buffersOf(body)], parameters, body, cost };
   });
   return { kernels, scratch };
@@ -115,9 +119,9 @@ class ContractionLowering {
     const { dtype, target, epilogue } = request;
     const left = plan.packsLeft ? this.packed("left", problem.left, plan.rows) : inPlace(problem.left);
     const right = plan.packsRight
-      ? this.packed("right", problem.right, plan.columns)
+      ? this.packed("right", problem.right, [plan.columns])
       : inPlace(problem.right);
-    const sums = isCut(problem.depth) ? this.sums() : undefined;
+    const sums = cutOf(problem.depth) !== undefined ? this.sums() : undefined;
     const model = new TileModel(target, dtype);
     const prepare = (b: KernelBuilder, batch: readonly Affine[]): void => {
       for (const each of this.prepares) each(b, batch);
@@ -148,7 +152,7 @@ class ContractionLowering {
 
   private sums(): KernelBuffer {
     const { rows, columns } = this.problem;
-    return this.newScratch("sums", multiplySizes(rows, columns), this.matrixScope);
+    return this.newScratch("sums", multiplySizes(productOf(rows), columns), this.matrixScope);
   }
 
   /** Of scratch for one matrix at a time. */
@@ -175,54 +179,57 @@ class ContractionLowering {
    * The panels of one side: filled matrix by matrix where one thread does a whole matrix and each has its own operand, so
    * that panels stay in its cache; else by kernels before.
    */
-  private packed(name: string, side: Side, tiling: Tiling): Panels {
+  private packed(name: string, side: Side, tilings: readonly Tiling[]): Panels {
     const { problem } = this;
     const { batch, depth } = problem;
-    const own = name === "left" ? problem.rows : problem.columns;
-    const matrix = multiplySizes(own, depth);
+    const own = name === "left" ? problem.rows : [problem.columns];
+    const matrix = multiplySizes(productOf(own), productOf(depth));
     const { dtype, target } = this.request;
     const from = inPlace(side);
-    const about = { from, depth, dtype, together: stepsTogether(side, dtype, target) };
+    const about = { from, depth, dtype, together: stepsTogether(side, depth, dtype, target) };
     const isAlone = this.shared === "batch" || (this.shared === "none" && this.parts.length === 1);
     const isOwn =
       batchCount(problem) > 1 && side.batchStrides.every((s, axis) => s !== 0 || batch[axis] === 1);
     if (isAlone && isOwn) {
       const buffer = this.newScratch(`packed ${name}`, matrix, this.matrixScope);
-      const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
+      const to = packedPanels(buffer, { own, depth, batchStrides: batch.map(() => 0) });
       this.prepares.push((b, at) =>
-        forTiles(b, "panel", tiling, { mode: "serial", offset: zeroAffine }, (tile) =>
-          packTile(b, { ...about, to }, tile, at),
-        ),
+        forBoxes(b, "panel", tilings, (tile) => packTile(b, { ...about, to }, tile, at)),
       );
       return to;
     }
     if (side === problem.right && packsOwnColumns(this.plan, this.parts)) {
       const buffer = this.newScratch(`packed ${name}`, matrix, "program");
-      const to = packedPanels(buffer, { depth, batchStrides: batch.map(() => 0) });
-      const first = batch.map(() => zeroAffine);
+      const to = packedPanels(buffer, { own, depth, batchStrides: batch.map(() => 0) });
+      const first = zeros(batch);
       this.packColumns = (b, tile) => packTile(b, { ...about, to }, tile, first);
       return to;
     }
     const { strides, matrices } = packedBatch(batch, side, matrix);
     const buffer = this.newScratch(`packed ${name}`, multiplySizes(matrix, matrices), "program");
-    const to = packedPanels(buffer, { depth, batchStrides: strides });
-    this.packKernels(name, side, tiling, { ...about, to });
+    const to = packedPanels(buffer, { own, depth, batchStrides: strides });
+    this.packKernels(name, side, tilings, { ...about, to });
     return to;
   }
 
-  private packKernels(name: string, side: Side, tiling: Tiling, packing: Packing): void {
+  private packKernels(name: string, side: Side, tilings: readonly Tiling[], packing: Packing): void {
     const { batch } = this.problem;
     const { dtype, target } = this.request;
     const bytes = maxOf(packing.to.buffer.elements) * bytesOf(dtype);
     const isShared = target.threads > 1 && bytes >= sharedPackBytes;
+    const [first, ...rest] = tilings as [Tiling, ...Tiling[]];
     for (const { tiles, mode } of isShared
-      ? sharedTiles(tiling)
-      : [{ tiles: tiling, mode: "serial" as const }]) {
+      ? sharedTiles(first)
+      : [{ tiles: first, mode: "serial" as const }]) {
       const b = new KernelBuilder();
-      forTiles(b, "panel", tiles, { mode, offset: zeroAffine }, (tile) => {
-        const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
-        forBatch(b, batch, isLooped, (at) => packTile(b, packing, tile, at));
-      });
+      const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
+      forBoxes(
+        b,
+        "panel",
+        [tiles, ...rest],
+        (tile) => forBatch(b, batch, isLooped, (at) => packTile(b, packing, tile, at)),
+        (axis) => ({ mode: axis === 0 ? mode : "serial", offset: zeroAffine }),
+      );
       this.kernel(`${this.request.name}, pack ${name}`, b.statements, { flop: 0, bytes: 2 * bytes });
     }
   }
@@ -237,8 +244,8 @@ class ContractionLowering {
   private cost({ rows, columns, shared }: Part): Kernel["cost"] {
     const { problem, request } = this;
     const groups = shared.axis === "rows" ? shared.count : 1;
-    const area = groups * sumOver(rows, (size) => size) * sumOver(columns, (size) => size);
-    const share = area / Math.max(1, maxOf(problem.rows) * maxOf(problem.columns));
+    const area = groups * sumOverBoxes(rows, (size) => size) * sumOver(columns, (size) => size);
+    const share = area / Math.max(1, maxElementCount(problem.rows) * maxOf(problem.columns));
     return costOf(request, problem, share);
   }
 }

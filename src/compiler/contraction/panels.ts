@@ -1,47 +1,69 @@
 /** Where a tile finds its operand's elements: in the operand's own memory, or packed into panels of a tile's size. */
-import { multiplySizes, productOf, type Size } from "../../base/size.ts";
+import type { Shape } from "../../base/shape.ts";
+import { maxOf, multiplySizes, productOf, type Size, sameSize } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
-import { addAffine, scaleAffine } from "../../ir/affine.ts";
+import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
 import type { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { type Side, sideAddress } from "./problem.ts";
 
-/** A tile's extent along one axis. */
+/** A tile's extent along each axis of its side. */
 export interface Span {
-  readonly start: Affine;
-  readonly size: number;
+  readonly start: readonly Affine[];
+  readonly sizes: readonly number[];
 }
 
-/** Loads the element `lane` places into a tile at `depth`. */
+export const elementsOf = ({ sizes }: Span): number => sizes.reduce((n, size) => n * size, 1);
+
+/** Loads the element `lane` places into a tile at depth 0; the steps of each axis of the depth lie `depthStrides` apart. */
 export interface Panels {
   readonly buffer: KernelBuffer;
-  address(batch: readonly Affine[], tile: Span, lane: Affine, depth: Affine): Affine;
+  address(batch: readonly Affine[], tile: Span, lane: readonly Affine[]): Affine;
+  depthStrides(tile: Span): readonly Size[];
 }
 
 export const inPlace = (side: Side): Panels => ({
   buffer: side.buffer,
-  address: (batch, { start }, lane, depth) => sideAddress(side, batch, addAffine(start, lane), depth),
+  address: (batch, { start }, lane) =>
+    sideAddress(
+      side,
+      batch,
+      start.map((from, axis) => addAffine(from, lane[axis]!)),
+    ),
+  depthStrides: () => side.depthStrides,
 });
 
 /**
- * Packed: tile after tile, in each all `size` elements of depth 0, then of depth 1, and so on. What lies before a tile is
- * depth × its start. Batch axes along which the operand repeats are packed once.
+ * Packed: tile after tile, in each all its elements of depth 0, then of depth 1, and so on. What lies before a tile of
+ * several axes is the product of its sizes along earlier axes, its start, and the extents of later ones. Batch axes along
+ * which the operand repeats are packed once.
  */
 export function packedPanels(
   buffer: KernelBuffer,
-  about: { readonly depth: Size; readonly batchStrides: readonly Size[] },
+  about: { readonly own: Shape; readonly depth: Shape; readonly batchStrides: readonly Size[] },
 ): Panels {
+  const steps = productOf(about.depth);
+  const before = ({ start, sizes }: Span): Affine => {
+    const factors = start.map((_, axis) =>
+      multiplySizes(productOf(sizes.slice(0, axis)), productOf(about.own.slice(axis + 1))),
+    );
+    return scaleAffine(viewAddress({ strides: factors, offset: 0 }, start), steps);
+  };
   return {
     buffer,
-    address: (batch, { start, size }, lane, depth) => {
-      let address = addAffine(scaleAffine(start, about.depth), addAffine(scaleAffine(depth, size), lane));
-      batch.forEach((index, axis) => {
-        address = addAffine(address, scaleAffine(index, about.batchStrides[axis]!));
-      });
-      return address;
+    address: (batch, tile, lane) => {
+      const matrix = viewAddress({ strides: about.batchStrides, offset: 0 }, batch);
+      return addAffine(addAffine(matrix, before(tile)), linear(lane, tile.sizes));
     },
+    depthStrides: (tile) =>
+      about.depth.map((_, axis) => multiplySizes(elementsOf(tile), productOf(about.depth.slice(axis + 1)))),
   };
+}
+
+/** The place of an element in row-major order. */
+export function linear(at: readonly Affine[], sizes: Shape): Affine {
+  return at.reduce((sum, index, axis) => addAffine(scaleAffine(sum, sizes[axis]!), index), zeroAffine);
 }
 
 /** Strides of packed matrices along the batch axes, 0 where the operand's is, and the number of matrices. */
@@ -60,7 +82,7 @@ export function packedBatch(
 export interface Packing {
   readonly from: Panels;
   readonly to: Panels;
-  readonly depth: Size;
+  readonly depth: Shape;
   readonly dtype: ScalarDType;
   /** Steps in depth that are copied together: a target turns square blocks in registers. */
   readonly together: number;
@@ -73,30 +95,116 @@ export function packTile(
   tile: Span,
   batch: readonly Affine[],
 ): void {
-  const copy = (lane: Affine, k: Affine): void => {
-    const x = b.load(from.buffer, from.address(batch, tile, lane, k));
-    b.store(to.buffer, to.address(batch, tile, lane, k), b.convert(dtype, x));
+  const [source, target] = [from.depthStrides(tile), to.depthStrides(tile)];
+  const copy = (lane: readonly Affine[], at: readonly Affine[]): void => {
+    const x = b.load(from.buffer, addAffine(from.address(batch, tile, lane), at[0]!));
+    b.store(to.buffer, addAffine(to.address(batch, tile, lane), at[1]!), b.convert(dtype, x));
   };
-  b.loop("serial", "k", depth, {
-    step: together,
-    body: (k) =>
-      b.vector("lane", tile.size, (lane) => {
-        if (together === 1) copy(lane, k);
-        else b.unrolled("i", together, (i) => copy(lane, addAffine(k, i)));
-      }),
-    ...(together > 1 && {
-      remainder: (k: Affine) => b.vector("lane", tile.size, (lane) => copy(lane, k)),
+  const lanes = (body: (lane: readonly Affine[]) => void): void =>
+    alongBox(b, tile.sizes.slice(0, -1), (outer) =>
+      b.vector("lane", tile.sizes.at(-1)!, (lane) => body([...outer, lane])),
+    );
+  // Nearest elements of the source last: a line that was fetched is used up.
+  const order = depth.map((_, axis) => axis).sort((i, j) => byStride(source[j]!, source[i]!) || i - j);
+  const pick = <Item>(list: readonly Item[]): Item[] => order.map((axis) => list[axis]!);
+  const loops = mergedLoops(pick(depth), [pick(source), pick(target)]);
+  forSteps(b, loops, together, (at, { count, strides }) =>
+    lanes((lane) => {
+      if (count === 1) copy(lane, at);
+      else b.unrolled("i", count, (i) => copy(lane, advanced(at, strides, i)));
     }),
-  });
+  );
 }
+
+const byStride = (a: Size, b: Size): number =>
+  typeof a === "number" && typeof b === "number" ? Math.abs(a) - Math.abs(b) : 0;
+
+/** Calls `body` in loops over a box that are written out, with an index for each axis. */
+export function alongBox(
+  b: KernelBuilder,
+  sizes: readonly number[],
+  body: (at: readonly Affine[]) => void,
+  at: readonly Affine[] = [],
+): void {
+  const size = sizes[at.length];
+  if (size === undefined) return body(at);
+  if (size === 1) return alongBox(b, sizes, body, [...at, zeroAffine]);
+  b.unrolled(`i${at.length}`, size, (i) => alongBox(b, sizes, body, [...at, i]));
+}
+
+/** Calls `body` for each place of a box. */
+export function forBox(
+  sizes: readonly number[],
+  body: (at: readonly Affine[]) => void,
+  at: readonly Affine[] = [],
+): void {
+  const size = sizes[at.length];
+  if (size === undefined) return body(at);
+  for (let i = 0; i < size; i++) forBox(sizes, body, [...at, constantAffine(i)]);
+}
+
+/** One loop of a walk through the depth: how far each operand goes with a step. */
+export interface DepthLoop {
+  readonly size: Size;
+  readonly strides: readonly Size[];
+}
+
+/** As few loops as walk the axes of the depth in order: neighbours become one where each operand walks them as one. */
+export function mergedLoops(sizes: Shape, strides: readonly (readonly Size[])[]): DepthLoop[] {
+  const loops: DepthLoop[] = [];
+  sizes.forEach((size, axis) => {
+    const own = strides.map((list) => list[axis]!);
+    const outer = loops.at(-1);
+    if (size === 1) return;
+    const isOne = outer?.strides.every((stride, i) => sameSize(stride, multiplySizes(size, own[i]!)));
+    if (outer !== undefined && isOne)
+      loops[loops.length - 1] = { size: multiplySizes(outer.size, size), strides: own };
+    else loops.push({ size, strides: own });
+  });
+  return loops.length > 0 ? loops : [{ size: 1, strides: strides.map(() => 0) }];
+}
+
+/**
+ * Runs `body` at each step, with each operand's distance from the first one; with `together` > 1 for so many steps of the
+ * innermost loop at a time while they last.
+ */
+export function forSteps(
+  b: KernelBuilder,
+  loops: readonly DepthLoop[],
+  together: number,
+  body: (at: readonly Affine[], steps: { count: number; strides: readonly Size[] }) => void,
+): void {
+  const open = (depth: number, at: readonly Affine[]): void => {
+    const { size, strides } = loops[depth]!;
+    if (depth < loops.length - 1)
+      return b.serial(`k${depth}`, size, (index) => open(depth + 1, advanced(at, strides, index)));
+    b.loop("serial", "k", size, {
+      step: together,
+      body: (index) => body(advanced(at, strides, index), { count: together, strides }),
+      ...(together > 1 && {
+        remainder: (index: Affine) => body(advanced(at, strides, index), { count: 1, strides }),
+      }),
+    });
+  };
+  open(
+    0,
+    loops[0]!.strides.map(() => zeroAffine),
+  );
+}
+
+const advanced = (at: readonly Affine[], strides: readonly Size[], index: Affine): readonly Affine[] =>
+  at.map((address, i) => addAffine(address, scaleAffine(index, strides[i]!)));
 
 /** How many steps in depth to copy together: as many as lanes where they lie side by side and the tile's lanes apart. */
 export function stepsTogether(
-  { buffer, depthStride, ownStride }: Side,
+  { buffer, depthStrides, ownStrides }: Side,
+  depth: Shape,
   dtype: ScalarDType,
   target: TargetDescription,
 ): number {
-  const isTurned = depthStride === 1 && typeof ownStride === "number" && Math.abs(ownStride) > 1;
+  const across = ownStrides.at(-1)!;
+  const isAlong = depthStrides.some((stride, axis) => stride === 1 && maxOf(depth[axis]!) >= target.lanes);
+  const isTurned = isAlong && typeof across === "number" && Math.abs(across) > 1;
   const isPlain = buffer.dtype === "f32" && dtype === "f32";
   return target.arithmetic === "x64" && isTurned && isPlain ? target.lanes : 1;
 }

@@ -3,18 +3,20 @@
  * what the threads share. The choice is by estimated cycles; it never changes the order of a sum.
  */
 import { bytesOf, type DType } from "../../base/dtype.ts";
+import { maxElementCount } from "../../base/shape.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { cachePenalty } from "./cache.ts";
 import { stepsTogether } from "./panels.ts";
-import { batchCount, type Problem, type Side, swapped } from "./problem.ts";
+import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
 import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
-import { type LoadCosts, sumOver, TileModel, type Tiling } from "./tiles.ts";
+import { type LoadCosts, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
 export interface Plan {
   readonly problem: Problem;
-  readonly rows: Tiling;
+  /** Of each axis of the rows. */
+  readonly rows: readonly Tiling[];
   readonly columns: Tiling;
   readonly packsLeft: boolean;
   readonly packsRight: boolean;
@@ -22,13 +24,18 @@ export interface Plan {
   readonly cycles: { readonly tiles: number; readonly packLeft: number; readonly packRight: number };
 }
 
-export function planContraction(problem: Problem, dtype: ScalarDType, target: TargetDescription): Plan {
+/** `orientations`: the same contraction with either operand on the left. */
+export function planContraction(
+  orientations: readonly Problem[],
+  dtype: ScalarDType,
+  target: TargetDescription,
+): Plan {
   const model = new TileModel(target, dtype);
   // Narrower tiles are a little slower, but there are more of them to share.
-  const widths = target.threads > 1 && isShareable(problem) ? [2, Infinity] : [Infinity];
-  const options = [problem, swapped(problem)].flatMap((oriented) =>
-    [false, true].flatMap((packsLeft) =>
-      [false, true].flatMap((packsRight) =>
+  const widths = target.threads > 1 && isShareable(orientations[0]!) ? [2, Infinity] : [Infinity];
+  const options = orientations.flatMap((oriented) =>
+    packingOf(oriented, "left").flatMap((packsLeft) =>
+      packingOf(oriented, "right").flatMap((packsRight) =>
         widths.map((mostGroups) =>
           estimate(oriented, { packsLeft, packsRight, mostGroups }, { dtype, target, model }),
         ),
@@ -37,6 +44,12 @@ export function planContraction(problem: Problem, dtype: ScalarDType, target: Ta
   );
   return cheapest(options, (plan) => sharedCycles(plan, target));
 }
+
+/** Windows that overlap are read in place: packed, they would fill several times the memory that they show. */
+const packingOf = (problem: Problem, name: "left" | "right"): readonly boolean[] =>
+  overlaps(problem, problem[name], name === "left" ? problem.rows : [problem.columns])
+    ? [false]
+    : [false, true];
 
 interface Machine {
   readonly dtype: ScalarDType;
@@ -58,17 +71,17 @@ function estimate(
   };
   const { rows, columns, cycles } = model.tilings(problem.rows, problem.columns, loads, mostGroups);
   const matrices = batchCount(problem);
-  const depth = maxOf(problem.depth);
-  const [rowTiles, columnTiles] = [sumOver(rows, () => 1), sumOver(columns, () => 1)];
+  const depth = depthOf(problem);
+  const [rowTiles, columnTiles] = [sumOverBoxes(rows, () => 1), sumOver(columns, () => 1)];
   let total = matrices * depth * cycles;
   const passes = matrices * rowTiles * columnTiles;
   if (!packsRight)
     total += passes * cachePenalty(right, depth, target) * Math.min(1, (rowTiles - 1) / rowTiles);
   if (!packsLeft)
     total += passes * cachePenalty(left, depth, target) * Math.min(1, (columnTiles - 1) / columnTiles);
-  total += matrices * maxOf(problem.rows) * maxOf(problem.columns) * storeCost(problem);
+  total += matrices * maxElementCount(problem.rows) * maxOf(problem.columns) * storeCost(problem);
   const packLeft = packsLeft ? packCycles(left, rows, problem, machine) : 0;
-  const packRight = packsRight ? packCycles(right, columns, problem, machine) : 0;
+  const packRight = packsRight ? packCycles(right, [columns], problem, machine) : 0;
   return { problem, rows, columns, packsLeft, packsRight, cycles: { tiles: total, packLeft, packRight } };
 }
 
@@ -83,21 +96,27 @@ const broadcastCost = (from: DType, to: ScalarDType): number =>
 
 /** Instructions to fill one group of lanes from memory: side by side, all the same, or lane by lane. */
 function vectorCost(side: Side, dtype: ScalarDType, lanesInGroup: number): number {
-  const { ownStride, buffer } = side;
+  const { ownStrides, buffer } = side;
+  const ownStride = ownStrides.at(-1)!;
   const parts = Math.ceil(bytesOf(dtype) / 4);
   const load = ownStride === 1 || ownStride === 0 ? parts : ownStride === -1 ? 2 * parts : 2 * lanesInGroup;
   return load + conversionCost(buffer.dtype, dtype);
 }
 
 /** Cycles to copy one side into panels of the tiling's sizes. */
-function packCycles(side: Side, tiling: Tiling, problem: Problem, { dtype, target, model }: Machine): number {
-  const own = sumOver(tiling, (size) => size);
+function packCycles(
+  side: Side,
+  tilings: readonly Tiling[],
+  problem: Problem,
+  { dtype, target, model }: Machine,
+): number {
+  const own = sumOverBoxes(tilings, (size) => size);
   const isShared = side.batchStrides.every((stride) => stride === 0);
-  const isTurned = stepsTogether(side, dtype, target) > 1;
+  const isTurned = stepsTogether(side, problem.depth, dtype, target) > 1;
   const perVector = isTurned ? turnedElement * model.lanes : vectorCost(side, dtype, model.lanes) + 1;
-  const perPanel = sumOver(tiling, (size) => (model.groups(size) * perVector + 4) / 6);
-  const depth = maxOf(problem.depth);
-  const misses = sumOver(tiling, () => 1) * cachePenalty(side, depth, target);
+  const perPanel = sumOverBoxes(tilings, (size) => (model.groups(size) * perVector + 4) / 6);
+  const depth = depthOf(problem);
+  const misses = sumOverBoxes(tilings, () => 1) * cachePenalty(side, depth, target);
   const lines = (own * depth * bytesOf(dtype)) / 64;
   return callCycles + (isShared ? 1 : batchCount(problem)) * (depth * perPanel + misses + lines * storedLine);
 }
@@ -108,7 +127,8 @@ const turnedElement = 0.45;
 /** To write a line of a panel that the second cache holds. */
 const storedLine = 2;
 
-/** Cycles to store one result: row by row side by side, or lane by lane. */
-function storeCost({ isSwapped, rows }: Problem): number {
-  return isSwapped && rows !== 1 ? 0.5 : 0.15;
+/** Cycles to store one result: side by side where the vectors lie along the result's last axis, or lane by lane. */
+function storeCost({ rows, places }: Problem): number {
+  const isLast = places.rows.every((axis, i) => axis < places.columns || rows[i] === 1);
+  return isLast ? 0.15 : 0.5;
 }

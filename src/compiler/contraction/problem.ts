@@ -1,96 +1,208 @@
 /**
- * A contraction in the form that tiling works on: (batch…, rows, depth) × (batch…, depth, columns). The left side's
- * elements are broadcast, the right side's fill vectors; which of the operands is which is free, for the product of two
- * numbers does not depend on it.
+ * A contraction in the form that tiling works on: (batch…, rows…, depth…) × (batch…, depth…, columns). The left side's
+ * elements are broadcast, so rows may be several axes with any strides; the right side's fill vectors, along one axis. Which
+ * of the operands is which is free, for the product of two numbers does not depend on it.
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
 import { maxElementCount, type Shape } from "../../base/shape.ts";
-import { maxOf, type Size, sameSize } from "../../base/size.ts";
+import { maxOf, productOf, type Size, sameSize } from "../../base/size.ts";
 import type { View } from "../../graph/view.ts";
-import { addAffine, constantAffine, scaleAffine } from "../../ir/affine.ts";
+import { addAffine, constantAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
 import type { Affine, KernelBuffer } from "../../ir/kernel.ts";
 
-/** One input: a view of shape (batch…, rows, columns) with any strides, at `base` (in counters of the program's loops). */
+/**
+ * One input: a view of shape (batch…, rows…, depth…) or (batch…, depth…, columns…) with any strides, at `base` (in counters of
+ * the program's loops).
+ */
 export interface ContractionOperand {
   readonly buffer: KernelBuffer;
   readonly view: View;
   readonly base?: Affine;
 }
 
-/** One operand in memory: strides along the batch axes, along its own axis (rows or columns) and along the depth. */
+/** What is contracted: how many axes of the operands are the batch's, and how many are summed over. */
+export interface ContractionAxes {
+  readonly batch: number;
+  readonly depth: number;
+}
+
+/** One operand in memory: strides along the batch axes, along its own axes (rows or columns) and along the depth. */
 export interface Side {
   readonly buffer: KernelBuffer;
   readonly base: Affine;
   readonly batchStrides: readonly Size[];
-  readonly ownStride: Size;
-  readonly depthStride: Size;
+  readonly ownStrides: readonly Size[];
+  readonly depthStrides: readonly Size[];
 }
 
 export interface Problem {
   readonly batch: Shape;
-  readonly rows: Size;
+  readonly rows: Shape;
   readonly columns: Size;
-  readonly depth: Size;
+  readonly depth: Shape;
   readonly left: Side;
+  /** It has one axis of its own: what further ones it had are batch axes, along which the left side repeats. */
   readonly right: Side;
-  /** The rows are the result's columns. */
-  readonly isSwapped: boolean;
+  /** Axes of the result that the batch axes, the rows and the columns are; −1 for an axis that it does not have. */
+  readonly places: {
+    readonly batch: readonly number[];
+    readonly rows: readonly number[];
+    readonly columns: number;
+  };
 }
 
-/** The problem as it is written: left is a, right is b. */
-export function problemOf(a: ContractionOperand, b: ContractionOperand, shape: Shape): Problem {
-  const rank = shape.length;
-  const [M, N] = [shape[rank - 2]!, shape[rank - 1]!];
-  const K = a.view.shape[rank - 1]!;
+/** The two ways to see it: a's axes as rows and b's as columns, and the other way round. */
+export function problemsOf(
+  a: ContractionOperand,
+  b: ContractionOperand,
+  shape: Shape,
+  axes: ContractionAxes,
+): readonly [Problem, Problem] {
+  const rowCount = a.view.shape.length - axes.batch - axes.depth;
+  requireFit(a.view, b.view, shape, axes);
+  const batch = range(0, axes.batch);
+  const rows = range(axes.batch, rowCount);
+  const columns = range(axes.batch + rowCount, shape.length - axes.batch - rowCount);
+  const first = partsOf(a, { own: axes.batch, depth: axes.batch + rowCount }, axes, rowCount);
+  const second = partsOf(b, { own: axes.batch + axes.depth, depth: axes.batch }, axes, columns.length);
+  const depth = a.view.shape.slice(axes.batch + rowCount);
+  return [
+    orient({ shape, depth, batch, left: [first, rows], right: [second, columns] }),
+    orient({ shape, depth, batch, left: [second, columns], right: [first, rows] }),
+  ];
+}
+
+const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+
+function requireFit(a: View, b: View, shape: Shape, { batch, depth }: ContractionAxes): void {
+  const rows = a.shape.length - batch - depth;
+  const [shared, contracted] = [shape.slice(0, batch), a.shape.slice(batch + rows)];
   const fits =
-    rank >= 2 &&
-    hasShape(a.view, [...shape.slice(0, -1), K]) &&
-    hasShape(b.view, [...shape.slice(0, -2), K, N]);
+    rows >= 0 &&
+    hasShape(a, [...shared, ...shape.slice(batch, batch + rows), ...contracted]) &&
+    hasShape(b, [...shared, ...contracted, ...shape.slice(batch + rows)]);
   if (!fits)
     throw new InternalError(
-      `contraction: (${a.view.shape.join(", ")}) × (${b.view.shape.join(", ")}) is not (${shape.join(", ")})`,
+      `contraction: (${a.shape.join(", ")}) × (${b.shape.join(", ")}) is not (${shape.join(", ")})`,
     );
-  const batch = shape.slice(0, -2);
-  const left = sideOf(a, batch.length, "depth last");
-  const right = sideOf(b, batch.length, "depth first");
-  return { batch, rows: M, columns: N, depth: K, left, right, isSwapped: false };
 }
 
 const hasShape = (view: View, shape: Shape): boolean =>
   view.shape.length === shape.length && view.shape.every((size, axis) => sameSize(size, shape[axis]!));
 
-function sideOf(operand: ContractionOperand, batchRank: number, order: "depth last" | "depth first"): Side {
+/** An operand's strides where its own axes and the depth begin at `starts`. */
+function partsOf(
+  operand: ContractionOperand,
+  starts: { readonly own: number; readonly depth: number },
+  { batch, depth }: ContractionAxes,
+  ownCount: number,
+): Side {
   const { strides, offset } = operand.view;
-  const [first, last] = [strides[batchRank]!, strides[batchRank + 1]!];
-  const [ownStride, depthStride] = order === "depth last" ? [first, last] : [last, first];
-  const base = addAffine(operand.base ?? constantAffine(0), constantAffine(offset));
-  return { buffer: operand.buffer, base, batchStrides: strides.slice(0, batchRank), ownStride, depthStride };
+  return {
+    buffer: operand.buffer,
+    base: addAffine(operand.base ?? constantAffine(0), constantAffine(offset)),
+    batchStrides: strides.slice(0, batch),
+    ownStrides: strides.slice(starts.own, starts.own + ownCount),
+    depthStrides: strides.slice(starts.depth, starts.depth + depth),
+  };
 }
 
-/** The same problem with the result's columns as rows. */
-export function swapped(problem: Problem): Problem {
-  const { rows, columns, left, right, isSwapped } = problem;
-  return { ...problem, rows: columns, columns: rows, left: right, right: left, isSwapped: !isSwapped };
+function orient({
+  shape,
+  depth,
+  batch,
+  left: [left, rows],
+  right: [right, columns],
+}: {
+  readonly shape: Shape;
+  readonly depth: Shape;
+  readonly batch: readonly number[];
+  readonly left: readonly [Side, readonly number[]];
+  readonly right: readonly [Side, readonly number[]];
+}): Problem {
+  const outer = columns.slice(0, -1);
+  const across = columns.at(-1) ?? -1;
+  const sizeOf = (axis: number): Size => (axis < 0 ? 1 : shape[axis]!);
+  const down = rows.length > 0 ? rows : [-1];
+  return {
+    batch: [...batch, ...outer].map(sizeOf),
+    rows: down.map(sizeOf),
+    columns: sizeOf(across),
+    depth,
+    left: {
+      ...left,
+      batchStrides: [...left.batchStrides, ...outer.map(() => 0)],
+      ownStrides: rows.length > 0 ? left.ownStrides : [0],
+    },
+    right: {
+      ...right,
+      batchStrides: [...right.batchStrides, ...right.ownStrides.slice(0, -1)],
+      ownStrides: [right.ownStrides.at(-1) ?? 0],
+    },
+    places: { batch: [...batch, ...outer], rows: down, columns: across },
+  };
 }
 
-/** The address of the element at `own` along the side's axis and `depth`, in one matrix of the batch. */
-export function sideAddress(side: Side, batch: readonly Affine[], own: Affine, depth: Affine): Affine {
-  let address = side.base;
-  batch.forEach((index, axis) => {
-    address = addAffine(address, scaleAffine(index, side.batchStrides[axis]!));
+/** One index for each axis of the result. */
+export function placeOf(
+  { places }: Problem,
+  batch: readonly Affine[],
+  rows: readonly Affine[],
+  column: Affine,
+): Affine[] {
+  const at: Affine[] = [];
+  const put = (axis: number, index: Affine): void => {
+    if (axis >= 0) at[axis] = index;
+  };
+  places.batch.forEach((axis, i) => {
+    put(axis, batch[i]!);
   });
-  address = addAffine(address, scaleAffine(own, side.ownStride));
-  return addAffine(address, scaleAffine(depth, side.depthStride));
+  places.rows.forEach((axis, i) => {
+    put(axis, rows[i]!);
+  });
+  put(places.columns, column);
+  return at;
 }
+
+/** The address of the element at `own` along the side's axes in the first step of the depth, in one matrix of the batch. */
+export function sideAddress(side: Side, batch: readonly Affine[], own: readonly Affine[]): Affine {
+  const inMatrix = viewAddress({ strides: side.ownStrides, offset: 0 }, own);
+  const matrix = viewAddress({ strides: side.batchStrides, offset: 0 }, batch);
+  return addAffine(addAffine(side.base, matrix), inMatrix);
+}
+
+/**
+ * Whether a side shows more elements than the memory under it holds (windows that overlap): packing would copy each of them
+ * several times.
+ */
+export function overlaps({ batch, depth }: Problem, side: Side, own: Shape): boolean {
+  const axes: (readonly [Size, Size])[] = [
+    ...batch.map((size, i) => [size, side.batchStrides[i]!] as const),
+    ...own.map((size, i) => [size, side.ownStrides[i]!] as const),
+    ...depth.map((size, i) => [size, side.depthStrides[i]!] as const),
+  ];
+  let [shown, reach] = [1, 1];
+  for (const [size, stride] of axes) {
+    if (stride === 0) continue;
+    shown *= maxOf(size);
+    reach += Math.abs(maxOf(stride)) * (maxOf(size) - 1);
+  }
+  return shown > reach;
+}
+
+/** Index 0 along each of the axes. */
+export const zeros = (axes: readonly unknown[]): Affine[] => axes.map(() => zeroAffine);
 
 /** Matrices of the batch, at the bounds of the dimensions. */
-export const batchCount = ({ batch }: Problem): number =>
-  batch.reduce<number>((n, size) => n * maxOf(size), 1);
+export const batchCount = ({ batch }: Problem): number => maxElementCount(batch);
+
+/** Steps in depth, at the bounds of the dimensions. */
+export const depthOf = ({ depth }: Problem): number => maxElementCount(depth);
 
 /** Floating-point operations, at the bounds of the dimensions. */
 export const flopOf = (problem: Problem): number =>
-  2 * batchCount(problem) * maxOf(problem.rows) * maxOf(problem.columns) * maxOf(problem.depth);
+  2 * batchCount(problem) * maxOf(productOf(problem.rows)) * maxOf(problem.columns) * depthOf(problem);
 
 /** Bytes of the elements that an operand's view shows, at the bounds of the dimensions. */
 export const operandBytes = ({ buffer, view }: ContractionOperand): number =>

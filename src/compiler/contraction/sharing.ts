@@ -1,23 +1,30 @@
 /** What the threads share of a contraction, and how long that takes. Sharing never changes the order of a sum. */
 import { bytesOf } from "../../base/dtype.ts";
-import { maxOf, type Size } from "../../base/size.ts";
+import { maxOf, productOf, type Size } from "../../base/size.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import type { Plan } from "./plan.ts";
-import { batchCount, flopOf, type Problem } from "./problem.ts";
-import { balanced, sumOver, type Tiling } from "./tiles.ts";
+import { batchCount, depthOf, flopOf, type Problem } from "./problem.ts";
+import { balanced, sumOver, sumOverBoxes, type Tiling } from "./tiles.ts";
 
 /** What one kernel computes, and what its threads share out. */
 export interface Part {
-  readonly rows: Tiling;
+  /** Of each axis of the rows. */
+  readonly rows: readonly Tiling[];
   readonly columns: Tiling;
   readonly shared:
     | { readonly axis: "none" }
     | { readonly axis: "batch"; readonly batchAxis: number }
     | { readonly axis: "columns" }
     /** Rows of a dimension: single tiles. */
-    | { readonly axis: "late rows" }
-    /** `count` groups of `size` rows from `start` on; `rows` is the tiling of one group. */
-    | { readonly axis: "rows"; readonly start: number; readonly count: number; readonly size: number };
+    | { readonly axis: "late rows"; readonly rowAxis: number }
+    /** `count` groups of `size` rows of one axis from `start` on; `rows` has the tiling of one group there. */
+    | {
+        readonly axis: "rows";
+        readonly rowAxis: number;
+        readonly start: number;
+        readonly count: number;
+        readonly size: number;
+      };
 }
 
 /**
@@ -48,11 +55,7 @@ export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] 
     return [{ rows, columns, shared: { axis: "batch", batchAxis } }];
   const options = [
     splitColumns(rows, columns),
-    ...[8, 4, 2, 1].map((tiles) => splitTiles(rows, columns, tiles)),
-    // Packed rows lie in the plan's tiles: only those that are read in place may be cut anew.
-    ...(plan.packsLeft
-      ? []
-      : [1, 2, 4, 8].flatMap((times) => splitEvenly(rows, columns, times * target.threads))),
+    ...rows.flatMap((_, axis) => splitRows(plan, axis, target.threads)),
   ];
   return cheapest(options, (parts) => partCycles(plan, parts, target) + packCycles(plan, parts, target));
 }
@@ -77,7 +80,23 @@ export function largestAxis(batch: readonly Size[]): number | undefined {
 
 // ---- ways to split ----------------------------------------------------------------------------------------------
 
-function splitColumns(rows: Tiling, columns: Tiling): readonly Part[] {
+function splitRows(
+  { rows, columns, packsLeft }: Plan,
+  axis: number,
+  threads: number,
+): readonly (readonly Part[])[] {
+  return [
+    ...[8, 4, 2, 1].map((tiles) => splitTiles(rows, columns, axis, tiles)),
+    // Packed rows lie in the plan's tiles: only those that are read in place may be cut anew.
+    ...(packsLeft ? [] : [1, 2, 4, 8].flatMap((times) => splitEvenly(rows, columns, axis, times * threads))),
+  ];
+}
+
+/** The tilings with another one of one axis. */
+const replaced = (rows: readonly Tiling[], axis: number, tiling: Tiling): readonly Tiling[] =>
+  rows.map((own, i) => (i === axis ? tiling : own));
+
+function splitColumns(rows: readonly Tiling[], columns: Tiling): readonly Part[] {
   if (columns.kind === "late") return [{ rows, columns, shared: { axis: "columns" } }];
   const [first, ...others] = columns.segments;
   const part = (segments: typeof others, shared: Part["shared"]): Part => ({
@@ -89,10 +108,16 @@ function splitColumns(rows: Tiling, columns: Tiling): readonly Part[] {
   return first === undefined ? rest : [part([first], { axis: "columns" }), ...rest];
 }
 
-/** Groups of `tiles` equal row tiles, and what remains. */
-function splitTiles(rows: Tiling, columns: Tiling, tiles: number): readonly Part[] {
-  if (rows.kind === "late") return [{ rows, columns, shared: { axis: "late rows" } }];
-  const [first, ...others] = rows.segments;
+/** Groups of `tiles` equal row tiles along one axis, and what remains. */
+function splitTiles(
+  rows: readonly Tiling[],
+  columns: Tiling,
+  rowAxis: number,
+  tiles: number,
+): readonly Part[] {
+  const own = rows[rowAxis]!;
+  if (own.kind === "late") return [{ rows, columns, shared: { axis: "late rows", rowAxis } }];
+  const [first, ...others] = own.segments;
   if (first === undefined) return [];
   const { start, count, size } = first;
   const groups = Math.floor(count / tiles);
@@ -103,25 +128,38 @@ function splitTiles(rows: Tiling, columns: Tiling, tiles: number): readonly Part
     ...(groups > 0
       ? [
           {
-            rows: group,
+            rows: replaced(rows, rowAxis, group),
             columns,
-            shared: { axis: "rows", start, count: groups, size: tiles * size } as const,
+            shared: { axis: "rows", rowAxis, start, count: groups, size: tiles * size } as const,
           },
         ]
       : []),
     ...(rest.length > 0
-      ? [{ rows: { kind: "static", segments: rest } as const, columns, shared: { axis: "none" } as const }]
+      ? [
+          {
+            rows: replaced(rows, rowAxis, { kind: "static", segments: rest }),
+            columns,
+            shared: { axis: "none" } as const,
+          },
+        ]
       : []),
   ];
 }
 
 /** So many groups of equally many rows, each cut into tiles of its own: nothing remains. */
-function splitEvenly(rows: Tiling, columns: Tiling, groups: number): readonly (readonly Part[])[] {
-  const extent = sumOver(rows, (size) => size);
-  if (rows.kind === "late" || extent % groups !== 0 || extent < groups) return [];
+function splitEvenly(
+  rows: readonly Tiling[],
+  columns: Tiling,
+  rowAxis: number,
+  groups: number,
+): readonly (readonly Part[])[] {
+  const own = rows[rowAxis]!;
+  const extent = extentOf(own);
+  if (own.kind === "late" || extent % groups !== 0 || extent < groups) return [];
   const size = extent / groups;
-  const group: Tiling = { kind: "static", segments: balanced(size, rows.segments[0]!.size) };
-  return [[{ rows: group, columns, shared: { axis: "rows", start: 0, count: groups, size } }]];
+  const group: Tiling = { kind: "static", segments: balanced(size, own.segments[0]!.size) };
+  const shared = { axis: "rows", rowAxis, start: 0, count: groups, size } as const;
+  return [[{ rows: replaced(rows, rowAxis, group), columns, shared }]];
 }
 
 // ---- what they cost ---------------------------------------------------------------------------------------------
@@ -146,7 +184,7 @@ function partCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescr
 const extentOf = (tiling: Tiling): number => sumOver(tiling, (size) => size);
 
 /** Short tiles load the columns more often for each row. */
-const tileWeight = (rows: Tiling): number => sumOver(rows, (size) => size + 0.6);
+const tileWeight = (rows: readonly Tiling[]): number => sumOverBoxes(rows, (size) => size + 0.6);
 
 /** How long the slowest thread has to do. */
 function spanOf({ rows, columns, shared }: Part, { problem }: Plan, threads: number): number {
@@ -160,7 +198,7 @@ function spanOf({ rows, columns, shared }: Part, { problem }: Plan, threads: num
     case "columns":
       return area * slowest(sumOver(columns, () => 1));
     case "late rows":
-      return area * slowest(sumOver(rows, () => 1));
+      return area * slowest(sumOver(rows[shared.rowAxis]!, () => 1));
     case "rows":
       return area * Math.ceil(shared.count / threads);
   }
@@ -178,16 +216,19 @@ export const packsOwnColumns = (
 function packCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescription): number {
   const { problem, rows, columns, cycles } = plan;
   if (parts[0]?.shared.axis === "batch") return (cycles.packLeft + cycles.packRight) / threads;
-  const panels = (tiling: Tiling): number => sumOver(tiling, () => 1);
-  const share = (tiling: Tiling): number => Math.ceil(panels(tiling) / threads) / Math.max(1, panels(tiling));
+  // Panels along the first axis are shared.
+  const share = (tiling: Tiling): number => {
+    const panels = sumOver(tiling, () => 1);
+    return Math.ceil(panels / threads) / Math.max(1, panels);
+  };
   const before = (packed: number, tiling: Tiling, bytes: number): number => {
     if (packed === 0) return 0;
     const handedOver = (bytes / lineBytes) * handOverCycles;
     return handedOver + (bytes >= sharedPackBytes ? packed * share(tiling) + forkCycles : packed);
   };
   const bytesAlong = (own: Size): number =>
-    maxOf(own) * maxOf(problem.depth) * batchCount(problem) * bytesOf(problem.left.buffer.dtype);
-  const left = before(cycles.packLeft, rows, bytesAlong(problem.rows));
+    maxOf(own) * depthOf(problem) * batchCount(problem) * bytesOf(problem.left.buffer.dtype);
+  const left = before(cycles.packLeft, rows[0]!, bytesAlong(productOf(problem.rows)));
   const right = packsOwnColumns(plan, parts)
     ? cycles.packRight * share(columns)
     : before(cycles.packRight, columns, bytesAlong(problem.columns));

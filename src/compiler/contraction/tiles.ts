@@ -3,6 +3,7 @@
  * model of the processor. Only speed depends on it.
  */
 import { bytesOf } from "../../base/dtype.ts";
+import { type Shape, shapeKey } from "../../base/shape.ts";
 import { maxOf, type Size, sizeKey } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
@@ -25,9 +26,9 @@ export interface LoadCosts {
   readonly right: number;
 }
 
-/** Cuts of rows and columns, with the cycles of one step in depth of all tiles. */
+/** Cuts of the rows' axes and of the columns, with the cycles of one step in depth of all tiles. */
 export interface Tilings {
-  readonly rows: Tiling;
+  readonly rows: readonly Tiling[];
   readonly columns: Tiling;
   readonly cycles: number;
 }
@@ -84,31 +85,43 @@ export class TileModel {
 
   /**
    * The best tiles for a matrix, of at most so many groups of lanes across, and their cycles for one step in depth. All
-   * column tiles share one cut of the rows.
+   * column tiles share one cut of the rows: into boxes, where they are several axes.
    */
-  tilings(rows: Size, columns: Size, loads: LoadCosts, mostGroups = Infinity): Tilings {
-    const key = `${sizeKey(rows)} ${sizeKey(columns)} ${loads.left} ${loads.right} ${mostGroups}`;
+  tilings(rows: Shape, columns: Size, loads: LoadCosts, mostGroups = Infinity): Tilings {
+    const key = `${shapeKey(rows)} ${sizeKey(columns)} ${loads.left} ${loads.right} ${mostGroups}`;
     let found = this.known.get(key);
     if (found === undefined) this.known.set(key, (found = this.search(rows, columns, loads, mostGroups)));
     return found;
   }
 
-  private search(rows: Size, columns: Size, loads: LoadCosts, mostGroups: number): Tilings {
+  private search(rows: Shape, columns: Size, loads: LoadCosts, mostGroups: number): Tilings {
     let best: Tilings | undefined;
     for (let groups = 1; groups === 1 || (groups <= mostGroups && this.fits(1, groups)); groups++) {
       const across = this.columnTiling(columns, groups * this.lanes);
-      for (let height = 1; height === 1 || this.fits(height, groups); height++) {
-        const down: Tiling =
-          typeof rows === "number"
-            ? { kind: "static", segments: balanced(rows, height) }
-            : { kind: "late", extent: rows, size: height };
+      for (const down of this.rowTilings(rows, groups)) {
         const cycles = sumOver(across, (width) =>
-          sumOver(down, (size) => this.cycles(size, this.groups(width), loads)),
+          sumOverBoxes(down, (size) => this.cycles(size, this.groups(width), loads)),
         );
         if (best === undefined || cycles < best.cycles) best = { rows: down, columns: across, cycles };
       }
     }
     return best!;
+  }
+
+  /** All cuts into boxes whose accumulators fit beside so many groups of lanes; inner axes are filled first. */
+  private rowTilings(rows: Shape, groups: number): Tiling[][] {
+    const found: Tiling[][] = [];
+    const extend = (axis: number, height: number, inner: readonly Tiling[]): void => {
+      if (axis < 0) return void found.push([...inner]);
+      for (
+        let size = 1;
+        size === 1 || (size <= maxOf(rows[axis]!) && this.fits(size * height, groups));
+        size++
+      )
+        extend(axis - 1, size * height, [rowTiling(rows[axis]!, size), ...inner]);
+    };
+    extend(rows.length - 1, 1, []);
+    return found;
   }
 
   private columnTiling(columns: Size, width: number): Tiling {
@@ -121,6 +134,11 @@ export class TileModel {
     return { kind: "static", segments };
   }
 }
+
+const rowTiling = (extent: Size, size: number): Tiling =>
+  typeof extent === "number"
+    ? { kind: "static", segments: balanced(extent, size) }
+    : { kind: "late", extent, size };
 
 /** Counting, moving pointers, comparing. */
 const loopInstructions = 4;
@@ -144,4 +162,11 @@ export function sumOver(tiling: Tiling, cost: (size: number) => number): number 
   const extent = maxOf(tiling.extent);
   const rest = (tiling.size - 1) / 2;
   return Math.max(0, (extent - rest) / tiling.size) * cost(tiling.size) + rest * cost(1);
+}
+
+/** The cost of all boxes of several axes, by their elements. */
+export function sumOverBoxes(tilings: readonly Tiling[], cost: (size: number) => number): number {
+  const [first, ...rest] = tilings;
+  if (first === undefined) return cost(1);
+  return sumOver(first, (size) => sumOverBoxes(rest, (inner) => cost(size * inner)));
 }
