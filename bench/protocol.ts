@@ -14,6 +14,17 @@ export type Work =
       /** How many different batches are taken in turn. */
       readonly batches: number;
     }
+  /** A small convolutional network on 28×28 images, trained by Adam. */
+  | {
+      readonly kind: "cnn";
+      /** Of the two convolutions. */
+      readonly channels: readonly number[];
+      readonly hidden: number;
+      readonly classes: number;
+      readonly batchSize: number;
+      readonly learningRate: number;
+      readonly batches: number;
+    }
   /** The classifier's outputs for a batch, without training. */
   | { readonly kind: "mlp-forward"; readonly sizes: readonly number[]; readonly batchSize: number }
   | {

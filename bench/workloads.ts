@@ -170,6 +170,22 @@ export const cases: readonly Case[] = [
   },
   { id: "mlp", workload: "mlp", title: "784-64-64-10, batch 32", work: mlpWork, unit: "µs", amount: 1 },
   {
+    id: "cnn",
+    workload: "cnn",
+    title: "convolutions 32 and 64, batch 64",
+    work: {
+      kind: "cnn",
+      channels: [32, 64],
+      hidden: 128,
+      classes: 10,
+      batchSize: 64,
+      learningRate: 1e-3,
+      batches: 8,
+    },
+    unit: "µs",
+    amount: 1,
+  },
+  {
     id: "call",
     workload: "call",
     title: "a compiled x + 1 of 16 numbers",

@@ -5,6 +5,7 @@ import type { WorkKind, WorkOf } from "../protocol.ts";
 import { type Job, serve } from "../serve.ts";
 import { adamw, adamwModel } from "./adamw.ts";
 import { call } from "./call.ts";
+import { cnn } from "./cnn.ts";
 import { elementwise } from "./elementwise.ts";
 import { gelu } from "./gelu.ts";
 import { gpt, gptForward } from "./gpt.ts";
@@ -15,6 +16,7 @@ import { softmax } from "./softmax.ts";
 
 const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   mlp,
+  cnn,
   matmul,
   softmax,
   layernorm,

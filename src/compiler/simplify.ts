@@ -2,15 +2,17 @@
  * Rewriting of the graph by rules that never change a bit of any result.
  *
  * Precondition: a verified graph. Postcondition: no movement that moves nothing, no reduction over axes of size 1, no
- * arithmetic with a neutral constant (x × 1, x ÷ 1, x − 0; not x + 0, which turns −0 into 0, nor x × 0, which hides NaN).
+ * arithmetic with a neutral constant (x × 1, x ÷ 1, x − 0; not x + 0, which turns −0 into 0, nor x × 0, which hides NaN), maps
+ * of arrays that lie in one order of axes computed in that order.
  */
 import { sameSize } from "../base/size.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
 import { withOrigin } from "../graph/origin.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
-import { contiguousView, permuteView } from "../graph/view.ts";
+import { contiguousView, permuteView, type View } from "../graph/view.ts";
 import { type DotAxes, reshape, transposedDot } from "../ops/index.ts";
+import { inMemoryOrder } from "./memory-order.ts";
 
 /** What a node may be replaced by; `users` counts the readers of a node of the graph as it was. */
 type Rule = (node: Node, users: ReadonlyMap<Node, number>) => Node | undefined;
@@ -20,6 +22,7 @@ const rules: readonly Rule[] = [dropNeutralOperand, dropIdleMovement, renameIdle
 export function simplify(fn: GraphFunction): GraphFunction {
   return withTrace(new Trace("compiled"), () => {
     const next = new Map<Node, Node>();
+    const views = new Map<Node, View>();
     const users = new Map<Node, number>();
     const order = topologicalOrder(rootsOf(fn));
     for (const node of [...order.flatMap(({ inputs }) => inputs), ...rootsOf(fn)]) {
@@ -31,7 +34,8 @@ export function simplify(fn: GraphFunction): GraphFunction {
       // What stands for a node comes from where the node came from.
       const simpler = withOrigin(node.origin, () => {
         const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
-        return rules.reduce<Node>((current, rule) => rule(current, users) ?? current, made);
+        const simple = rules.reduce<Node>((current, rule) => rule(current, users) ?? current, made);
+        return inMemoryOrder(simple, views) ?? simple;
       });
       // A replacement is read as often as what it stands for.
       if (simpler !== node) users.set(simpler, (users.get(simpler) ?? 0) + (users.get(node) ?? 0));

@@ -121,6 +121,8 @@ export interface PlacementOp<A extends Attributes = Attributes> extends OpBase<A
   destinations(output: View, inputs: readonly TensorType[], attributes: A): readonly View[];
   /** Whether stored elements are added to what is there (`foldWindows`) rather than replace it. */
   readonly accumulates: boolean;
+  /** The attributes that do the same to inputs whose axis i is axis `order[i]` of these. */
+  permuted?(attributes: A, order: readonly number[]): A;
 }
 
 /**

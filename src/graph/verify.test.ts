@@ -109,7 +109,7 @@ test("graphText prints nodes, attributes and regions", () =>
             %5 = parameter f32 (1, 2)          name p0
             %6 = parameter f32 (1, 2)          name p1
             %7 = parameter f32 (2, 2)          name weight
-            %8 = dot f32 (1, 2)                %5 %7
+            %8 = dot f32 (1, 2)                %5 %7 batch 0 depth 1
             %9 = add f32 (1, 2)                %8 %6
             %10 = tanh f32 (1, 2)              %9
             return %10
@@ -125,7 +125,7 @@ test("graphText prints nodes, attributes and regions", () =>
             %19 = parameter f32 (1, 2)         name p0
             %20 = parameter f32 (1, 2)         name p1
             %21 = parameter f32 (2, 2)         name weight
-            %22 = dot f32 (1, 2)               %19 %21
+            %22 = dot f32 (1, 2)               %19 %21 batch 0 depth 1
             %23 = add f32 (1, 2)               %22 %20
             %24 = tanh f32 (1, 2)              %23
             return %24, %24, %19
@@ -144,9 +144,9 @@ test("graphText prints nodes, attributes and regions", () =>
             %36 = sub f32 (1, 2)               %34 %35
             %37 = mul f32 (1, 2)               %28 %36
             %38 = permute f32 (2, 2)           %32 order [1, 0]
-            %39 = dot f32 (1, 2)               %37 %38
+            %39 = dot f32 (1, 2)               %37 %38 batch 0 depth 1
             %40 = permute f32 (2, 1)           %31 order [1, 0]
-            %41 = dot f32 (2, 2)               %40 %37
+            %41 = dot f32 (2, 2)               %40 %37 batch 0 depth 1
             %42 = add f32 (2, 2)               %29 %41
             return %39, %42, %37
         %43 = output f32 (2, 2)                %27 index 1

@@ -4,6 +4,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import type { TensorShape } from "../base/shape-types.ts";
+import type { Node } from "../graph/node.ts";
 import { convolution, convolutionTranspose } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
@@ -117,10 +118,8 @@ abstract class Convolution<In extends number, Out extends number> extends Module
       : undefined;
   }
 
-  /** With the bias of each channel, (N, O, …). */
-  protected withBias(y: Tensor): Tensor {
-    if (this.bias === undefined) return y;
-    return y.add(this.bias.reshape([this.outChannels, ...this.kernelSize.map(() => 1)]));
+  protected get biasNode(): Node | undefined {
+    return this.bias && nodeOf(this.bias);
   }
 
   /** What stands after channels and kernel. */
@@ -173,8 +172,8 @@ abstract class Straight<What extends string, In extends number, Out extends numb
       padding: isFilled ? this.padding.map(() => [0, 0] as const) : this.padding,
       groups: this.groups,
     };
-    return this.withBias(
-      located(() => fromNode(convolution(nodeOf(whole as Tensor), nodeOf(this.weight), geometry))),
+    return located(() =>
+      fromNode(convolution(nodeOf(whole as Tensor), nodeOf(this.weight), geometry, this.biasNode)),
     );
   }
 
@@ -269,8 +268,8 @@ abstract class Transposed<What extends string, In extends number, Out extends nu
       groups: this.groups,
       outputPadding: this.outputPadding,
     };
-    return this.withBias(
-      located(() => fromNode(convolutionTranspose(nodeOf(image), nodeOf(this.weight), geometry))),
+    return located(() =>
+      fromNode(convolutionTranspose(nodeOf(image), nodeOf(this.weight), geometry, this.biasNode)),
     );
   }
 

@@ -52,6 +52,7 @@ export const concatOp: PlacementOp<{ axis: number }> = {
     return inputs.map((input, i) => sliceAxis(g!, axis, starts[i]!, input.shape[axis]!));
   },
   fill: () => undefined,
+  permuted: ({ axis }, order) => ({ axis: order.indexOf(axis) }),
   destinations(output, inputs, { axis }) {
     const starts = startsOf(inputs, axis);
     const along = (shape: Shape, value: Size): Size[] => shape.map((_, at) => (at === axis ? value : 0));

@@ -112,14 +112,14 @@ export function transposedDot({ inputs: [a, b], attributes: { batch, depth } }: 
 }
 
 function requireRanks(a: TensorType, b: TensorType, { batch, depth }: DotAxes): void {
-  const [first, second] = [a.shape.length, b.shape.length];
-  const isMatrices = depth === 1 && (batch === first - 2 || first < 2);
-  if (isMatrices ? first >= 2 && first === second : Math.min(first, second) >= batch + depth) return;
-  throw new ShapeError(
-    isMatrices
-      ? `dot: both need one rank of at least 2, got ${productText(a, b)}; reshape one of them`
-      : `dot: both need ${batch} batch axes and ${depth} that are summed over, got ${productText(a, b)}`,
-  );
+  if (batch < 0)
+    throw new ShapeError(
+      `dot: both need one rank of at least 2, got ${productText(a, b)}; reshape one of them`,
+    );
+  if (Math.min(a.shape.length, b.shape.length) < batch + depth)
+    throw new ShapeError(
+      `dot: both need ${batch} batch axes and ${depth} that are summed over, got ${productText(a, b)}`,
+    );
 }
 
 function innerText(a: TensorType, b: TensorType, { batch, depth }: DotAxes): string {
@@ -138,8 +138,11 @@ function innerText(a: TensorType, b: TensorType, { batch, depth }: DotAxes): str
  * @throws ShapeError when the inner or batch dimensions differ
  * @example dot(x, weight) // (32, 784) × (784, 64) → (32, 64)
  */
-export const dot = (a: Node, b: Node): Node =>
-  contract(a, b, { batch: Math.max(0, a.shape.length - 2), depth: 1 });
+export function dot(a: Node, b: Node): Node {
+  const rank = a.shape.length;
+  const areMatrices = rank >= 2 && rank === b.shape.length;
+  return contract(a, b, { batch: areMatrices ? rank - 2 : -1, depth: 1 });
+}
 
 /**
  * The product over several axes: (batch…, rows…, depth…) × (batch…, depth…, columns…) → (batch…, rows…, columns…), summed over

@@ -146,6 +146,10 @@ export const padOp: PlacementOp<Pad> = {
     slice(g!, { start: low, step: interior.map((gap) => gap + 1), shape: x!.shape }),
   ],
   fill: ({ value }) => value,
+  permuted({ low, high, interior, value }, order) {
+    const pick = <T>(list: readonly T[]): T[] => order.map((axis) => list[axis]!);
+    return { low: pick(low), high: pick(high), interior: pick(interior), value };
+  },
   destinations: (output, [x], { low, interior }) => [
     sliceView(
       output,

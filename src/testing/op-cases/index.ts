@@ -1,6 +1,7 @@
 /** One row for every op: what a target must get right. */
 import type { Case } from "../cases.ts";
 import { arrangementCases } from "./arrangement.ts";
+import { convolutionCases } from "./convolution.ts";
 import { elementwiseCases } from "./elementwise.ts";
 import { realFunctionCases } from "./real-functions.ts";
 import { structuralCases } from "./structural.ts";
@@ -10,4 +11,5 @@ export const opCases: readonly Case[] = [
   ...realFunctionCases,
   ...arrangementCases,
   ...structuralCases,
+  ...convolutionCases,
 ];
