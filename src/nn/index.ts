@@ -55,6 +55,7 @@ export { Linear, type LinearOptions } from "./linear.ts";
 export type { Listing, Member } from "./members.ts";
 export { Adapter, type ForwardHook, type ForwardPreHook, Module, type Registration } from "./module.ts";
 export {
+  BatchNorm,
   BatchNorm1d,
   BatchNorm2d,
   BatchNorm3d,
@@ -127,3 +128,4 @@ export {
   TransformerEncoderLayer,
   type TransformerLayerOptions,
 } from "./transformer.ts";
+export { updateBatchNorm } from "./update-batch-norm.ts";

@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import { normalize } from "../ops/index.ts";
-import { StateTensor, type Tensor } from "../tensor/index.ts";
+import { ones, StateTensor, type Tensor, zeros } from "../tensor/index.ts";
 import { located, withPlace } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
@@ -52,10 +52,12 @@ function scaled(y: Tensor, weight: Parameter | undefined, bias: Parameter | unde
   return (bias === undefined ? larger : larger.add(alongChannels(bias as Tensor, rank))) as Tensor;
 }
 
-abstract class BatchNorm extends Module {
+/** What batch norms of any number of axes have in common. */
+export abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly epsilon: number;
-  readonly momentum: number | null;
+  /** What was traced with another value keeps that. */
+  momentum: number | null;
   readonly weight: Parameter | undefined;
   readonly bias: Parameter | undefined;
   readonly runningMean: StateTensor | undefined;
@@ -94,6 +96,13 @@ abstract class BatchNorm extends Module {
       numBatchesTracked: "num_batches_tracked",
     };
     for (const [name, value] of super.fields()) yield [names[name] ?? name, value];
+  }
+
+  /** Running statistics as at the beginning: mean 0, variance 1, no batch. */
+  resetRunningStats(): void {
+    this.runningMean?.assign(zeros([this.numFeatures]));
+    this.runningVar?.assign(ones([this.numFeatures]));
+    this.numBatchesTracked?.assign(zeros([], { dtype: "i32" }));
   }
 
   protected abstract check(x: Tensor): void;

@@ -8,11 +8,13 @@ export type ParameterGroup<Options> = Partial<Options> & { readonly parameters: 
 /** What optimizers are made for: parameters, or groups of them. */
 export type Parameters<Options> = Iterable<Parameter> | readonly ParameterGroup<Options>[];
 
+export interface Group<Options> {
+  readonly options: Partial<Options>;
+  readonly parameters: Parameter[];
+}
+
 /** The groups with their parameters listed and their options apart. */
-export function groupsOf<Options>(
-  what: string,
-  given: Parameters<Options>,
-): { options: Partial<Options>; parameters: Parameter[] }[] {
+export function groupsOf<Options>(what: string, given: Parameters<Options>): Group<Options>[] {
   const items = [...given] as (Parameter | ParameterGroup<Options>)[];
   const groups = items.some(isGroup)
     ? items.map((item) => ownGroup(what, item))
@@ -25,6 +27,28 @@ export function groupsOf<Options>(
   if (twice)
     throw new ArgumentError(`${what}: parameter "${twice.name}" is given twice; list it in one group`);
   return groups;
+}
+
+/** What does not decay: see `OptimizerOptions.noDecay`. */
+export type NoDecay = "norms and biases";
+
+/** Each group parted in two: scalars and vectors without decay, and the rest. */
+export function withoutDecay<Options extends object>(
+  what: string,
+  groups: readonly Group<Options>[],
+  { noDecay, defaults }: { noDecay: NoDecay; defaults: object },
+): Group<Options>[] {
+  if (noDecay !== "norms and biases")
+    throw new ArgumentError(`${what}: noDecay must be "norms and biases", got "${String(noDecay)}"`);
+  if (!("weightDecay" in defaults)) throw new ArgumentError(`${what}: there is no weight decay to leave out`);
+  return groups.flatMap(({ options, parameters }) => {
+    const isVector = ({ shape }: Parameter): boolean => (shape as readonly number[]).length < 2;
+    const parts = [
+      { options, parameters: parameters.filter((parameter) => !isVector(parameter)) },
+      { options: { ...options, weightDecay: 0 }, parameters: parameters.filter(isVector) },
+    ];
+    return parts.filter((part) => part.parameters.length > 0);
+  });
 }
 
 const isGroup = <Options>(item: Parameter | ParameterGroup<Options>): item is ParameterGroup<Options> =>

@@ -1,5 +1,5 @@
 /** What Adam and its variants share: two moving averages of gradients, corrected for their start at zero. */
-import type { Tensor } from "../tensor/index.ts";
+import { type Tensor, where } from "../tensor/index.ts";
 import type { OptimizerOptions, Slots } from "./optimizer.ts";
 import { requireRange } from "./options.ts";
 
@@ -67,4 +67,27 @@ export function adamStep(
   const step = firstMoment.mul(stepSize).div(largestSecondMoment.sqrt().mul(scale).add(epsilon));
   const moments = { firstMoment, secondMoment };
   return { step, moments: amsgrad ? { ...moments, largestSecondMoment } : moments };
+}
+
+/** Decay of both kinds: the weight shrunk by lr·λ, or λ·θ in the gradient. */
+export function decayed(
+  parameter: Tensor,
+  gradient: Tensor,
+  learningRate: Tensor,
+  { weightDecay, decoupledWeightDecay }: { weightDecay: number; decoupledWeightDecay: boolean },
+): { weight: Tensor; g: Tensor } {
+  if (weightDecay === 0) return { weight: parameter, g: gradient };
+  return decoupledWeightDecay
+    ? { weight: parameter.mul(learningRate.mul(-weightDecay).add(1)), g: gradient }
+    : { weight: parameter, g: gradient.add(parameter.mul(weightDecay)) };
+}
+
+/** √Σx² over all elements, of shape (). */
+export const normOf = (x: Tensor): Tensor => x.square().sum().sqrt();
+
+/** ‖parameter‖ / ‖direction‖; 1 where one of them is 0. */
+export function trustRatio(parameter: Tensor, direction: Tensor): Tensor {
+  const [own, other] = [normOf(parameter), normOf(direction)];
+  const isSome = own.greater(0).and(other.greater(0));
+  return where(isSome, own.div(where(isSome, other, 1)), 1) as Tensor;
 }

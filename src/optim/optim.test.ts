@@ -6,15 +6,25 @@ import {
   Adam,
   AdamW,
   adadelta,
+  adafactor,
   adagrad,
   adam,
   adamax,
   adamw,
+  asgd,
   clipByGlobalNorm,
   clipByValue,
   globalNorm,
+  lamb,
+  lars,
+  lion,
+  lookahead,
+  muon,
+  nadam,
   type OptimizerFactory,
+  radam,
   rmsprop,
+  rprop,
   SGD,
   sgd,
 } from "./index.ts";
@@ -33,10 +43,12 @@ interface Fixture {
 }
 
 const fixture = readFixture<Fixture>("optimizers.json");
-const factories = { sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax } satisfies Record<
-  string,
-  (options: object) => OptimizerFactory
->;
+const factories = {
+  ...{ sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam, asgd, rprop, adafactor },
+  ...{ lion, lamb, lars, muon },
+  lookahead: ({ every, alpha, ...options }: Record<string, number>) =>
+    lookahead(adam(options), { every, alpha } as never),
+} satisfies Record<string, (options: never) => OptimizerFactory>;
 const tensorOf = (encoded: EncodedArray): Tensor =>
   tensor(decodeArray(encoded), { shape: encoded.shape as number[] }) as Tensor;
 
@@ -52,7 +64,7 @@ describe("20 steps of PyTorch", () => {
   async function train({ optimizer: name, options, losses, after }: Run, isCompiled: boolean): Promise<void> {
     const weight = new Parameter(tensorOf(fixture.start.weight), { name: "weight" });
     const bias = new Parameter(tensorOf(fixture.start.bias), { name: "bias" });
-    const optimizer = factories[name](options)([weight, bias]);
+    const optimizer = factories[name](options as never)([weight, bias]);
     const step = (x: Tensor, y: Tensor): Tensor => {
       const loss = x.matmul(weight).add(bias).sub(y).square().mean();
       optimizer.step(grad(loss, optimizer.parameters));

@@ -5,7 +5,7 @@
  */
 import { computeDType, type DType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
-import { sameShape, shapeText } from "../base/shape.ts";
+import { type Shape, sameShape, shapeText } from "../base/shape.ts";
 import { captureOrigin, withOrigin } from "../graph/origin.ts";
 import {
   type LoadOptions,
@@ -14,8 +14,8 @@ import {
   type Parameter,
   type StateSource,
 } from "../nn/index.ts";
-import { StateTensor, type Tensor } from "../tensor/index.ts";
-import { groupsOf, type Parameters, parameterNames } from "./groups.ts";
+import { full, StateTensor, type Tensor } from "../tensor/index.ts";
+import { groupsOf, type NoDecay, type Parameters, parameterNames, withoutDecay } from "./groups.ts";
 import { requireRange, withDefaults } from "./options.ts";
 import type { Schedule } from "./schedules.ts";
 
@@ -24,10 +24,23 @@ export type LearningRate = number | Schedule;
 
 export interface OptimizerOptions {
   readonly learningRate: LearningRate;
+  /**
+   * "norms and biases" sets `weightDecay` to 0 for scalars and vectors: biases, and scales and shifts of norms. Only matrices and
+   * kernels decay, as is usual since GPT-2. By default everything decays.
+   */
+  readonly noDecay?: NoDecay;
 }
 
 /** Makes an optimizer for a model's parameters: what `fit` takes. */
 export type OptimizerFactory = (parameters: Iterable<Parameter>) => Optimizer;
+
+/** A state that an optimizer keeps for a parameter: of its shape and zero at first, unless told otherwise. */
+export interface SlotState<Slot extends string> {
+  readonly slot: Slot;
+  readonly shape?: Shape;
+  /** A number, or the parameter's own value. */
+  readonly initial?: number | "parameter";
+}
 
 /** The states of one parameter by slot, as values. */
 export type Slots<Slot extends string> = { readonly [K in Slot]: Tensor };
@@ -39,8 +52,8 @@ export interface Algorithm<Options extends OptimizerOptions, Slot extends string
   readonly defaults: Options;
   /** Refuses options that make no sense. */
   check(options: Options): void;
-  /** The states it keeps for each parameter, of its shape and zero at first. */
-  slots(options: Options): readonly Slot[];
+  /** The states it keeps for a parameter of this shape. */
+  slots(options: Options, shape: Shape): readonly (Slot | SlotState<Slot>)[];
   /** What all elements share in a step, from scalars of shape (): the learning rate, and the step counted from 1, in f32. */
   prepare(options: Options, learningRate: Tensor, step: Tensor): Shared;
   /** The new values of a parameter and its slots. Slots that `slots` did not name are missing. */
@@ -73,12 +86,14 @@ export class Optimizer<Options extends OptimizerOptions = any> {
   constructor(
     algorithm: Algorithm<Options, any, any>,
     parameters: Parameters<Options>,
-    given: Partial<Options> = {},
+    { noDecay, ...given }: Partial<Options> = {},
   ) {
     const { name, defaults } = algorithm;
-    const base = withDefaults(name, given, defaults);
+    const base = withDefaults(name, given as Partial<Options>, defaults);
     this.#algorithm = algorithm;
-    this.#groups = groupsOf(name, parameters).map((group, index) => {
+    const groups = groupsOf(name, parameters);
+    const parted = noDecay === undefined ? groups : withoutDecay(name, groups, { noDecay, defaults });
+    this.#groups = parted.map((group, index) => {
       const options = withDefaults(name, group.options, base);
       algorithm.check(options);
       return { options, parameters: group.parameters, rate: rateState(name, options.learningRate, index) };
@@ -87,7 +102,7 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     this.stepCount = new StateTensor({ name: "step", shape: [], dtype: "i32" });
     for (const { options, parameters: members } of this.#groups) {
       for (const parameter of members)
-        this.#slots.set(parameter, slotStates(parameter, algorithm.slots(options)));
+        this.#slots.set(parameter, slotStates(parameter, algorithm.slots(options, parameter.shape)));
     }
   }
 
@@ -118,6 +133,14 @@ export class Optimizer<Options extends OptimizerOptions = any> {
       }
     }
     this.stepCount.assign(done.add(1));
+  }
+
+  /** An optimizer of the same parameters, groups and options whose algorithm is made from this one's: what wrappers are. */
+  withAlgorithm(
+    wrap: (algorithm: Algorithm<Options, string, unknown>) => Algorithm<Options, any, any>,
+  ): Optimizer {
+    const groups = this.#groups.map(({ options, parameters }) => ({ ...options, parameters }));
+    return new Optimizer(wrap(this.#algorithm), groups as never);
   }
 
   /** How many groups of parameters there are. */
@@ -191,9 +214,28 @@ export class Optimizer<Options extends OptimizerOptions = any> {
 /** Parameters in 16-bit floats are updated in f32 and have moments in f32. */
 const arithmeticOf = (dtype: DType): DType => computeDType(dtype);
 
-function slotStates(parameter: Parameter, slots: readonly string[]): Map<string, StateTensor> {
-  const type = { shape: parameter.shape, dtype: arithmeticOf(parameter.dtype) };
-  return new Map(slots.map((slot) => [slot, new StateTensor({ name: slot, ...type })]));
+function slotStates(
+  parameter: Parameter,
+  slots: readonly (string | SlotState<string>)[],
+): Map<string, StateTensor> {
+  return new Map(
+    slots.map((given) => {
+      const { slot, ...state } = typeof given === "string" ? { slot: given } : given;
+      return [slot, slotState(parameter, slot, state)] as const;
+    }),
+  );
+}
+
+function slotState(
+  parameter: Parameter,
+  name: string,
+  { shape = parameter.shape as Shape, initial = 0 }: Omit<SlotState<string>, "slot">,
+): StateTensor {
+  const dtype = arithmeticOf(parameter.dtype);
+  const state = new StateTensor({ name, shape: shape as readonly number[], dtype });
+  if (initial === "parameter") state.assign(parameter.value.cast(dtype));
+  else if (initial !== 0) state.assign(full(shape as readonly number[], initial, { dtype: dtype as "f32" }));
+  return state;
 }
 
 function rateState(what: string, learningRate: LearningRate, group: number): StateTensor | undefined {

@@ -5,12 +5,17 @@ import {
   constant,
   cosine,
   cosineRestarts,
+  cyclic,
   exponential,
+  inverseSquareRoot,
   linear,
+  multiStep,
   oneCycle,
   piecewise,
   polynomial,
+  product,
   type Schedule,
+  sequential,
   stepDecay,
   warmup,
 } from "./index.ts";
@@ -36,6 +41,14 @@ const rows: [string, Schedule, readonly number[], readonly number[]][] = [
 
 const schedules: Record<string, (options: any) => Schedule> = {
   ...{ cosine, cosineRestarts, exponential, linear, oneCycle, piecewise, polynomial, stepDecay },
+  ...{ cyclic, inverseSquareRoot, multiStep },
+  sequential: ({ boundaries }) =>
+    sequential({
+      boundaries,
+      schedules: [linear({ from: 0.05, to: 0.5, steps: 3 }), exponential({ from: 0.5, factor: 0.8 }), 0.125],
+    }),
+  product: () =>
+    product(exponential({ from: 0.5, factor: 0.9 }), stepDecay({ from: 1, factor: 0.1, every: 7 })),
 };
 
 describe("PyTorch's schedulers", () => {
@@ -74,6 +87,17 @@ describe("schedules", () => {
     expect(() => cosineRestarts({ from: 1, steps: 5, factor: 0.5 })).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: cosineRestarts: factor must be 1 or more, got 0.5]`,
     );
+  });
+
+  it("that are combined are checked", () => {
+    expect(() => sequential({ boundaries: [0], schedules: [1, 2] })).toThrow("must rise from above 0, got 0");
+    expect(() => sequential({ boundaries: [5], schedules: [1] })).toThrow(
+      "1 boundaries part 2 schedules, got 1",
+    );
+    expect(() => cyclic({ low: 0, high: 1, rise: 0 })).toThrow(
+      "steps up and down must be above 0, got 0 and 0",
+    );
+    expect(() => cyclic({ low: 0, high: 1, mode: "square" as never })).toThrow('mode "square" is unknown');
   });
 
   it("need steps above 0", () => {

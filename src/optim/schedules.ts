@@ -153,6 +153,43 @@ export function piecewise({
 }
 
 /**
+ * from · factor^n after n of the milestones: PyTorch's MultiStepLR.
+ *
+ * @throws ArgumentError unless milestones rise and the factor is above 0
+ * @example (await multiStep({ from: 1, milestones: [30, 60], factor: 0.1 })(scalar(45)).item()).toFixed(4) // "0.1000"
+ */
+export function multiStep({
+  from,
+  milestones,
+  factor = 0.1,
+}: {
+  from: number;
+  milestones: readonly number[];
+  factor?: number;
+}): Schedule {
+  if (!(factor > 0)) throw new ArgumentError(`multiStep: factor must be above 0, got ${factor}`);
+  return piecewise({
+    boundaries: milestones,
+    values: [0, ...milestones.map((_, i) => i + 1)].map((n) => from * factor ** n),
+  });
+}
+
+/**
+ * peak · min((s + 1) / w, √(w / (s + 1))): up in a line over w = `warmupSteps` steps, then down as 1/√s. Vaswani et al., "Attention
+ * is all you need", 2017, whose peak is (d_model·w)^−½.
+ *
+ * @throws ArgumentError unless warmupSteps is above 0
+ * @example (await inverseSquareRoot({ peak: 1, warmupSteps: 100 })(scalar(399)).item()).toFixed(4) // "0.5000"
+ */
+export function inverseSquareRoot({ peak, warmupSteps }: { peak: number; warmupSteps: number }): Schedule {
+  requireSteps("inverseSquareRoot", warmupSteps);
+  return (step) => {
+    const share = step.add(1).mul(1 / warmupSteps);
+    return share.minimum(share.rsqrt()).mul(peak);
+  };
+}
+
+/**
  * Half a cosine from `from` to `to` over `steps` steps, then again from the top, each round `factor` times as long as the
  * one before. Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
  *
