@@ -12,7 +12,8 @@ export type UnaryOperator = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" 
 /**
  * `min` and `max` return NaN if either is NaN and order −0 below +0. Integer arithmetic wraps; `div` of integers truncates
  * and gives 0 for a zero divisor, `remainder` (integers only) then gives 0. `shiftRight` copies the sign for i32, not u32;
- * shift counts are taken modulo 32. `and`, `or`, `xor` work on bool and on integer bits.
+ * shift counts are taken modulo 32. `and`, `or`, `xor` work on bool and on integer bits. `scale` (f32) is a · 2ᵇ, rounded once,
+ * for a whole b of at most 252 in magnitude and |a| from 2⁻²⁵ to 2²⁵ (or NaN); for others it is not defined.
  */
 export type BinaryOperator =
   | "add"
@@ -26,7 +27,8 @@ export type BinaryOperator =
   | "or"
   | "xor"
   | "shiftLeft"
-  | "shiftRight";
+  | "shiftRight"
+  | "scale";
 
 /** Give bool. With NaN all are false but `notEqual`. */
 export type CompareOperator = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual";
@@ -34,6 +36,8 @@ export type CompareOperator = "equal" | "notEqual" | "less" | "lessEqual" | "gre
 export interface ScalarBuilder<V> {
   /** Whether `mulAdd` rounds once: which of two orders of arithmetic is the more exact can depend on it. */
   readonly fuses: boolean;
+  /** Whether `scale` is one instruction: elsewhere a whole number added to the exponent's bits is cheaper. */
+  readonly scales: boolean;
   constant(dtype: ScalarDType, value: number): V;
   dtypeOf(x: V): ScalarDType;
   unary(operator: UnaryOperator, x: V): V;

@@ -32,6 +32,7 @@ interface Block {
 
 export class KernelBuilder implements ScalarBuilder<Value> {
   readonly fuses: boolean;
+  readonly scales: boolean;
   private readonly blocks: Block[] = [{ statements: [], known: new Map() }];
   private readonly valueIds = new Map<Value, number>();
   private readonly objectIds = new Map<object, string>();
@@ -40,6 +41,7 @@ export class KernelBuilder implements ScalarBuilder<Value> {
   /** `target` for kernels that compute: expansions may depend on its arithmetic. */
   constructor(target?: TargetDescription) {
     this.fuses = target !== undefined && fusesMulAdd(target);
+    this.scales = target?.hasScale ?? false;
   }
 
   get statements(): readonly Statement[] {

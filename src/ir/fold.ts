@@ -27,6 +27,7 @@ export const binaryMeaning: Record<BinaryOperator, (a: number, b: number, dtype:
   xor: (a, b) => a ^ b,
   shiftLeft: (a, b) => a << (b & 31),
   shiftRight: (a, b, dtype) => (dtype === "u32" ? a >>> (b & 31) : a >> (b & 31)),
+  scale: (a, b) => a * 2 ** b,
 };
 
 export const compareMeaning: Record<CompareOperator, (a: number, b: number) => boolean> = {

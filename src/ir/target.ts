@@ -6,6 +6,8 @@ export interface TargetDescription {
   /** f32 elements in one vector register. */
   readonly lanes: number;
   readonly vectorRegisters: number;
+  /** Multiplying by powers of two (`scale`) is one instruction. It never changes bits. */
+  readonly hasScale: boolean;
   readonly cacheBytes: { readonly l1: number; readonly l2: number };
   readonly threads: number;
 }
@@ -19,6 +21,7 @@ export const wasmTarget: TargetDescription = {
   arithmetic: "wasm",
   lanes: 4,
   vectorRegisters: 16,
+  hasScale: false,
   cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
   threads: 1,
 };
@@ -28,6 +31,7 @@ export const x64Target: TargetDescription = {
   arithmetic: "x64",
   lanes: 16,
   vectorRegisters: 32,
+  hasScale: true,
   cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
   threads: 1,
 };

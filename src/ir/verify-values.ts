@@ -30,7 +30,7 @@ export function operandsOf(value: Value): readonly Value[] {
   }
 }
 
-type Domain = "float" | "integer" | "number" | "bits";
+type Domain = "float" | "single" | "integer" | "number" | "bits";
 
 const unaryDomain: Record<UnaryOperator, Domain> = {
   neg: "number",
@@ -56,10 +56,12 @@ const binaryDomain: Record<BinaryOperator, Domain> = {
   xor: "bits",
   shiftLeft: "integer",
   shiftRight: "integer",
+  scale: "single",
 };
 
 const domainHolds: Record<Domain, (dtype: ScalarDType) => boolean> = {
   float: isFloat,
+  single: (dtype) => dtype === "f32",
   integer: (dtype) => dtype === "i32" || dtype === "u32",
   number: (dtype) => dtype !== "bool",
   bits: (dtype) => !isFloat(dtype),

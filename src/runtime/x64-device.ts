@@ -76,8 +76,9 @@ function chooseIsa(wanted: "avx2" | "avx512" | undefined): Isa {
   return (wanted ?? isa) === "avx512" ? avx512 : avx2;
 }
 
-const describeTarget = ({ vector, vectorRegisters }: Isa): TargetDescription => ({
+const describeTarget = ({ vector, vectorRegisters, hasScale }: Isa): TargetDescription => ({
   ...x64Target,
   lanes: vector.lanes,
   vectorRegisters,
+  hasScale,
 });

@@ -2,7 +2,7 @@
 import { arrayTypeOf, type DType, encode, type TypedArray } from "../base/dtype.ts";
 import type { Size } from "../base/size.ts";
 import { KernelBuilder } from "../ir/builder.ts";
-import type { Kernel, KernelBuffer } from "../ir/kernel.ts";
+import type { Affine, Kernel, KernelBuffer } from "../ir/kernel.ts";
 
 export const kernelBuffer = (
   name: string,
@@ -19,6 +19,28 @@ export function kernelOf(
   const builder = new KernelBuilder();
   build(builder);
   return { name, buffers, parameters: [], body: builder.statements, cost: { flop: 0, bytes: 0 } };
+}
+
+/** `scale` of numbers for which it is defined, in a vector loop and one by one. */
+export function scalings(): { kernel: Kernel; arrays: Float32Array[]; expected: Float32Array } {
+  const numbers = [1, -1, 0.75, 1.4, -(2 ** -25), 2 ** 25, 1 + 2 ** -23, NaN];
+  const exponents = [-252, -151, -150, -149, -127, -126, -125, -3, 0, 1, 7, 126, 127, 128, 129, 252];
+  const [a, b] = [numbers.flatMap((x) => exponents.map(() => x)), numbers.flatMap(() => exponents)];
+  const count = a.length;
+  const [x, y] = [kernelBuffer("x", "f32", count), kernelBuffer("y", "f32", count)];
+  const [v, s] = [kernelBuffer("v", "f32", count, "write"), kernelBuffer("s", "f32", count, "write")];
+  const kernel = kernelOf("scale", [x, y, v, s], (builder) => {
+    const compute = (i: Affine) => builder.binary("scale", builder.load(x, i), builder.load(y, i));
+    builder.vector("i", count, (i) => builder.store(v, i, compute(i)));
+    builder.serial("i", count, (i) => builder.store(s, i, compute(i)));
+  });
+  const arrays = [
+    Float32Array.from(a),
+    Float32Array.from(b),
+    new Float32Array(count),
+    new Float32Array(count),
+  ];
+  return { kernel, arrays, expected: arrays[0]!.map((value, i) => value * 2 ** arrays[1]![i]!) };
 }
 
 /** Values that break things: zeros of both signs, ties, subnormals, the largest, Infinity and NaN; extremes of integers. */

@@ -1,7 +1,7 @@
 /**
  * Runs an op's `expand` on numbers, a block of elements at a time and every instruction rounded to its dtype: to measure
  * an expansion in ulp without any code generator. `fused` makes `mulAdd` round once, as x64 does; else it rounds the product
- * too, as WebAssembly does.
+ * too, as WebAssembly does. `scales`: with the instruction that multiplies by powers of two, as AVX-512 has it.
  */
 import { castFloat, roundTo } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
@@ -39,15 +39,17 @@ export const blockOf = (dtype: ScalarDType, values: ArrayLike<number>): Block =>
 export class ScalarEvaluator implements ScalarBuilder<Block> {
   private readonly length: number;
   readonly fuses: boolean;
+  readonly scales: boolean;
   private readonly constants = new Map<string, Block>();
   /** Results by order of instruction, used again after a restart. */
   private readonly results: Block[] = [];
   /** Instructions since the start: what an expansion costs. Constants and bitcasts count as nothing. */
   instructionCount = 0;
 
-  constructor({ length, fused }: { length: number; fused: boolean }) {
+  constructor({ length, fused, scales = false }: { length: number; fused: boolean; scales?: boolean }) {
     this.length = length;
     this.fuses = fused;
+    this.scales = scales;
   }
 
   /** Before the same expansion runs again on other numbers: its results so far are overwritten. */
@@ -203,6 +205,9 @@ const binaryLoops: Record<BinaryOperator, Loop> = {
   shiftRight: (out, [a, b]) => {
     const unsigned = out instanceof Uint32Array;
     for (let i = 0; i < out.length; i++) out[i] = unsigned ? a![i]! >>> b![i]! : a![i]! >> b![i]!;
+  },
+  scale: (out, [a, b]) => {
+    for (let i = 0; i < out.length; i++) out[i] = a![i]! * 2 ** b![i]!;
   },
 };
 

@@ -84,6 +84,7 @@ export function pushBinary(e: Emitter, operator: BinaryOperator, dtype: ScalarDT
     b();
     code.op(op);
   };
+  if (operator === "scale" && dtype === "f32") return pushScaled(e, a, b);
   if (dtype === "f32" || dtype === "f64") {
     if (!isFloatBinary(operator)) throw missing(operator, dtype);
     return apply(`${dtype}.${operator}`);
@@ -106,6 +107,33 @@ export function pushBinary(e: Emitter, operator: BinaryOperator, dtype: ScalarDT
 
 const isFloatBinary = (operator: BinaryOperator): operator is "add" | "sub" | "mul" | "div" | "min" | "max" =>
   ["add", "sub", "mul", "div", "min", "max"].includes(operator);
+
+/** a · 2ᵇ as two products by powers made of halves of b, neither of which rounds on the way. */
+function pushScaled({ code }: Emitter, a: Push, b: Push): void {
+  const half = (): void => {
+    b();
+    code.op("i32.trunc_sat_f32_s");
+    code.i32(1);
+    code.op("i32.shr_s");
+  };
+  const timesPower = (exponent: Push): void => {
+    exponent();
+    code.i32(127);
+    code.op("i32.add");
+    code.i32(23);
+    code.op("i32.shl");
+    code.op("f32.reinterpret_i32");
+    code.op("f32.mul");
+  };
+  a();
+  timesPower(half);
+  timesPower(() => {
+    b();
+    code.op("i32.trunc_sat_f32_s");
+    half();
+    code.op("i32.sub");
+  });
+}
 
 /** The instructions trap at a zero divisor, and `div_s` at the smallest number by −1. */
 function pushDivision(

@@ -95,6 +95,8 @@ export function vectorBinary(
     case "shiftLeft":
     case "shiftRight":
       return [() => shiftByLanes(e, operator === "shiftLeft" ? "i32.shl" : `i32.shr_${sign}`, x, y)];
+    default:
+      throw missing(operator, dtype);
   }
 }
 
@@ -112,9 +114,37 @@ function floatBinary(
       return floatBinary(e, operator, dtype, b, a, { a: undefined, b: known.a });
     return a.map((part, i) => extreme(e, operator, shape, part, b[i]!, known.b));
   }
+  if (operator === "scale" && dtype === "f32") return [() => scaled(e, a[0]!, b[0]!)];
   if (operator !== "add" && operator !== "sub" && operator !== "mul" && operator !== "div")
     throw missing(operator, dtype);
   return a.map((part, i) => after(e, `${shape}.${operator}`, part, b[i]!));
+}
+
+/** a · 2ᵇ as two products by powers made of halves of b, neither of which rounds on the way. */
+function scaled({ code }: Emitter, a: Push, b: Push): void {
+  const half = (): void => {
+    b();
+    code.op("i32x4.trunc_sat_f32x4_s");
+    code.i32(1);
+    code.op("i32x4.shr_s");
+  };
+  const timesPower = (exponent: Push): void => {
+    exponent();
+    code.i32(127);
+    code.op("i32x4.splat");
+    code.op("i32x4.add");
+    code.i32(23);
+    code.op("i32x4.shl");
+    code.op("f32x4.mul");
+  };
+  a();
+  timesPower(half);
+  timesPower(() => {
+    b();
+    code.op("i32x4.trunc_sat_f32x4_s");
+    half();
+    code.op("i32x4.sub");
+  });
 }
 
 /**

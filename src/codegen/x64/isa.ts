@@ -18,6 +18,8 @@ export interface Isa {
   readonly vector: Shape;
   /** Any logic of three operands is one instruction, at every width. */
   readonly hasTernaryLogic: boolean;
+  /** f32 times powers of two is one instruction. */
+  readonly hasScale: boolean;
   /** From wide to narrow: a kernel uses the widest whose lanes divide those of all its registers. */
   readonly shapes: readonly Shape[];
 }
@@ -33,6 +35,7 @@ export const avx2: Isa = {
   vectorRegisters: 16,
   vector: ymm,
   hasTernaryLogic: false,
+  hasScale: false,
   shapes: [ymm, scalarShape],
 };
 
@@ -42,5 +45,6 @@ export const avx512: Isa = {
   vectorRegisters: 32,
   vector: zmm,
   hasTernaryLogic: true,
+  hasScale: true,
   shapes: [zmm, ymm, scalarShape],
 };

@@ -221,6 +221,8 @@ export class Lanes {
         const rest = this.op("vpsubd", x, product);
         return [this.zeroWhereZero(rest, y)];
       }
+      case "scale":
+        throw missing(operator, dtype);
       default:
         return [this.op(integerNames[operator], x, y)];
     }
@@ -245,9 +247,20 @@ export class Lanes {
         if (known.a !== undefined && known.b === undefined)
           return this.extreme(operator, suffix, b, a, known.a);
         return this.extreme(operator, suffix, a, b, known.b);
-      default:
-        throw missing(operator, dtype);
+      case "scale":
+        if (dtype === "f32") return this.scaled(a, b);
     }
+    throw missing(operator, dtype);
+  }
+
+  /** a · 2ᵇ: elsewhere two products by powers made of halves of b, neither of which rounds on the way. */
+  private scaled(a: Register, b: Register): Register {
+    if (this.e.isa.hasScale) return this.op("vscalefps", a, b);
+    const whole = this.op("vcvtps2dq", b);
+    const half = this.op("vpsrad", whole, 1);
+    const power = (exponent: Register): Register =>
+      this.op("vpslld", this.op("vpaddd", exponent, this.integer(127)), 23);
+    return this.op("vmulps", this.op("vmulps", a, power(half)), power(this.op("vpsubd", whole, half)));
   }
 
   /**

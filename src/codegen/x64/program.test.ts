@@ -13,7 +13,8 @@ function product(isa: Isa, n: number): ProgramCode {
     const [x, y] = [parameter({ shape: [n, n], dtype: "f32" }), parameter({ shape: [n, n], dtype: "f32" })];
     return { name: "product", parameters: [x, y], results: [dot(x, y)], assignments: [] };
   });
-  const target = { ...x64Target, lanes: isa.vector.lanes, vectorRegisters: isa.vectorRegisters };
+  const { vector, vectorRegisters, hasScale } = isa;
+  const target = { ...x64Target, lanes: vector.lanes, vectorRegisters, hasScale };
   return emitProgram(compileProgram(fn, { target }), { isa });
 }
 

@@ -25,6 +25,7 @@ const x64: TargetDescription = {
   arithmetic: "x64",
   lanes: 16,
   vectorRegisters: 32,
+  hasScale: true,
   cacheBytes: { l1: 32 * 1024, l2: 1024 * 1024 },
   threads: 4,
 };

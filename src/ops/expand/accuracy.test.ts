@@ -8,6 +8,7 @@ import { accuracyRows } from "../../testing/accuracy-rows.ts";
 import { blockOf, ScalarEvaluator } from "../../testing/scalar-evaluator.ts";
 import { relativeError64, sweep, ulpError } from "../../testing/ulp.ts";
 import { powOp } from "../exponential.ts";
+import { expandExp } from "./exp.ts";
 import { expandPow } from "./pow.ts";
 
 const timeout = 600_000;
@@ -25,6 +26,25 @@ describe.each(accuracyRows)("$name", ({ expand, reference, ulp, limit = NaN, ...
     const { error, at } = relativeError64(expand, reference, points);
     expect(error, `at ${at}`).toBeLessThan(5e-15);
   });
+});
+
+/** Below the smallest normal number targets that scale give zero. */
+const flushed = (x: number): number => (Math.abs(x) < 2 ** -126 ? 0 : x);
+
+test("exp has the same bits whether or not powers of two are scaled by an instruction", () => {
+  const length = 4096;
+  const bits = new Uint32Array(length);
+  const stride = byTier(4001, 61);
+  for (let first = 0; first < 2 ** 32; first += stride * length) {
+    for (let i = 0; i < length; i++) bits[i] = first + i * stride;
+    const x = blockOf("f32", new Float32Array(bits.buffer));
+    const [plain, scaled] = [false, true].map((scales) =>
+      expandExp(new ScalarEvaluator({ length, fused: true, scales }), x),
+    );
+    for (let i = 0; i < length; i++)
+      if (!Object.is(plain!.data[i], flushed(scaled!.data[i]!)))
+        expect.fail(`exp(${x.data[i]}): ${plain!.data[i]} and ${scaled!.data[i]}`);
+  }
 });
 
 /** Deterministic numbers in [0, 1). */

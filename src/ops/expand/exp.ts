@@ -21,13 +21,13 @@ const coefficients = [
   0.4999999403953552, 0.1666652113199234, 0.04166829213500023, 0.0083687212318182, 0.0013818730367347598,
 ];
 
-/** n (in the low bits of `nBits`) and r, for x + xLow where x alone is too coarse. */
-export function reduce<V>(f: Float<V>, x: V, xLow?: V): { nBits: V; r: V } {
+/** n (also in the low bits of `nBits`) and r, for x + xLow where x alone is too coarse. */
+export function reduce<V>(f: Float<V>, x: V, xLow?: V): { n: V; nBits: V; r: V } {
   const shifted = f.mulAdd(x, Math.LOG2E, magic);
   const n = f.sub(shifted, magic);
   const most = f.mulAdd(n, -ln2High, x);
   const r = f.mulAdd(n, -ln2Low, xLow === undefined ? most : f.add(most, xLow));
-  return { nBits: f.b.bitcast("i32", shifted), r };
+  return { n, nBits: f.b.bitcast("i32", shifted), r };
 }
 
 /** eʳ − 1 */
@@ -47,10 +47,18 @@ export function smallExp<V>(f: Float<V>, r: V): V {
 export const exponentOf = <V>(b: ScalarBuilder<V>, nBits: V): V =>
   b.binary("shiftLeft", nBits, b.constant("i32", 23));
 
+/** Where `scale` has left the range of f32 on either side: 2¹²⁸ and 2⁻¹²⁷. */
+const beyond = { above: 89, below: -88 };
+
 /** eˣ: at most 1 ulp; 0 where the result would be below the smallest normal number. */
 export function expandExp<V>(b: ScalarBuilder<V>, x: V): V {
   const f = new Float(b, x);
   if (f.dtype === "f64") return exp64(f, x);
+  if (b.scales) {
+    // Targets that scale make subnormal results zero. NaN stays.
+    const { n, r } = reduce(f, f.min(f.max(x, beyond.below), beyond.above));
+    return b.binary("scale", smallExp(f, r), n);
+  }
   const { nBits, r } = reduce(f, x);
   const power = smallExp(f, r);
   const scaled = b.bitcast("f32", b.binary("add", b.bitcast("i32", power), exponentOf(b, nBits)));

@@ -48,6 +48,7 @@ const binaries: Record<BinaryOperator, (a: number, b: number, dtype: ScalarDType
   xor: (a, b) => a ^ b,
   shiftLeft: (a, b) => a << b,
   shiftRight: (a, b, dtype) => (dtype === "u32" ? a >>> b : a >> b),
+  scale: (a, b) => a * 2 ** b,
 };
 
 const compares: Record<CompareOperator, (a: number, b: number) => boolean> = {
@@ -75,6 +76,7 @@ const scalar = (dtype: ScalarDType, value: number): Scalar => ({ dtype, value: r
 
 export const numberBuilder: ScalarBuilder<Scalar> = {
   fuses: false,
+  scales: false,
   constant: scalar,
   dtypeOf: ({ dtype }) => dtype,
   unary: (operator, { dtype, value }) => scalar(dtype, unaries[operator](value, dtype)),

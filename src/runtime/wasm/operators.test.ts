@@ -5,7 +5,15 @@ import { constantAffine, zeroAffine } from "../../ir/affine.ts";
 import type { KernelBuilder } from "../../ir/builder.ts";
 import { binaryMeaning, compareMeaning, convertMeaning, unaryMeaning } from "../../ir/fold.ts";
 import type { Value } from "../../ir/kernel.ts";
-import { exact, extremePairs, extremesOf, kernelBuffer, kernelOf, zeros } from "../../testing/kernels.ts";
+import {
+  exact,
+  extremePairs,
+  extremesOf,
+  kernelBuffer,
+  kernelOf,
+  scalings,
+  zeros,
+} from "../../testing/kernels.ts";
 import { runWasmKernel } from "../../testing/wasm-kernel.ts";
 
 const scalarDTypes = ["f32", "f64", "i32", "u32", "bool"] as const;
@@ -67,6 +75,8 @@ const binaryDTypes: Record<BinaryOperator, readonly ScalarDType[]> = {
   xor: ["i32", "u32", "bool"],
   shiftLeft: ["i32", "u32"],
   shiftRight: ["i32", "u32"],
+  // Of some numbers only: below.
+  scale: [],
 };
 
 describe("operators on all pairs of extremes", () => {
@@ -189,6 +199,12 @@ describe("bits and shifts", () => {
       for (const array of out)
         expect(exact(array)).toEqual(exact(new (array.constructor as Float32ArrayConstructor)(bits.buffer)));
     }
+  });
+
+  it("scales by powers of two", () => {
+    const { kernel, arrays, expected } = scalings();
+    runWasmKernel(kernel, arrays);
+    for (const result of arrays.slice(2)) expect(exact(result)).toEqual(exact(expected));
   });
 
   it("shifts by a count that is the same in all lanes", () => {

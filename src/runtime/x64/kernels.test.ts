@@ -8,6 +8,7 @@ import { addAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import { evaluateKernel } from "../../ir/evaluate.ts";
 import type { Kernel, KernelBuffer, Register } from "../../ir/kernel.ts";
+import { scalings } from "../../testing/kernels.ts";
 import { runNativeKernel } from "../../testing/native-kernel.ts";
 import { randomKernel } from "../../testing/random-kernel.ts";
 import { doctor } from "./doctor.ts";
@@ -55,6 +56,12 @@ describe.each(isas)("$name", (set) => {
     const expected = arrays[0]!.map((value, i) => Math[operator](value, arrays[1]![i]!));
     runNativeKernel(kernel, arrays, { isa: set, keepsSubnormals: true });
     expect(arrays[2]).toEqual(expected);
+  });
+
+  it("scales by powers of two", () => {
+    const { kernel, arrays, expected } = scalings();
+    runNativeKernel(kernel, arrays, { isa: set, keepsSubnormals: true });
+    for (const result of arrays.slice(2)) expect(result).toEqual(expected);
   });
 
   it.each([1, 4])("stores past the caches, %i threads", (threads) => {
