@@ -22,6 +22,22 @@ export function cachePenalty(side: Side, depth: number, { cacheBytes }: TargetDe
   return misses(cacheBytes.l1) ? depth * firstMiss : 0;
 }
 
+/**
+ * Rows of a side that may be read side by side: each keeps a line of the first cache for as many steps as it has elements, and
+ * rows a power of two apart share few of its sets.
+ */
+export function rowsInPlace(side: Side, { cacheBytes }: TargetDescription): number {
+  const bytes = bytesOf(side.buffer.dtype);
+  const stride = Math.abs(maxOf(side.ownStrides.at(-1) ?? 0)) * bytes;
+  const isAlong = Math.abs(maxOf(side.depthStrides.at(-1) ?? 0)) * bytes < lineBytes;
+  if (!isAlong || stride < lineBytes || side.ownStrides.length > 1) return Infinity;
+  const fitting = (ways - 2) * setsTouched(stride, cacheBytes.l1 / (ways * lineBytes));
+  return Math.max(1, Math.min(fitting, rowStreams));
+}
+
+/** Rows that a processor follows well where each is a stream of memory. */
+const rowStreams = 12;
+
 /** Of a cache, what one side may count on. */
 const share = 0.6;
 

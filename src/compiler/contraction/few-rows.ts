@@ -102,7 +102,7 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
   }
   const bytes = maxOf(depth) * columns * bytesOf(right.whole.buffer.dtype);
   const isFar = bytes > (rows > rowsFromCache ? target.cacheBytes.l2 : leastBytes);
-  if (right.ownStride !== 1 || rows > mostRows - 4 || columns < leastColumns || !isFar) return undefined;
+  if (right.ownStride !== 1 || rows > 8 || columns < leastColumns || !isFar) return undefined;
   const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
   return { problem, adjacent: "columns", together: streams, rowsTogether: rows, width, shared };
 }

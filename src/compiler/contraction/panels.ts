@@ -100,20 +100,26 @@ export function packTile(
     const x = b.load(from.buffer, addAffine(from.address(batch, tile, lane), at[0]!));
     b.store(to.buffer, addAffine(to.address(batch, tile, lane), at[1]!), b.convert(dtype, x));
   };
-  const lanes = (body: (lane: readonly Affine[]) => void): void =>
-    alongBox(b, tile.sizes.slice(0, -1), (outer) =>
-      b.vector("lane", tile.sizes.at(-1)!, (lane) => body([...outer, lane])),
-    );
   // Nearest elements of the source last: a line that was fetched is used up.
   const order = depth.map((_, axis) => axis).sort((i, j) => byStride(source[j]!, source[i]!) || i - j);
   const pick = <Item>(list: readonly Item[]): Item[] => order.map((axis) => list[axis]!);
   const loops = mergedLoops(pick(depth), [pick(source), pick(target)]);
-  forSteps(b, loops, together, (at, { count, strides }) =>
-    lanes((lane) => {
-      if (count === 1) copy(lane, at);
-      else b.unrolled("i", count, (i) => copy(lane, advanced(at, strides, i)));
-    }),
-  );
+  const lanesFrom = (first: Affine, size: number): void =>
+    forSteps(b, loops, together, (at, { count, strides }) =>
+      alongBox(b, tile.sizes.slice(0, -1), (outer) =>
+        b.vector("lane", size, (index) => {
+          const lane = [...outer, addAffine(first, index)];
+          if (count === 1) copy(lane, at);
+          else b.unrolled("i", count, (i) => copy(lane, advanced(at, strides, i)));
+        }),
+      ),
+    );
+  const across = tile.sizes.at(-1)!;
+  if (together === 1) return lanesFrom(zeroAffine, across);
+  // What is turned lies along the depth: few streams of memory at a time, each in a long run.
+  const [groups, rest] = [Math.floor(across / together), across % together];
+  b.serial("group", groups, (group) => lanesFrom(scaleAffine(group, together), together));
+  if (rest > 0) lanesFrom(constantAffine(groups * together), rest);
 }
 
 const byStride = (a: Size, b: Size): number =>

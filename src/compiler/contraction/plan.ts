@@ -7,7 +7,7 @@ import { maxElementCount } from "../../base/shape.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { cachePenalty } from "./cache.ts";
+import { cachePenalty, rowsInPlace } from "./cache.ts";
 import { stepsTogether } from "./panels.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
 import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
@@ -69,7 +69,10 @@ function estimate(
     left: packsLeft ? 1 : broadcastCost(left.buffer.dtype, dtype),
     right: packsRight ? 1 : vectorCost(right, dtype, model.lanes),
   };
-  const { rows, columns, cycles } = model.tilings(problem.rows, problem.columns, loads, mostGroups);
+  const { rows, columns, cycles } = model.tilings(problem.rows, problem.columns, loads, {
+    mostGroups,
+    mostRows: packsLeft ? Infinity : rowsInPlace(left, target),
+  });
   const matrices = batchCount(problem);
   const depth = depthOf(problem);
   const [rowTiles, columnTiles] = [sumOverBoxes(rows, () => 1), sumOver(columns, () => 1)];
@@ -118,14 +121,19 @@ function packCycles(
   const depth = depthOf(problem);
   const misses = sumOverBoxes(tilings, () => 1) * cachePenalty(side, depth, target);
   const lines = (own * depth * bytesOf(dtype)) / 64;
-  return callCycles + (isShared ? 1 : batchCount(problem)) * (depth * perPanel + misses + lines * storedLine);
+  return (
+    callCycles +
+    (isShared ? 1 : batchCount(problem)) *
+      (depth * perPanel + misses + lines * storedLine(64 * lines, target))
+  );
 }
 
 const callCycles = 100;
 /** Instructions for each element of a square block that is turned in registers. */
 const turnedElement = 0.45;
-/** To write a line of a panel that the second cache holds. */
-const storedLine = 2;
+/** To write a line of panels, and to read it again: which cache holds them. */
+const storedLine = (bytes: number, { cacheBytes }: TargetDescription): number =>
+  bytes <= cacheBytes.l2 ? 2 : bytes <= 16 * cacheBytes.l2 ? 8 : 22;
 
 /** Cycles to store one result: side by side where the vectors lie along the result's last axis, or lane by lane. */
 function storeCost({ rows, places }: Problem): number {

@@ -33,6 +33,13 @@ export interface Tilings {
   readonly cycles: number;
 }
 
+/** What a tile may have at most: groups of lanes across, and rows. */
+export interface TileLimits {
+  readonly mostGroups: number;
+  readonly mostRows: number;
+}
+const noLimits: TileLimits = { mostGroups: Infinity, mostRows: Infinity };
+
 /** The processor, as far as tiles are concerned. */
 export class TileModel {
   /** Elements of one group of lanes: what a vector of 32-bit elements holds. */
@@ -84,21 +91,23 @@ export class TileModel {
   }
 
   /**
-   * The best tiles for a matrix, of at most so many groups of lanes across, and their cycles for one step in depth. All
-   * column tiles share one cut of the rows: into boxes, where they are several axes.
+   * The best tiles for a matrix within limits, and their cycles for one step in depth. All column tiles share one cut of the
+   * rows: into boxes, where they are several axes.
    */
-  tilings(rows: Shape, columns: Size, loads: LoadCosts, mostGroups = Infinity): Tilings {
-    const key = `${shapeKey(rows)} ${sizeKey(columns)} ${loads.left} ${loads.right} ${mostGroups}`;
+  tilings(rows: Shape, columns: Size, loads: LoadCosts, limits: TileLimits = noLimits): Tilings {
+    const { mostGroups, mostRows } = limits;
+    const key = `${shapeKey(rows)} ${sizeKey(columns)} ${loads.left} ${loads.right} ${mostGroups} ${mostRows}`;
     let found = this.known.get(key);
-    if (found === undefined) this.known.set(key, (found = this.search(rows, columns, loads, mostGroups)));
+    if (found === undefined) this.known.set(key, (found = this.search(rows, columns, loads, limits)));
     return found;
   }
 
-  private search(rows: Shape, columns: Size, loads: LoadCosts, mostGroups: number): Tilings {
+  private search(rows: Shape, columns: Size, loads: LoadCosts, limits: TileLimits): Tilings {
+    const { mostGroups, mostRows } = limits;
     let best: Tilings | undefined;
     for (let groups = 1; groups === 1 || (groups <= mostGroups && this.fits(1, groups)); groups++) {
       const across = this.columnTiling(columns, groups * this.lanes);
-      for (const down of this.rowTilings(rows, groups)) {
+      for (const down of this.rowTilings(rows, groups, mostRows)) {
         const cycles = sumOver(across, (width) =>
           sumOverBoxes(down, (size) => this.cycles(size, this.groups(width), loads)),
         );
@@ -108,14 +117,15 @@ export class TileModel {
     return best!;
   }
 
-  /** All cuts into boxes whose accumulators fit beside so many groups of lanes; inner axes are filled first. */
-  private rowTilings(rows: Shape, groups: number): Tiling[][] {
+  /** All cuts into boxes of at most `most` whose accumulators fit beside so many groups; inner axes are filled first. */
+  private rowTilings(rows: Shape, groups: number, most: number): Tiling[][] {
     const found: Tiling[][] = [];
     const extend = (axis: number, height: number, inner: readonly Tiling[]): void => {
       if (axis < 0) return void found.push([...inner]);
       for (
         let size = 1;
-        size === 1 || (size <= maxOf(rows[axis]!) && this.fits(size * height, groups));
+        size === 1 ||
+        (size <= maxOf(rows[axis]!) && size * height <= most && this.fits(size * height, groups));
         size++
       )
         extend(axis - 1, size * height, [rowTiling(rows[axis]!, size), ...inner]);
