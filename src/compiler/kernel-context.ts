@@ -38,7 +38,8 @@ export class KernelContext {
   bufferFor(buffer: ProgramBuffer, use: "load" | "store"): KernelBuffer {
     let handle = this.buffers.get(buffer);
     if (handle === undefined) {
-      const { name, dtype, elements, scope } = buffer;
+      const { name, dtype, elements } = buffer;
+      const scope = buffer.scope === "thread" ? "thread" : "program";
       handle = { name, dtype, elements, scope, access: use === "load" ? "read" : "write" };
       this.buffers.set(buffer, handle);
     } else if (handle.access !== (use === "load" ? "read" : "write")) handle.access = "readwrite";

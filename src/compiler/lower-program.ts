@@ -55,6 +55,8 @@ export interface Wanted {
   readonly destination: Location;
   /** Assigned states may be written only in the commit. */
   readonly state?: State;
+  /** The carry that this is the next value of: it may be computed in the carry's place, where nobody can tell. */
+  readonly replaces?: { readonly parameter: Node; readonly location: Location };
 }
 
 type LoopOfProgram = { readonly index: Index; readonly extent: Size };
@@ -131,11 +133,12 @@ export class ProgramLowering {
     placement?: Placement,
   ): ProgramBuffer {
     const bytes = elements * bytesOf(dtype);
+    const stride = scope === "iteration" ? Math.ceil(bytes / lineBytes) * lineBytes : bytes;
     const buffer: ProgramBuffer = {
       name,
       dtype,
       elements,
-      bytes,
+      bytes: stride,
       scope,
       placement: placement ?? { kind: "arena", offset: -1 },
     };
@@ -165,8 +168,9 @@ export class ProgramLowering {
     return buffer;
   }
 
-  callOf({ kernel, buffers }: KernelCall): ProgramStep {
-    return { kind: "call", kernel: this.kernels.of(kernel), buffers };
+  callOf({ kernel, buffers }: KernelCall, loops: readonly LoopOfProgram[]): ProgramStep {
+    const counters = loops.map(({ index }) => index);
+    return { kind: "call", kernel: this.kernels.of(kernel), buffers, counters };
   }
 
   checkNumber(node: Node): number {
@@ -185,14 +189,22 @@ export class ProgramLowering {
   }
 }
 
+/** Copies of threads begin in lines of their own. */
+const lineBytes = 64;
+
 /** Lowers one block: the function itself, or the body of a region. */
 export class BlockLowering {
   readonly program: ProgramLowering;
   readonly locations: Map<Node, Location>;
   readonly loops: readonly LoopOfProgram[];
+  /** Whether one of the loops is parallel: then each thread has memory of its own, and kernels are not shared. */
+  readonly isInParallel: boolean;
+  readonly target: TargetDescription;
   private readonly compute: ProgramStep[];
   private readonly commit: ProgramStep[];
   private readonly accesses = new Accesses();
+  /** Next values of carries that were computed in the carries' places. */
+  readonly inPlace = new Set<Wanted>();
   /** Who reads each root. */
   private readonly readers = new Map<Node, Set<Node>>();
 
@@ -202,8 +214,11 @@ export class BlockLowering {
     loops: readonly LoopOfProgram[],
     compute: ProgramStep[],
     commit: ProgramStep[],
+    isInParallel = false,
   ) {
     this.program = program;
+    this.isInParallel = isInParallel;
+    this.target = isInParallel ? { ...program.target, threads: 1 } : program.target;
     this.locations = locations;
     this.loops = loops;
     this.compute = compute;
@@ -216,6 +231,7 @@ export class BlockLowering {
     const clusters = fusion.schedule();
     const outputs = this.findOutputs(clusters, wanted);
     const direct = this.findDirect(clusters, outputs, wanted);
+    this.placeCarries(clusters, outputs, wanted);
     this.locateOutputs(outputs, wanted, direct);
     for (const cluster of clusters) {
       const steps = direct.has(cluster) ? this.commit : this.compute;
@@ -333,6 +349,47 @@ export class BlockLowering {
     return [...(this.readers.get(root) ?? [])].some((reader) => !cluster.members.has(reader));
   }
 
+  /** Next values whose cluster alone reads the carry, each element where it writes the next: they need no place beside it. */
+  private placeCarries(
+    clusters: readonly Cluster[],
+    outputs: ReadonlySet<Node>,
+    wanted: readonly Wanted[],
+  ): void {
+    for (const to of wanted) {
+      if (to.replaces === undefined) continue;
+      const { parameter, location } = to.replaces;
+      const { root } = this.accesses.of(to.node);
+      const cluster = clusters.find(({ members }) => members.has(root));
+      const isWanted = wanted.some(
+        (w) => w !== to && [parameter, root].includes(this.accesses.of(w.node).root),
+      );
+      if (cluster === undefined || isWanted || !outputs.has(root) || !this.isWhole(to.node)) continue;
+      if (!this.isReadInPlace(parameter, cluster)) continue;
+      this.locations.set(root, location);
+      this.inPlace.add(to);
+    }
+  }
+
+  /** Whether a cluster is all that reads `source`, and each element only for the result at its own place. */
+  private isReadInPlace(source: Node, cluster: Cluster): boolean {
+    if (cluster.kind === "single" || cluster.axes !== undefined || cluster.carried !== undefined)
+      return false;
+    if (this.isReadElsewhere(source, cluster)) return false;
+    const position = positionView("full", cluster.domain, undefined);
+    return [...cluster.members.keys()].every((member) =>
+      readsOf(member, this.accesses).every(({ root, view, isCopy }) => {
+        if (root !== source) return true;
+        if (isCopy || member.op.kind === "dot") return false;
+        const at = embed(view, "full", cluster.domain, undefined);
+        return (
+          at !== undefined &&
+          sameSize(at.offset, 0) &&
+          at.strides.every((stride, i) => sameSize(stride, position.strides[i]!))
+        );
+      }),
+    );
+  }
+
   private locateOutputs(
     outputs: ReadonlySet<Node>,
     wanted: readonly Wanted[],
@@ -357,7 +414,7 @@ export class BlockLowering {
     for (const root of outputs) {
       if (this.locations.has(root) || !ownsMemory(root)) continue;
       const name = `${this.accesses.copies.has(root) ? "copy" : root.op.name}${root.id}`;
-      this.locations.set(root, { buffer: this.program.bufferOf(root, name), base: zeroAffine });
+      this.locations.set(root, { buffer: this.bufferOf(root, name), base: zeroAffine });
     }
   }
 
@@ -367,6 +424,7 @@ export class BlockLowering {
     for (const to of wanted) {
       const from = this.accesses.of(to.node);
       const location = hasMemory(from.root) ? this.locate(from.root) : undefined;
+      if (this.inPlace.has(to)) continue;
       if (location !== undefined && isSameLocation(location, to.destination) && this.isWhole(to.node))
         continue;
       if (to.state === undefined) {
@@ -376,7 +434,7 @@ export class BlockLowering {
       // What comes from another state is read before any state changes.
       if (from.root.op.kind === "source" && hasMemory(from.root)) {
         const temporary = {
-          buffer: this.program.bufferOf(to.node, `new ${to.state.name}`),
+          buffer: this.bufferOf(to.node, `new ${to.state.name}`),
           base: zeroAffine,
         };
         this.copy(from, to.node, temporary, this.compute);
@@ -391,8 +449,8 @@ export class BlockLowering {
     this.copyView({ location: from, view: contiguousView(node.shape) }, node, to, steps);
   }
 
-  copyView(from: CopySource, node: Node, to: Location, steps: ProgramStep[]): void {
-    steps.push(this.program.callOf(lowerCopy({ context: this.context(), from, node, to })));
+  copyView(from: CopySource, node: Pick<Node, "shape" | "dtype">, to: Location, steps: ProgramStep[]): void {
+    steps.push(this.program.callOf(lowerCopy({ context: this.context(), from, node, to }), this.loops));
   }
 
   private copy({ root, view }: Access, node: Node, to: Location, steps: ProgramStep[]): void {
@@ -405,8 +463,12 @@ export class BlockLowering {
   readonly regionOutputs = new Map<Node, readonly Location[]>();
 
   /** A block for a region's body: it begins with no memory but what its parameters are given. */
-  enter(loops: readonly LoopOfProgram[], steps: ProgramStep[]): BlockLowering {
-    return new BlockLowering(this.program, new Map(), loops, steps, this.commit);
+  enter(
+    loops: readonly LoopOfProgram[],
+    steps: ProgramStep[],
+    isInParallel = this.isInParallel,
+  ): BlockLowering {
+    return new BlockLowering(this.program, new Map(), loops, steps, this.commit, isInParallel);
   }
 
   lowerRegionBody(region: Region, given: readonly Location[], wanted: readonly Wanted[]): void {
@@ -424,7 +486,7 @@ export class BlockLowering {
   private newPartials(sum: Node, { domain, carried }: Cluster): ProgramBuffer {
     const count = elementCount(domain) as number;
     const elements = count / rowsOfPart(carried!.rows)!;
-    return this.program.newBuffer(`parts${sum.id}`, accumulatorDType(sum), elements, "program");
+    return this.newBuffer(`parts${sum.id}`, accumulatorDType(sum), elements, "program");
   }
 
   private lowerCluster(cluster: Cluster, outputs: ReadonlyMap<Node, Location>, steps: ProgramStep[]): void {
@@ -439,7 +501,7 @@ export class BlockLowering {
           ? lowerDot({ cluster, accesses, outputs, host })
           : [lowerLoops({ cluster, accesses, outputs, partials, context: new KernelContext(host) })],
       );
-      for (const call of calls) steps.push(this.program.callOf(call));
+      for (const call of calls) steps.push(this.program.callOf(call, this.loops));
       return;
     }
     const [root] = cluster.members.keys();
@@ -456,6 +518,7 @@ export class BlockLowering {
           output: this.locate(root!),
           context: this.context(),
         }),
+        this.loops,
       ),
     );
   }
@@ -488,13 +551,22 @@ export class BlockLowering {
     throw new InternalError(`${root.op.name} ${root.id} has no memory`);
   }
 
+  /** Memory for this block. */
+  newBuffer(name: string, dtype: DType, elements: number, scope: "program" | "thread"): ProgramBuffer {
+    const own = scope === "program" && this.isInParallel ? "iteration" : scope;
+    return this.program.newBuffer(name, dtype, elements, own);
+  }
+  private bufferOf({ dtype, shape }: Node, name: string): ProgramBuffer {
+    return this.newBuffer(name, dtype, maxElementCount(shape), "program");
+  }
+
   host(): KernelHost {
     return {
       locate: (root) => this.locate(root),
-      newBuffer: (name, dtype, elements, scope) => this.program.newBuffer(name, dtype, elements, scope),
+      newBuffer: (name, dtype, elements, scope) => this.newBuffer(name, dtype, elements, scope),
       checkNumber: (node) => this.program.checkNumber(node),
       loops: this.loops,
-      target: this.program.target,
+      target: this.target,
     };
   }
 

@@ -2,16 +2,18 @@
  * Loops of the program: `scan` runs its body once for each slice, `repeatWhile` until its condition is false.
  *
  * A carry lives in the buffer of the node's final value: it begins as a copy of the initial value, each iteration computes
- * the next value beside it and copies it over at the iteration's end. Slices are addresses that move with the counter.
+ * the next value in its place where only that computation reads it, else beside it, to copy it over at the iteration's end. Slices are addresses that move with the counter.
  */
+import { bytesOf } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { elementCount, maxElementCount, shapeKey } from "../base/shape.ts";
-import { subtractSizes } from "../base/size.ts";
-import type { Node, TensorType } from "../graph/node.ts";
+import { maxOf, subtractSizes } from "../base/size.ts";
+import { type Node, type Region, type TensorType, topologicalOrder } from "../graph/node.ts";
 import { contiguousView } from "../graph/view.ts";
 import { addAffine, constantAffine, indexAffine, scaleAffine, zeroAffine } from "../ir/affine.ts";
 import type { Affine, Index } from "../ir/kernel.ts";
-import type { ProgramStep } from "../ir/program.ts";
+import type { ProgramBuffer, ProgramStep } from "../ir/program.ts";
+import { scalar } from "../ops/index.ts";
 import type { RepeatAttributes } from "../ops/repeat-while.ts";
 import type { ScanAttributes } from "../ops/scan.ts";
 import type { Accesses } from "./access.ts";
@@ -44,7 +46,7 @@ interface RegionLowering {
 
 function lowerScan(lowering: RegionLowering, attributes: ScanAttributes): void {
   const { block, node, inputs, outputs, steps } = lowering;
-  const { body, carryCount, sliceCount, length, reverse } = attributes;
+  const { body, carryCount, sliceCount, length, reverse, range } = attributes;
   startCarries(lowering, carryCount);
   const index: Index = { name: "t" };
   const position: Affine = reverse
@@ -59,17 +61,71 @@ function lowerScan(lowering: RegionLowering, attributes: ScanAttributes): void {
     if (i < carryCount) return outputs[i]!;
     return i < carryCount + sliceCount ? sliceOf(inputs[i]!, parameter) : inputs[i]!;
   });
+  const limits = range === undefined ? {} : { range: lowerRange(lowering, range, carryCount) };
   const bodySteps: ProgramStep[] = [];
-  const inner = block.enter([...block.loops, { index, extent: length }], bodySteps);
-  const next = nextCarries(block, body.results.slice(0, carryCount), node);
+  const isParallel = mayShare(block, attributes);
+  const inner = block.enter(
+    [...block.loops, { index, extent: length }],
+    bodySteps,
+    block.isInParallel || isParallel,
+  );
+  const next = nextCarries(block, body.results.slice(0, carryCount), node, body.parameters, outputs);
   const stacked = body.results.slice(carryCount).map((result, i): Wanted => {
     return { node: result, destination: sliceOf(outputs[carryCount + i]!, result) };
   });
   inner.lowerRegionBody(body, given, [...next, ...stacked]);
   next.forEach((carry, i) => {
-    inner.copyLocation(carry.destination, carry.node, outputs[i]!, bodySteps);
+    if (!inner.inPlace.has(carry)) inner.copyLocation(carry.destination, carry.node, outputs[i]!, bodySteps);
   });
-  steps.push({ kind: "loop", index, extent: length, body: bodySteps });
+  steps.push({ kind: "loop", index, extent: length, isParallel, ...limits, body: bodySteps });
+}
+
+/** The range where the loop reads it, and zeros for what iterations outside it would stack. */
+function lowerRange(
+  { block, node, inputs, outputs, steps }: RegionLowering,
+  range: number,
+  carryCount: number,
+): ProgramBuffer {
+  const place = newLocation(block, node.inputs[range]!, `range${node.id}`);
+  block.copyLocation(inputs[range]!, node.inputs[range]!, place, steps);
+  node.outputs!.slice(carryCount).forEach((type, i) => {
+    const root = scalar(0, type.dtype);
+    const view = { ...contiguousView(type.shape), strides: type.shape.map(() => 0), offset: 0 };
+    block.copyView({ root, view }, type, outputs[carryCount + i]!, steps);
+  });
+  return place.buffer;
+}
+
+/**
+ * Whether threads take iterations of a scan whole: those that carry nothing are independent. Then there should be as many as
+ * keep all threads busy, and what each thread has for itself should stay small.
+ */
+function mayShare(
+  { isInParallel, target }: BlockLowering,
+  { body, carryCount, length, range }: ScanAttributes,
+): boolean {
+  if (isInParallel || target.threads === 1 || carryCount > 0 || range !== undefined) return false;
+  const pieces = maxOf(length);
+  const isEven = pieces >= leastBusy * Math.ceil(pieces / target.threads) * target.threads;
+  return isEven && bytesComputed(body) <= mostBytesOfThread;
+}
+
+/** The part of the threads' time that their pieces must fill. */
+const leastBusy = 0.8;
+/** More than second caches hold: then all threads had better work on the same. */
+const mostBytesOfThread = 2 ** 24;
+
+/** At most what a region's nodes take, those of regions inside included. */
+function bytesComputed(region: Region): number {
+  let bytes = 0;
+  for (const node of topologicalOrder(region.results)) {
+    if (node.op.kind === "region") {
+      const inner = (node.attributes as { body?: Region }).body;
+      if (inner !== undefined) bytes += bytesComputed(inner);
+    } else if (node.op.kind !== "movement" && node.op.kind !== "source")
+      bytes += maxElementCount(node.shape) * bytesOf(node.dtype);
+  }
+  return bytes;
 }
 
 function lowerRepeat(lowering: RegionLowering, attributes: RepeatAttributes): void {
@@ -83,10 +139,10 @@ function lowerRepeat(lowering: RegionLowering, attributes: RepeatAttributes): vo
   const index: Index = { name: "n" };
   const bodySteps: ProgramStep[] = [];
   const inner = block.enter([...block.loops, { index, extent: max }], bodySteps);
-  const next = nextCarries(block, body.results, node);
+  const next = nextCarries(block, body.results, node, body.parameters, outputs);
   inner.lowerRegionBody(body, given, next);
   next.forEach((carry, i) => {
-    inner.copyLocation(carry.destination, carry.node, outputs[i]!, bodySteps);
+    if (!inner.inPlace.has(carry)) inner.copyLocation(carry.destination, carry.node, outputs[i]!, bodySteps);
   });
   block.enter(inner.loops, bodySteps).lowerRegionBody(condition, given, wanted);
   steps.push({ kind: "while", index, max, condition: goesOn.buffer, body: bodySteps });
@@ -96,16 +152,23 @@ function startCarries({ block, node, inputs, outputs, steps }: RegionLowering, c
   for (let i = 0; i < carryCount; i++) block.copyLocation(inputs[i]!, node.inputs[i]!, outputs[i]!, steps);
 }
 
-/** The next value of each carry is computed beside the present one, which the body may still read. */
-const nextCarries = (block: BlockLowering, results: readonly Node[], node: Node): Wanted[] =>
+/** The next value of each carry is computed beside the present one, where the body may still read that. */
+const nextCarries = (
+  block: BlockLowering,
+  results: readonly Node[],
+  node: Node,
+  parameters: readonly Node[],
+  outputs: readonly Location[],
+): Wanted[] =>
   results.map((result, i) => ({
     node: result,
     destination: newLocation(block, result, `next${node.id}.${i}`),
+    replaces: { parameter: parameters[i]!, location: outputs[i]! },
   }));
 
 function newLocation(block: BlockLowering, { shape, dtype }: TensorType, name: string): Location {
   return {
-    buffer: block.program.newBuffer(name, dtype, maxElementCount(shape), "program"),
+    buffer: block.newBuffer(name, dtype, maxElementCount(shape), "program"),
     base: zeroAffine,
   };
 }

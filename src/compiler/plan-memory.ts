@@ -24,7 +24,7 @@ export function planMemory(draft: ProgramDraft, threads: number): number {
   const placed: { interval: Interval; start: number; end: number }[] = [];
   let total = 0;
   for (const interval of arena) {
-    const copies = interval.buffer.scope === "thread" ? threads : 1;
+    const copies = interval.buffer.scope === "program" ? 1 : threads;
     const bytes = align(interval.buffer.bytes) * copies + padding;
     const rivals = placed
       .filter((other) => overlaps(other.interval, interval))
@@ -63,6 +63,7 @@ function findIntervals(steps: readonly ProgramStep[]): Interval[] {
     if (step.kind === "call") for (const buffer of step.buffers) touch(buffer, at, at);
     else {
       if (step.kind === "while") touch(step.condition, at, at);
+      else if (step.range !== undefined) touch(step.range, at, at);
       for (const inner of step.body) walk(inner, at);
     }
   };

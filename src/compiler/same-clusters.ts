@@ -3,13 +3,14 @@
  * The others call the kernels that the first one gave, with their own buffers.
  *
  * Two clusters are the same when all that lowering asks of them is: members, levels, what each reads through which view,
- * and which of their buffers are one. Clusters with checks or carried sums, and those inside loops of the program, are
- * lowered each by itself: what they stand for is not told by their own members alone.
+ * which of their buffers are one, and how they move with the loops of the program around. Clusters with checks or carried
+ * sums are lowered each by itself: what they stand for is not told by their own members alone.
  */
 import { InternalError } from "../base/errors.ts";
 import { type Size, sizeKey } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import { attributesKey } from "../graph/trace.ts";
+import { affineKey } from "../ir/affine.ts";
 import type { Kernel } from "../ir/kernel.ts";
 import type { ProgramBuffer } from "../ir/program.ts";
 import { type Access, type Accesses, hasMemory } from "./access.ts";
@@ -43,7 +44,7 @@ export class SameClusters {
   /** The calls that compute a cluster: by `lower` with the host it is given, or as an equal cluster before. */
   lower(request: ClusterRequest, lower: (host: KernelHost) => readonly KernelCall[]): readonly KernelCall[] {
     const { cluster, host } = request;
-    if (!isShareable(cluster) || host.loops.length > 0) return lower(host);
+    if (!isShareable(cluster)) return lower(host);
     const { text, memory } = new ClusterText(request, this.opNumbers).written();
     const known = this.recipes.get(text);
     if (known !== undefined) return repeat(known, memory, host);
@@ -82,7 +83,9 @@ function recipeOf(
 }
 
 function repeat({ calls, made }: Recipe, own: readonly ProgramBuffer[], host: KernelHost): KernelCall[] {
-  const again = made.map(({ name, dtype, elements, scope }) => host.newBuffer(name, dtype, elements, scope));
+  const again = made.map(({ name, dtype, elements, scope }) =>
+    host.newBuffer(name, dtype, elements, scope === "thread" ? "thread" : "program"),
+  );
   const memory = [...own, ...again];
   return calls.map(({ kernel, places }) => ({ kernel, buffers: places.map((place) => memory[place]!) }));
 }
@@ -103,7 +106,8 @@ class ClusterText {
   }
 
   written(): { text: string; memory: readonly ProgramBuffer[] } {
-    const { cluster, outputs } = this.request;
+    const { cluster, outputs, host } = this.request;
+    this.write(`${host.target.threads}`, sizesText(host.loops.map(({ extent }) => extent)));
     this.write(cluster.kind, sizesText(cluster.domain), `${cluster.axes}`);
     for (const member of this.memberNumbers.keys()) this.writeMember(member);
     for (const [member, location] of outputs) {
@@ -143,8 +147,10 @@ class ClusterText {
     } else this.writeNode(root);
   }
 
-  /** Outside the program's loops a root lies at its buffer's beginning. */
-  private writeLocation({ buffer }: Location): void {
+  /** A root lies at its buffer's beginning, or moves with the program's loops. */
+  private writeLocation({ buffer, base }: Location): void {
+    const { loops } = this.request.host;
+    this.write(affineKey(base, (index) => `${loops.findIndex((loop) => loop.index === index)}`));
     const known = this.bufferNumbers.get(buffer);
     if (known !== undefined) {
       this.write(`buffer${known}`);

@@ -3,14 +3,12 @@
  * One is verified, emitted and kept in memory; each call gives it its own buffers.
  */
 import { Dimension, SizeExpression, sizeKey } from "../base/size.ts";
-import type { Index, Kernel } from "../ir/kernel.ts";
+import type { Kernel } from "../ir/kernel.ts";
 
 export class SameKernels {
   private readonly kernels = new Map<string, Kernel>();
   /** The first of its kind, of kernels met before. */
   private readonly firsts = new Map<Kernel, Kernel>();
-  /** Counters of the program's loops: kernels in different loops differ. */
-  private readonly indices = new Map<Index, number>();
 
   /** The first kernel given that differs from this one in names only. */
   of(kernel: Kernel): Kernel {
@@ -24,15 +22,11 @@ export class SameKernels {
   }
 
   private keyOf({ buffers, parameters, body }: Kernel): string {
-    const counters = parameters.map(({ index }) => {
-      if (!this.indices.has(index)) this.indices.set(index, this.indices.size);
-      return this.indices.get(index);
-    });
     const text = new StructureText();
     text.write(buffers);
     text.write(parameters);
     text.write(body);
-    return `${counters}|${text.parts.join("")}`;
+    return text.parts.join("");
   }
 }
 

@@ -220,17 +220,20 @@ function stepLines(step: ProgramStep, kernels: Map<Kernel, number>, indent: stri
   }
   const head =
     step.kind === "loop"
-      ? `loop ${step.index.name} < ${step.extent}`
+      ? `${step.isParallel ? "parallel " : ""}loop ${step.index.name} < ${step.extent}${rangeText(step.range)}`
       : `while ${programBufferText(step.condition)}, ${step.index.name} < ${step.max}`;
   return [`${indent}${head}:`, ...step.body.flatMap((inner) => stepLines(inner, kernels, `${indent}  `))];
 }
 
-function programBufferText({ name, dtype, elements, placement }: ProgramBuffer): string {
+const rangeText = (range: ProgramBuffer | undefined): string =>
+  range === undefined ? "" : ` in ${programBufferText(range)}`;
+
+function programBufferText({ name, dtype, elements, scope, placement }: ProgramBuffer): string {
   const where =
     placement.kind === "arena"
       ? `arena+${placement.offset}`
       : placement.kind === "input" || placement.kind === "result"
         ? `${placement.kind} ${placement.position}`
         : placement.kind;
-  return `${name}: ${dtype}[${elements}] @ ${where}`;
+  return `${name}: ${dtype}[${elements}]${scope === "iteration" ? " per thread" : ""} @ ${where}`;
 }

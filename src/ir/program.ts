@@ -22,16 +22,30 @@ export interface ProgramBuffer {
   /** Elements at the bounds of all dimensions; thread scratch counts one thread. */
   readonly elements: number;
   readonly bytes: number;
-  readonly scope: "program" | "thread";
+  /**
+   * `thread`: scratch of a kernel, a copy for each thread. `iteration`: what an iteration of a parallel loop of the program
+   * has for itself, a copy for each thread as well; its kernels see it as any other memory.
+   */
+  readonly scope: "program" | "thread" | "iteration";
   placement: Placement;
 }
 
 export type ProgramStep =
-  | { readonly kind: "call"; readonly kernel: Kernel; readonly buffers: readonly ProgramBuffer[] }
+  | {
+      readonly kind: "call";
+      readonly kernel: Kernel;
+      readonly buffers: readonly ProgramBuffer[];
+      /** The loops around the call that the kernel's parameters count; left out, the parameters' own. */
+      readonly counters?: readonly Index[];
+    }
   | {
       readonly kind: "loop";
       readonly index: Index;
       readonly extent: Size;
+      /** Two i32, read as the loop begins: only counts from the first to before the second run. */
+      readonly range?: ProgramBuffer;
+      /** Iterations write apart from each other and from what any of them reads: each is run by one thread, whole. */
+      readonly isParallel?: boolean;
       readonly body: readonly ProgramStep[];
     }
   /** Repeats while the bool in `condition` is 1, at most `max` times. */
@@ -42,6 +56,10 @@ export type ProgramStep =
       readonly condition: ProgramBuffer;
       readonly body: readonly ProgramStep[];
     };
+
+/** The counter behind each parameter of a called kernel. */
+export const countersOf = ({ kernel, counters }: Extract<ProgramStep, { kind: "call" }>): readonly Index[] =>
+  counters ?? kernel.parameters.map(({ index }) => index);
 
 export interface Check {
   readonly node: Node;

@@ -7,8 +7,9 @@ import { InternalError } from "../base/errors.ts";
 import { dimensionsOf, maxOf, type Size } from "../base/size.ts";
 import { isAtMost } from "./bounds.ts";
 import type { Affine, Index, Kernel, Statement } from "./kernel.ts";
-import type { Program, ProgramBuffer, ProgramStep } from "./program.ts";
+import { countersOf, type Program, type ProgramBuffer, type ProgramStep } from "./program.ts";
 import { verifyKernel } from "./verify.ts";
+import { type LoopAround, overlapInParallelLoop } from "./verify-parallel.ts";
 
 /** Throws an InternalError that names the program, the call and the reason. Verifies each distinct kernel. */
 export function verifyProgram(program: Program): void {
@@ -17,10 +18,14 @@ export function verifyProgram(program: Program): void {
   verifier.steps(program.commit, { isCommit: true });
 }
 
+type Call = Extract<ProgramStep, { kind: "call" }>;
+
 class ProgramVerifier {
   private readonly program: Program;
   private readonly verified = new Set<Kernel>();
+  /** Of the loops around, outermost first. */
   private readonly extents = new Map<Index, Size>();
+  private parallel: Index | undefined;
 
   constructor(program: Program) {
     this.program = program;
@@ -31,7 +36,7 @@ class ProgramVerifier {
   steps(steps: readonly ProgramStep[], phase: { readonly isCommit: boolean }): void {
     for (const step of steps) {
       if (step.kind === "call") this.call(step, phase);
-      else if (step.kind === "loop") this.counted(step.index, step.extent, step.body, phase);
+      else if (step.kind === "loop") this.loop(step, phase);
       else {
         this.buffer(step.condition);
         if (step.condition.dtype !== "bool")
@@ -39,6 +44,22 @@ class ProgramVerifier {
         this.counted(step.index, step.max, step.body, phase);
       }
     }
+  }
+
+  private loop(step: Extract<ProgramStep, { kind: "loop" }>, phase: { readonly isCommit: boolean }): void {
+    const { index, range, isParallel = false } = step;
+    if (range !== undefined) {
+      this.buffer(range);
+      if (range.dtype !== "i32" || range.elements < 2)
+        this.fail(`loop ${index.name}: its range is ${range.dtype}[${range.elements}], not two i32`);
+    }
+    if (!isParallel) return this.counted(index, step.extent, step.body, phase);
+    if (this.parallel !== undefined) this.fail(`loop ${index.name}: parallel inside a parallel loop`);
+    if (phase.isCommit || range !== undefined)
+      this.fail(`loop ${index.name}: in the commit, or with a range, no loop is parallel`);
+    this.parallel = index;
+    this.counted(index, step.extent, step.body, phase);
+    this.parallel = undefined;
   }
 
   private counted(
@@ -53,7 +74,7 @@ class ProgramVerifier {
     this.extents.delete(index);
   }
 
-  private call(step: Extract<ProgramStep, { kind: "call" }>, phase: { isCommit: boolean }): void {
+  private call(step: Call, phase: { isCommit: boolean }): void {
     const { kernel, buffers } = step;
     if (!this.verified.has(kernel)) this.kernel(kernel);
     if (buffers.length !== kernel.buffers.length)
@@ -63,17 +84,38 @@ class ProgramVerifier {
       this.buffer(given);
       const what = `"${kernel.name}": ${wanted.name} (${given.name})`;
       if (given.dtype !== wanted.dtype) this.fail(`${what} is ${given.dtype}, not ${wanted.dtype}`);
-      if (given.scope !== wanted.scope) this.fail(`${what} is ${given.scope} memory, not ${wanted.scope}`);
+      if ((given.scope === "thread") !== (wanted.scope === "thread"))
+        this.fail(`${what} is ${given.scope} memory, not ${wanted.scope}`);
       if (given.elements < maxOf(wanted.elements))
         this.fail(`${what} has ${given.elements} elements, not ${wanted.elements}`);
       if (wanted.access !== "read") this.written(given, what, phase);
     });
-    for (const { index, extent } of kernel.parameters) {
-      const counted = this.extents.get(index);
+    const counters = countersOf(step);
+    if (counters.length !== kernel.parameters.length)
+      this.fail(`"${kernel.name}": ${counters.length} of ${kernel.parameters.length} counters are given`);
+    kernel.parameters.forEach(({ index, extent }, i) => {
+      const counted = this.extents.get(counters[i]!);
       if (counted === undefined) this.fail(`"${kernel.name}": no loop around it counts ${index.name}`);
       else if (!isAtMost(counted, extent))
         this.fail(`"${kernel.name}": ${index.name} counts to ${counted}, the kernel allows ${extent}`);
-    }
+    });
+    this.apart(step, counters);
+  }
+
+  /** What a call inside a parallel loop writes and shares with other iterations, only this iteration touches. */
+  private apart({ kernel, buffers }: Call, counters: readonly Index[]): void {
+    if (this.parallel === undefined) return;
+    const isShared = kernel.buffers.some((b, i) => b.access !== "read" && buffers[i]!.scope === "program");
+    if (!isShared) return;
+    const at = counters.indexOf(this.parallel);
+    const parameter = kernel.parameters[at];
+    const own = new Set(kernel.buffers.filter((_, i) => buffers[i]!.scope !== "program"));
+    const inner: LoopAround[] = kernel.parameters.filter((_, i) => i > at);
+    const fault =
+      parameter === undefined
+        ? `it does not know the loop's counter`
+        : overlapInParallelLoop(kernel, parameter, inner, (b) => own.has(b));
+    if (fault !== undefined) this.fail(`"${kernel.name}" in parallel loop ${this.parallel.name}: ${fault}`);
   }
 
   private written(buffer: ProgramBuffer, what: string, { isCommit }: { isCommit: boolean }): void {
@@ -86,10 +128,12 @@ class ProgramVerifier {
     const { arenaBytes, threads } = this.program;
     if (bytes < elements * bytesOf(dtype))
       this.fail(`${name}: ${bytes} bytes do not hold ${elements} ${dtype}`);
-    if (scope === "thread" && placement.kind !== "arena")
-      this.fail(`${name}: thread memory lies in the arena`);
+    if (scope !== "program" && placement.kind !== "arena")
+      this.fail(`${name}: ${scope} memory lies in the arena`);
+    if (scope === "iteration" && this.parallel === undefined)
+      this.fail(`${name}: memory of an iteration, outside of a parallel loop`);
     if (placement.kind !== "arena") return;
-    const end = placement.offset + bytes * (scope === "thread" ? threads : 1);
+    const end = placement.offset + bytes * (scope === "program" ? 1 : threads);
     if (placement.offset < 0 || placement.offset % bytesOf(dtype) !== 0 || end > arenaBytes)
       this.fail(`${name}: bytes ${placement.offset} … ${end} of an arena of ${arenaBytes}`);
   }

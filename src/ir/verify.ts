@@ -30,7 +30,7 @@ interface Around {
 }
 
 /** In the body of a loop with a step, index + step ≤ extent. */
-function bodyExtent(extent: Size, step: number): Size {
+export function bodyExtent(extent: Size, step: number): Size {
   if (typeof extent === "number") return extent - (extent % step) - step + 1;
   return step === 1 ? extent : subtractSizes(extent, step - 1);
 }

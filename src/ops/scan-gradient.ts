@@ -6,14 +6,18 @@
  * carried back; cotangents of captured values are summed from the last iteration to the first.
  */
 import { isFloat } from "../base/dtype.ts";
+import { type Size, subtractSizes } from "../base/size.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
 import { makeNode } from "../graph/trace.ts";
-import { add } from "./arithmetic.ts";
-import { zerosLike } from "./constants.ts";
+import { add, sub } from "./arithmetic.ts";
+import { broadcastTo } from "./broadcast.ts";
+import { full, like, zerosLike } from "./constants.ts";
 import { output } from "./output.ts";
 import { ClosedRegion, traceRegion } from "./region.ts";
 import { reverse } from "./reverse.ts";
 import type { ScanAttributes } from "./scan.ts";
+import { flip, sliceAxis } from "./slice.ts";
+import { iota, parameter } from "./sources.ts";
 
 type ScanNode = Node<ScanAttributes>;
 
@@ -56,6 +60,7 @@ export function scanGradient(
   const residuals = residualsOf(node, [...backward.captured.keys()]);
   const standsFor = (kept: readonly Node[]): Node[] => kept.map((n) => backward.captured.get(n)!);
   const carriedCount = flow.carries.length + flow.captured.length;
+  const range = rangeOf(node);
   const backwardNode = makeNode(
     node.op,
     [
@@ -64,16 +69,21 @@ export function scanGradient(
       ...flow.stacks.map((i) => cotangents[i]!),
       ...residuals.stacks,
       ...residuals.outer,
+      ...range.inputs,
     ],
     {
       body: new ClosedRegion(
-        [...backward.given, ...standsFor(residuals.sliced), ...standsFor(residuals.whole)],
+        [
+          ...[...backward.given, ...standsFor(residuals.sliced), ...standsFor(residuals.whole)],
+          ...range.parameters,
+        ],
         backward.results,
       ),
       carryCount: carriedCount,
       sliceCount: flow.stacks.length + residuals.sliced.length,
       length,
       reverse: !isReverse,
+      ...range.attribute(backward.given.length + residuals.sliced.length + residuals.whole.length),
     },
   );
   const result: (Node | null)[] = parameters.map(() => null);
@@ -81,6 +91,29 @@ export function scanGradient(
     result[i] = output(backwardNode, k);
   });
   return result;
+}
+
+/** A size as i32 of shape (1). */
+const sizeNode = (size: Size): Node => {
+  if (typeof size === "number") return full([1], size, "i32");
+  const last = sliceAxis(iota([size], 0, "i32"), 0, subtractSizes(size, 1), 1);
+  return add(last, like(last, 1));
+};
+
+/** The iterations that ran, counted from the other end. */
+function rangeOf({ inputs, attributes: { range, length } }: ScanNode): {
+  readonly inputs: readonly Node[];
+  readonly parameters: readonly Node[];
+  readonly attribute: (position: number) => { range?: number };
+} {
+  if (range === undefined) return { inputs: [], parameters: [], attribute: () => ({}) };
+  const ends = inputs[range]!;
+  const turned = sub(broadcastTo(sizeNode(length), [2]), flip(ends, [0]));
+  return {
+    inputs: [turned],
+    parameters: [parameter(turned, "range")],
+    attribute: (position) => ({ range: position }),
+  };
 }
 
 function flowOf(node: ScanNode, cotangents: readonly (Node | undefined)[]): Flow {

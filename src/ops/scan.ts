@@ -25,6 +25,8 @@ export type ScanAttributes = {
   readonly length: Size;
   /** From the last slice to the first. */
   readonly reverse: boolean;
+  /** Which input (a captured one that the body does not read) holds the range of iterations that run; left out: all. */
+  readonly range?: number;
 };
 
 export const scanOp: RegionOp<ScanAttributes> = {
@@ -38,13 +40,14 @@ export const scanOp: RegionOp<ScanAttributes> = {
     return [...inputs.slice(0, carryCount).map(({ shape, dtype }) => ({ shape, dtype })), ...stacks];
   },
   reference(inputs, attributes, context) {
-    const { body, carryCount, sliceCount, reverse } = attributes;
+    const { body, carryCount, sliceCount, reverse, range } = attributes;
     const length = context.size(attributes.length);
+    const [first, end] = range === undefined ? [0, length] : inputs[range]!.data;
     let carries = inputs.slice(0, carryCount);
     const slices = inputs.slice(carryCount, carryCount + sliceCount);
     const captured = inputs.slice(carryCount + sliceCount);
     const stacks = context.outputs.slice(carryCount).map(emptyStack);
-    for (let step = 0; step < length; step++) {
+    for (let step = Math.max(0, first!); step < Math.min(end!, length); step++) {
       const at = reverse ? length - 1 - step : step;
       const given = [...carries, ...slices.map((stack) => sliceOf(stack, at)), ...captured];
       const results = context.run(body, given);
@@ -62,7 +65,9 @@ export const scanOp: RegionOp<ScanAttributes> = {
 
 /** The same loop over elements with the axis; stacks have it behind their own. */
 function mapScan(node: Node<ScanAttributes>, { size, given, isMapped, inputs }: AddedAxis): Mapped[] {
-  const { body, carryCount, sliceCount, length, reverse } = node.attributes;
+  const { body, carryCount, sliceCount, length, reverse, range } = node.attributes;
+  if (range !== undefined && isMapped[range])
+    throw new ArgumentError("vectorize: the range of a scan must be the same for all elements");
   const mapped = mappedCarries(body, isMapped, carryCount);
   const own = given.map((x, i) => (mapped[i] ? inputs[i]! : x));
   const first = carryCount + sliceCount;
@@ -81,7 +86,7 @@ function mapScan(node: Node<ScanAttributes>, { size, given, isMapped, inputs }: 
         stacked: results.slice(carryCount).map((x) => x.node),
       };
     },
-    { length, reverse },
+    { length, reverse, ...(range !== undefined && { range: given[range]! }) },
   );
   return [
     ...carry.map((x, i) => ({ node: x, isMapped: mapped[i]! })),
@@ -119,6 +124,9 @@ export interface ScanResult {
  * Repeats `body` for each slice along the first axis of `slices` (`length` times where there are none), carrying values from
  * one iteration to the next. States that the body assigns are carried too. The gradient is a scan the other way round.
  *
+ * With a `range` (i32 of shape 2: first, end) only iterations first ≤ i < end run, counted as the loop runs; the others leave
+ * the carries as they are, and what they would stack is 0. It costs nothing to skip them.
+ *
  * @throws ShapeError when lengths differ, or a carry changes its type
  * @example
  * // running sums of x, (T, C) → (T, C)
@@ -128,8 +136,9 @@ export function scan(
   initial: readonly Node[],
   slices: readonly Node[],
   body: (carry: readonly Node[], slices: readonly Node[]) => ScanStep,
-  { length, reverse = false }: { length?: Size; reverse?: boolean } = {},
+  { length, reverse = false, range }: { length?: Size; reverse?: boolean; range?: Node } = {},
 ): ScanResult {
+  if (range !== undefined) requireRange(range);
   const steps = lengthOf(slices, length);
   const sliceTypes = slices.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
   const split = initial.length;
@@ -146,13 +155,15 @@ export function scan(
     ...states.map((state) => traced.reads.get(state) ?? parameter(state, state.name)),
     ...traced.given.slice(split),
     ...outside.parameters,
+    ...(range === undefined ? [] : [parameter(range, "range")]),
   ];
   const results = [
     ...traced.results.slice(0, split),
     ...traced.assigned.values(),
     ...traced.results.slice(split),
   ];
-  const inputs = [...initial, ...states.map(readState), ...slices, ...outside.inputs];
+  const outer = [...initial, ...states.map(readState), ...slices, ...outside.inputs];
+  const inputs = range === undefined ? outer : [...outer, range];
   if (results.length === 0) throw new ArgumentError("scan: carries nothing and stacks nothing");
   const attributes: ScanAttributes = {
     body: new ClosedRegion(parameters, results),
@@ -160,6 +171,7 @@ export function scan(
     sliceCount: slices.length,
     length: steps,
     reverse,
+    ...(range !== undefined && { range: outer.length }),
   };
   const node = makeNode(scanOp, inputs, attributes);
   const outputs = results.map((_, i) => output(node, i));
@@ -167,6 +179,11 @@ export function scan(
     assignState(state, outputs[split + i]!);
   });
   return { carry: outputs.slice(0, split), stacked: outputs.slice(carryCount) };
+}
+
+function requireRange(range: Node): void {
+  if (range.dtype !== "i32" || range.shape.length !== 1 || range.shape[0] !== 2)
+    throw new ShapeError(`scan: a range is i32 of shape (2), first and end, got ${typeText(range)}`);
 }
 
 function lengthOf(slices: readonly Node[], length: Size | undefined): Size {

@@ -5,7 +5,7 @@
 import { InternalError } from "../../base/errors.ts";
 import { boundsOf } from "../../base/size.ts";
 import type { Index, Kernel, KernelBuffer, Statement } from "../../ir/kernel.ts";
-import type { Program, ProgramBuffer, ProgramStep } from "../../ir/program.ts";
+import { countersOf, type Program, type ProgramBuffer, type ProgramStep } from "../../ir/program.ts";
 import { argumentsParameter, Emitter } from "./emitter.ts";
 import { emitKernel } from "./kernel.ts";
 import { ArgumentLayout, statusOffset, threadsOffset } from "./layout.ts";
@@ -33,6 +33,8 @@ export function emitProgram(program: Program, options: ProgramOptions): ProgramM
 }
 
 const threadParameter = 1;
+
+type LoopStep = Extract<ProgramStep, { kind: "loop" }>;
 
 /** What has been done since all threads last met. */
 interface Pending {
@@ -131,7 +133,8 @@ class ProgramEmitter {
 
   private step(step: ProgramStep, isCommit: boolean): void {
     if (step.kind === "call") return this.call(step, isCommit);
-    if (!this.isParallel) return this.repeat(step, isCommit);
+    if (!this.isParallel || this.isInParallel) return this.repeat(step, isCommit);
+    if (step.kind === "loop" && this.isWorthSharing(step)) return this.sharedLoop(step, isCommit);
     if (this.hasParallel([step])) return this.meetingLoop(step, isCommit);
     // Other threads count the steps that thread 0 takes alone as if it took as many as it can.
     const { e } = this;
@@ -148,36 +151,89 @@ class ProgramEmitter {
     e.locals.give(before);
   }
 
+  /** Threads take iterations in turn, each whole. */
+  private sharedLoop(step: LoopStep, isCommit: boolean): void {
+    this.meet();
+    this.countStep();
+    this.isInParallel = true;
+    this.repeat(step, isCommit, true);
+    this.isInParallel = false;
+    this.pending.parallel = true;
+  }
+
+  private isWorthSharing(step: ProgramStep): boolean {
+    if (step.kind !== "loop" || !step.isParallel || this.insideThread0 > 0) return false;
+    return this.microsecondsOf(step) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+  }
+
   /** A loop that all threads walk: they meet at its start and at the end of each iteration. */
   private meetingLoop(step: Exclude<ProgramStep, { kind: "call" }>, isCommit: boolean): void {
     this.meet();
     this.repeat(step, isCommit);
   }
 
-  private repeat(step: Exclude<ProgramStep, { kind: "call" }>, isCommit: boolean): void {
+  private repeat(
+    step: Exclude<ProgramStep, { kind: "call" }>,
+    isCommit: boolean,
+    isEachThreads = false,
+  ): void {
     const { e } = this;
     const counter = e.locals.take("i32");
     this.counters.set(step.index, counter);
     const end = step.kind === "loop" ? e.size(step.extent) : e.i32(step.max);
-    e.code.i32(0);
+    if (isEachThreads) e.code.get(threadParameter);
+    else e.code.i32(0);
     e.code.set(counter);
+    const range = step.kind === "loop" ? step.range : undefined;
+    const last = range === undefined ? undefined : this.startAt(range, counter);
     e.code.block(() => {
       e.code.loop(() => {
         e.code.get(counter);
         end();
         e.code.op("i32.ge_s");
         e.code.branchIf(1);
+        if (last !== undefined) {
+          e.code.get(counter);
+          e.code.get(last);
+          e.code.op("i32.ge_s");
+          e.code.branchIf(1);
+        }
         if (step.kind === "while") this.leaveUnless(step.condition);
         this.steps(step.body, isCommit);
-        if (this.hasParallel(step.body)) this.meet();
+        if (!this.isInParallel && this.hasParallel(step.body)) this.meet();
         e.code.get(counter);
-        e.code.i32(1);
+        if (isEachThreads) {
+          e.code.get(argumentsParameter);
+          e.code.memory("i32.load", threadsOffset);
+        } else e.code.i32(1);
         e.code.op("i32.add");
         e.code.set(counter);
         e.code.branch(0);
       });
     });
     e.locals.give(counter);
+    if (last !== undefined) e.locals.give(last);
+  }
+
+  /** The counter begins at the larger of 0 and the range's first number; gives the local that holds the second. */
+  private startAt(range: ProgramBuffer, counter: number): number {
+    const { e } = this;
+    const last = e.locals.take("i32");
+    this.pushAddress(range, false);
+    e.code.memory("i32.load", 0);
+    e.code.tee(last);
+    e.code.i32(0);
+    e.code.get(last);
+    e.code.i32(0);
+    e.code.op("i32.gt_s");
+    e.code.op("select");
+    e.code.set(counter);
+    this.pushAddress(range, false);
+    e.code.memory("i32.load", 4);
+    e.code.set(last);
+    // All threads read the range before any of them can change it.
+    if (this.isParallel && !this.isInParallel && this.insideThread0 === 0) this.barrier();
+    return last;
   }
 
   /** All threads read the condition before any of them can change it. */
@@ -187,7 +243,7 @@ class ProgramEmitter {
     this.pushAddress(condition, false);
     e.code.memory("i32.load8_u", 0);
     e.code.set(holds);
-    if (this.isParallel && this.insideThread0 === 0) this.barrier();
+    if (this.isParallel && !this.isInParallel && this.insideThread0 === 0) this.barrier();
     e.code.get(holds);
     e.code.op("i32.eqz");
     e.code.branchIf(1);
@@ -202,9 +258,9 @@ class ProgramEmitter {
         `${kernel.name}: called with ${buffers.length} of ${kernel.buffers.length} buffers`,
       );
     const flush = isCommit ? kernel.buffers.filter((_, i) => buffers[i]!.placement.kind === "state") : [];
-    const spmd = this.isParallel && this.isParallelKernel(kernel);
+    const spmd = this.isParallel && !this.isInParallel && this.isParallelKernel(kernel);
     const index = this.kernelFunction(kernel, new Set(flush), spmd);
-    if (hasChecks(kernel.body)) this.countStep();
+    if (hasChecks(kernel.body) && !this.isInParallel) this.countStep();
     const push = (): void => {
       e.code.get(argumentsParameter);
       if (spmd) {
@@ -213,10 +269,10 @@ class ProgramEmitter {
         e.code.memory("i32.load", threadsOffset);
       }
       for (const buffer of buffers) this.pushAddress(buffer, spmd);
-      for (const { index: parameter } of kernel.parameters) e.code.get(this.counterOf(parameter, kernel));
+      for (const counter of countersOf(step)) e.code.get(this.counterOf(counter, kernel));
       e.code.call(index);
     };
-    if (!this.isParallel) return push();
+    if (!this.isParallel || this.isInParallel) return push();
     if (!spmd) return this.onThread0(push);
     this.meet();
     push();
@@ -241,7 +297,8 @@ class ProgramEmitter {
       e.code.get(argumentsParameter);
       e.code.memory("i32.load", this.layout.address(placement));
     }
-    if (buffer.scope !== "thread" || !ofThread) return;
+    const isOwn = this.isInParallel ? buffer.scope !== "program" : buffer.scope === "thread" && ofThread;
+    if (!isOwn) return;
     e.code.get(threadParameter);
     e.code.i32(buffer.bytes);
     e.code.op("i32.mul");
@@ -278,6 +335,8 @@ class ProgramEmitter {
   // ---- threads ------------------------------------------------------------------------------------------------
 
   private insideThread0 = 0;
+  /** Inside a loop whose iterations threads take whole: then each has memory of its own, and nobody meets. */
+  private isInParallel = false;
 
   private onThread0(body: () => void): void {
     if (this.insideThread0 > 0) return body();
@@ -305,7 +364,9 @@ class ProgramEmitter {
 
   private hasParallel(steps: readonly ProgramStep[]): boolean {
     return steps.some((step) =>
-      step.kind === "call" ? this.isParallelKernel(step.kernel) : this.hasParallel(step.body),
+      step.kind === "call"
+        ? this.isParallelKernel(step.kernel)
+        : this.isWorthSharing(step) || this.hasParallel(step.body),
     );
   }
 
@@ -316,9 +377,17 @@ class ProgramEmitter {
       kernel.body.every((s) => s.kind !== "store") &&
       !hasChecks(kernel.body.filter((s) => s.kind === "define"));
     if (!isPlain || loops.length !== 1 || loops[0]!.mode !== "parallel") return false;
-    const { flop, bytes } = kernel.cost;
-    const microseconds = Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
-    return microseconds >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+    return this.microseconds(kernel) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+  }
+
+  /** Of a step with all its iterations. */
+  private microsecondsOf(step: ProgramStep): number {
+    if (step.kind === "call") return this.microseconds(step.kernel);
+    const body = step.body.reduce((sum, inner) => sum + this.microsecondsOf(inner), 0);
+    return body * (step.kind === "loop" ? boundsOf(step.extent).max : step.max);
+  }
+  private microseconds({ cost: { flop, bytes } }: Kernel): number {
+    return Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
   }
 }
 

@@ -59,8 +59,8 @@ test("one that threads would wait for keeps its own loop", () => {
 /** A call that reads and writes states by name; what begins with "arena" is memory of the program. */
 function callOf(reads: readonly ProgramBuffer[], writes: readonly ProgramBuffer[]): Call {
   const buffers = [...reads, ...writes];
-  const handles = buffers.map(({ name, dtype, elements, scope }, i) => ({
-    ...{ name, dtype, elements, scope },
+  const handles = buffers.map(({ name, dtype, elements }, i) => ({
+    ...{ name, dtype, elements, scope: "program" as const },
     access: i < reads.length ? ("read" as const) : ("write" as const),
   }));
   const kernel = { name: "copy", buffers: handles, parameters: [], body: [], cost: { flop: 0, bytes: 1e6 } };

@@ -78,18 +78,13 @@ function freedomOf(steps: readonly ProgramStep[]): (call: Call) => boolean {
 }
 
 /** Where the function keeps the argument block's address, and the size of what it needs on the stack. */
-interface BatchFrame {
+export interface BatchFrame {
   readonly block: number;
   readonly bytes: number;
 }
 
-/** The function that every thread runs: claims calls until there are no more. `call(i)` writes call i's record and calls it. */
-export function emitBatch(
-  a: Assembler,
-  count: number,
-  { block, bytes }: BatchFrame,
-  call: (i: number) => void,
-): void {
+/** A function that every thread runs begins: room on the stack, the thread's own record in it. Gives the room's size. */
+export function enterThread(a: Assembler, { block, bytes }: BatchFrame): number {
   // In kernels the stack pointer is a multiple of 64; the return address lies above.
   const room = Math.ceil((bytes + 8) / 64) * 64 - 8;
   a.emit("sub", rsp, room);
@@ -100,11 +95,22 @@ export function emitBatch(
     a.emit("mov", rax, at(rdi, word));
     a.emit("mov", at(rsp, word), rax);
   }
-  const next = a.here();
+  return room;
+}
+
+/** The number of the next piece of work that no thread has claimed, in rax; rdx is lost. */
+export function emitClaim(a: Assembler, { block }: BatchFrame): void {
   a.emit("mov", rdx, at(rsp, block));
   a.emit("mov", rdx, at(rdx, poolOffset));
   a.emit("mov", rax, 1);
   a.emit("lock xadd", at(rdx, pool.claimed), rax);
+}
+
+/** The function that every thread runs: claims calls until there are no more. `call(i)` writes call i's record and calls it. */
+export function emitBatch(a: Assembler, count: number, frame: BatchFrame, call: (i: number) => void): void {
+  const room = enterThread(a, frame);
+  const next = a.here();
+  emitClaim(a, frame);
   const entries: Label[] = Array.from({ length: count }, () => a.label());
   entries.forEach((entry, i) => {
     a.emit("cmp", rax, i);

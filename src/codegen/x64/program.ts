@@ -3,9 +3,9 @@
  * failed, commits.
  */
 import { InternalError } from "../../base/errors.ts";
-import { Dimension, type Size, SizeExpression } from "../../base/size.ts";
+import { Dimension, maxOf, type Size, SizeExpression } from "../../base/size.ts";
 import type { Index, Kernel, KernelBuffer } from "../../ir/kernel.ts";
-import type { Program, ProgramBuffer, ProgramStep } from "../../ir/program.ts";
+import { countersOf, type Program, type ProgramBuffer, type ProgramStep } from "../../ir/program.ts";
 import { Assembler, type MachineBytes } from "./assembler/assembler.ts";
 import {
   at,
@@ -22,7 +22,7 @@ import {
   rsi,
   rsp,
 } from "./assembler/operands.ts";
-import { batchOf, type Call, emitBatch } from "./batch.ts";
+import { batchOf, type Call, emitBatch, emitClaim, enterThread } from "./batch.ts";
 import type { KernelOptions } from "./emitter.ts";
 import type { Isa } from "./isa.ts";
 import { emitKernel } from "./kernel.ts";
@@ -70,6 +70,8 @@ interface Frame {
   readonly mode: number;
 }
 
+type LoopStep = Extract<ProgramStep, { kind: "loop" }>;
+
 /** What calls of one kernel may differ in. */
 type KernelVariant = Pick<KernelOptions, "flush" | "streamed" | "isShared" | "threadBytes">;
 
@@ -85,6 +87,12 @@ class ProgramEmitter {
   private readonly pending: { label: Label; kernel: Kernel; options: KernelVariant }[] = [];
   private readonly report: Label;
   private isParallel = false;
+  /** Parallel loops of the program to write once the entry is done, with the counters of the loops around each. */
+  private readonly shared: { label: Label; loop: LoopStep; around: readonly Index[] }[] = [];
+  /** Loops around the step that is being written, outermost first. */
+  private readonly around: Index[] = [];
+  /** Whether what is being written runs on one thread of several, which has memory of its own. */
+  private isInParallel = false;
   /** Calls of the commit that threads claim. */
   private batch: { readonly label: Label; readonly calls: readonly Call[] } | undefined;
   private readonly frame: Frame;
@@ -127,6 +135,7 @@ class ProgramEmitter {
     for (const register of [...saved].reverse()) a.emit("pop", register);
     a.emit("ret");
     this.batches();
+    this.sharedLoops();
     const spills = this.kernels();
     a.align(16);
     a.begin("report a failed check");
@@ -178,8 +187,55 @@ class ProgramEmitter {
   private steps(steps: readonly ProgramStep[], isCommit: boolean): void {
     for (const step of steps) {
       if (step.kind === "call") this.call(step, isCommit);
+      else if (step.kind === "loop" && this.isWorthForking(step)) this.forkLoop(step);
       else this.repeat(step, isCommit);
     }
+  }
+
+  // ---- parallel loops -----------------------------------------------------------------------------------------
+
+  private isWorthForking(step: LoopStep): boolean {
+    if (!step.isParallel || this.program.threads === 1 || this.frame.block / 8 > mostRecordWords)
+      return false;
+    return this.microsecondsOf(step) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+  }
+
+  /** All threads run the loop's function, which claims its iterations one by one. */
+  private forkLoop(loop: LoopStep): void {
+    const label = this.a.label();
+    this.shared.push({ label, loop, around: [...this.around] });
+    this.isParallel = true;
+    this.a.emit("mov", rdi, at(rsp, this.frame.block));
+    this.a.emit("inc", at(rdi, stepOffset));
+    emitFork(this.a, label, this.frame.block / 8, this.frame);
+  }
+
+  private sharedLoops(): void {
+    const { a, frame } = this;
+    this.isInParallel = true;
+    for (const { label, loop, around } of this.shared) {
+      a.align(64);
+      a.begin(`loop ${loop.index.name}`);
+      a.bind(label);
+      const room = enterThread(a, frame);
+      for (const index of around) {
+        const offset = frame.counters.get(index)!;
+        a.emit("mov", rax, at(rdi, offset));
+        a.emit("mov", at(rsp, offset), rax);
+      }
+      const [top, done] = [a.here(), a.label()];
+      emitClaim(a, frame);
+      a.emit("mov", this.counterOf(loop.index), rax);
+      this.loadSize(loop.extent);
+      a.emit("cmp", this.counterOf(loop.index), rax);
+      a.emit("jge", done);
+      this.steps(loop.body, false);
+      a.emit("jmp", top);
+      a.bind(done);
+      a.emit("add", rsp, room);
+      a.emit("ret");
+    }
+    this.isInParallel = false;
   }
 
   private counterOf(index: Index): Memory {
@@ -192,22 +248,44 @@ class ProgramEmitter {
     const { a } = this;
     const counter = this.counterOf(step.index);
     const [top, done] = [a.label(), a.label()];
+    const range = step.kind === "loop" ? step.range : undefined;
     a.emit("mov", counter, 0);
+    if (range !== undefined) this.startAt(range, counter);
     a.bind(top);
     if (step.kind === "loop") this.loadSize(step.extent);
     else this.loadNumber(step.max);
     a.emit("cmp", counter, rax);
     a.emit("jge", done);
+    if (range !== undefined) {
+      this.loadAddress(range);
+      a.emit("movsxd", rax, at(rax, 4, 32));
+      a.emit("cmp", counter, rax);
+      a.emit("jge", done);
+    }
     if (step.kind === "while") {
       this.loadAddress(step.condition);
       a.emit("movzx", gpr32(0), at(rax, 0, 8));
       a.emit("test", gpr32(0), gpr32(0));
       a.emit("je", done);
     }
+    this.around.push(step.index);
     this.steps(step.body, isCommit);
+    this.around.pop();
     a.emit("add", counter, 1);
     a.emit("jmp", top);
     a.bind(done);
+  }
+
+  /** The larger of 0 and the range's first number. */
+  private startAt(range: ProgramBuffer, counter: Memory): void {
+    const { a } = this;
+    const below = a.label();
+    this.loadAddress(range);
+    a.emit("movsxd", rax, at(rax, 0, 32));
+    a.emit("test", rax, rax);
+    a.emit("js", below);
+    a.emit("mov", counter, rax);
+    a.bind(below);
   }
 
   private call(step: Call, isCommit: boolean, mayShare = true): void {
@@ -218,7 +296,8 @@ class ProgramEmitter {
         `${kernel.name}: called with ${buffers.length} of ${kernel.buffers.length} buffers`,
       );
     const flush = isCommit ? kernel.buffers.filter((_, i) => buffers[i]!.placement.kind === "state") : [];
-    const isShared = mayShare && this.program.threads > 1 && this.isWorthSharing(kernel);
+    const isShared =
+      mayShare && !this.isInParallel && this.program.threads > 1 && this.isWorthSharing(kernel);
     const scratch = kernel.buffers.flatMap((b, i) =>
       b.scope === "thread" ? [[b, buffers[i]!.bytes] as const] : [],
     );
@@ -228,7 +307,7 @@ class ProgramEmitter {
       isShared,
       threadBytes: new Map(scratch),
     });
-    if (mayShare) {
+    if (mayShare && !this.isInParallel) {
       a.emit("mov", rdi, at(rsp, this.frame.block));
       a.emit("inc", at(rdi, stepOffset));
     }
@@ -236,7 +315,7 @@ class ProgramEmitter {
       this.loadAddress(buffer);
       a.emit("mov", at(rsp, record.first + 8 * i), rax);
     });
-    kernel.parameters.forEach(({ index }, i) => {
+    countersOf(step).forEach((index, i) => {
       a.emit("mov", rax, this.counterOf(index));
       a.emit("mov", at(rsp, record.first + 8 * (buffers.length + i)), rax);
     });
@@ -268,12 +347,26 @@ class ProgramEmitter {
     return this.microseconds(kernel) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
   }
 
+  /** Of a step with all its iterations. */
+  private microsecondsOf(step: ProgramStep): number {
+    if (step.kind === "call") return this.microseconds(step.kernel);
+    const body = step.body.reduce((sum, inner) => sum + this.microsecondsOf(inner), 0);
+    return body * (step.kind === "loop" ? maxOf(step.extent) : step.max);
+  }
   private microseconds({ cost: { flop, bytes } }: Kernel): number {
     return Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
   }
 
-  /** Into rax; rdi is lost. */
-  private loadAddress({ placement }: ProgramBuffer): void {
+  /** Into rax; rdi and rcx are lost. */
+  private loadAddress(buffer: ProgramBuffer): void {
+    this.loadFirstAddress(buffer);
+    if (buffer.scope === "program" || !this.isInParallel) return;
+    const { a } = this;
+    a.emit("movabs", rcx, BigInt(buffer.bytes));
+    a.emit("imul", rcx, at(rsp, record.thread));
+    a.emit("add", rax, rcx);
+  }
+  private loadFirstAddress({ placement }: ProgramBuffer): void {
     const { a, layout } = this;
     a.emit("mov", rdi, at(rsp, this.frame.block));
     if (placement.kind !== "arena") return a.emit("mov", rax, at(rdi, layout.address(placement)));
