@@ -1,6 +1,7 @@
 /** Functions composed of primitives. They add no op: fusion makes them fast, custom gradients make some exact. */
 export * from "./activations.ts";
 export * from "./arrangement.ts";
+export * from "./attention/index.ts";
 export * from "./convolution.ts";
 export * from "./cumulative.ts";
 export * from "./einsum.ts";

@@ -1,0 +1,2 @@
+export { blockedAttention } from "./attention.ts";
+export type { BlockedAttentionOptions } from "./terms.ts";
