@@ -4,7 +4,8 @@
  * The gradient of a scan needs values from inside the forward iterations. It asks for them by a second scan with the same
  * parameters and more results (`ops/scan-gradient.ts`); here the two become one, so that nothing is computed twice.
  *
- * Precondition: a verified graph. Postcondition: no two scans share inputs and parameters, and every stack has a reader.
+ * Precondition: a verified graph. Postcondition: no two scans share inputs and parameters, and every stack has a reader, in
+ * the bodies of loops as well.
  */
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
 import { type Node, topologicalOrder } from "../graph/node.ts";
@@ -22,18 +23,25 @@ interface Group {
 }
 
 export function mergeScans(fn: GraphFunction): GraphFunction {
-  const order = topologicalOrder(rootsOf(fn));
-  if (!order.some(isScan)) return fn;
-  const groupOf = groupScans(order);
+  const roots = rootsOf(fn);
+  if (!topologicalOrder(roots).some(isScan)) return fn;
   return withTrace(new Trace("compiled"), () => {
-    const next = new Map<Node, Node>();
-    for (const node of order) next.set(node, rebuilt(node, next, groupOf));
+    const next = mergeBlock(roots);
     return {
       ...fn,
       results: fn.results.map((node) => next.get(node)!),
       assignments: fn.assignments.map(([state, node]) => [state, next.get(node)!] as const),
     };
   });
+}
+
+/** What stands for each node of a block, and of the bodies of its loops. */
+function mergeBlock(roots: readonly Node[]): ReadonlyMap<Node, Node> {
+  const order = topologicalOrder(roots);
+  const groupOf = groupScans(order);
+  const next = new Map<Node, Node>();
+  for (const node of order) next.set(node, rebuilt(node, next, groupOf));
+  return next;
 }
 
 function groupScans(order: readonly Node[]): ReadonlyMap<Node, Group> {
@@ -80,8 +88,9 @@ function rebuilt(node: Node, next: ReadonlyMap<Node, Node>, groupOf: ReadonlyMap
   }
   const read = stackedResult(node);
   if (read !== undefined) {
-    const { body, carryCount } = (inputs[0] as ScanNode).attributes;
-    return output(inputs[0]!, body.results.indexOf(read, carryCount));
+    const group = groupOf.get(node.inputs[0]!)!;
+    const { carryCount } = (node.inputs[0] as ScanNode).attributes;
+    return output(inputs[0]!, carryCount + [...group.stacked].indexOf(read));
   }
   const isSame = inputs.every((input, i) => input === node.inputs[i]);
   return isSame ? node : makeNode(node.op, inputs, node.attributes);
@@ -90,5 +99,10 @@ function rebuilt(node: Node, next: ReadonlyMap<Node, Node>, groupOf: ReadonlyMap
 function merged({ op, attributes }: ScanNode, inputs: readonly Node[], stacked: ReadonlySet<Node>): Node {
   const { body, carryCount } = attributes;
   const results = [...body.results.slice(0, carryCount), ...stacked];
-  return makeNode(op, inputs, { ...attributes, body: new ClosedRegion(body.parameters, results) });
+  const next = mergeBlock(results);
+  const inner = new ClosedRegion(
+    body.parameters,
+    results.map((node) => next.get(node)!),
+  );
+  return makeNode(op, inputs, { ...attributes, body: inner });
 }

@@ -140,3 +140,56 @@ describe("printProgram", () => {
     `);
   });
 });
+
+describe("parallel loops of a program", () => {
+  /** y[8·step + i] = x[i], or without the counter: every iteration in the same place. */
+  function shared(stride: number, scope: ProgramBuffer["scope"] = "program"): Program {
+    const x: KernelBuffer = { name: "x", dtype: "f32", elements: 8, access: "read", scope: "program" };
+    const y: KernelBuffer = { name: "y", dtype: "f32", elements: 16, access: "write", scope: "program" };
+    const b = new KernelBuilder();
+    b.vector("i", 8, (i) => {
+      const to = { constant: 0, terms: [...i.terms, ...(stride > 0 ? [{ index: step, stride }] : [])] };
+      b.store(y, to, b.load(x, i));
+    });
+    const body = b.statements;
+    const kernel: Kernel = { ...exampleKernel(), buffers: [x, y], body };
+    const program = example({ y: { scope } });
+    const [loop] = program.compute as [Extract<Program["compute"][number], { kind: "loop" }>];
+    const buffers = [program.inputs[0]!, program.results[0]!.buffer];
+    const own = { ...memory("own", 16, { kind: "arena", offset: 64 }), scope };
+    return {
+      ...program,
+      results: [],
+      arenaBytes: 4096,
+      compute: [
+        {
+          ...loop,
+          isParallel: true,
+          body: [{ kind: "call", kernel, buffers: [buffers[0]!, own], counters: [loop.index] }],
+        },
+      ],
+    };
+  }
+
+  it("write apart from each other, or into memory of their own", () => {
+    verifyProgram(shared(8));
+    verifyProgram(shared(0, "iteration"));
+    expect(() => verifyProgram(shared(4))).toThrow(
+      /parallel loop step: two iterations of step may meet in y/,
+    );
+    expect(() => verifyProgram(shared(0))).toThrow(/its index has stride 0/);
+  });
+  it("hold memory of an iteration, which nothing else does", () => {
+    const program = shared(8, "iteration");
+    const [loop] = program.compute as [Extract<Program["compute"][number], { kind: "loop" }>];
+    expect(() => verifyProgram({ ...program, compute: [{ ...loop, isParallel: false }] })).toThrow(
+      /memory of an iteration, outside of a parallel loop/,
+    );
+    expect(() =>
+      verifyProgram({
+        ...program,
+        compute: [{ ...loop, range: loop.body[0] && memory("r", 2, { kind: "arena", offset: 0 }) }],
+      }),
+    ).toThrow(/its range is f32\[2\], not two i32/);
+  });
+});

@@ -1,53 +1,47 @@
 /** Attention: every query takes a mean of the values, weighted by how its key matches. Vaswani et al., "Attention is all you need", 2017. */
-import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
-import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
-import { shapeText } from "../base/shape.ts";
-import { arange, type Tensor, where } from "../tensor/index.ts";
+import { elementCount, shapeText } from "../base/shape.ts";
+import type { Node } from "../graph/node.ts";
+import { blockedAttention, flip, maskedSoftmax, windows } from "../ops/index.ts";
+import { arange, type Tensor, tensor, where } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
 import { Dropout } from "./dropout.ts";
-import { glorotUniform } from "./initializers.ts";
-import { Linear } from "./linear.ts";
-import { Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
 
 const sizesOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
 
 export interface AttentionOptions {
   /** bool: true where a query may look at a key; or numbers that are added to the scores. Broadcast to (…, L, S). */
-  readonly mask?: Tensor;
+  readonly mask?: Tensor | undefined;
+  /** bool (batch, S), the batch being the first axis: true for keys that are padding. */
+  readonly keyPaddingMask?: Tensor | undefined;
   /** Default false: true lets query i look at keys 0 … i only. */
-  readonly causal?: boolean;
+  readonly causal?: boolean | undefined;
+  /** How many keys before its own position a query sees, and how many after: [255, 0] is a sliding window of 256. */
+  readonly window?: readonly [left: number, right: number] | undefined;
+  /** The position of query 0 among the keys, for `causal` and `window`: a number, or an i32 scalar such as a cache's length. Default 0. */
+  readonly offset?: number | Tensor | undefined;
+  /** (heads or 1, L + S − 1): entry j − i + L − 1 is added to the score of query i and key j. See `alibiBias`, `RelativePositionBias`. */
+  readonly distanceBias?: Tensor | undefined;
   /** What scores are multiplied by; default 1/√E. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Scores are limited to cap·tanh(score / cap), as in Gemma; none when left out. */
-  readonly softCap?: number;
-  /** Applied to the weights, such as a `Dropout`'s forward. */
-  readonly dropout?: (weights: Tensor) => Tensor;
+  readonly softCap?: number | undefined;
+  /** Of the weights: a `Dropout`, or any function of them (which needs them all in memory). */
+  readonly dropout?: Dropout | ((weights: Tensor) => Tensor) | undefined;
+  /** Default "auto": long sequences are taken in blocks, and no matrix of all weights is ever made. */
+  readonly method?: "auto" | "plain" | "blocked" | undefined;
 }
 
-/** softmax(q·kᵀ·scale + mask): (…, L, S). */
-export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
-  const { mask, causal = false, softCap } = options;
-  const [queries, size] = sizesOf(q).slice(-2) as [number, number];
-  const keys = sizesOf(k).at(-2)!;
-  const scale = options.scale ?? 1 / Math.sqrt(size);
-  let scores = q.matmul(k.transpose()).mul(scale) as Tensor; // (…, L, S)
-  if (softCap !== undefined) scores = scores.div(softCap).tanh().mul(softCap) as Tensor;
-  if (causal) {
-    const isPast = arange(queries).expandDims(1).greaterEqual(arange(keys)); // (L, S)
-    scores = where(isPast, scores, -Infinity) as Tensor;
-  }
-  if (mask !== undefined)
-    scores = (mask.dtype === "bool" ? where(mask, scores, -Infinity) : scores.add(mask)) as Tensor;
-  return scores.softmax() as Tensor;
-}
+/** From so many scores a head on, blocks are faster than one matrix. */
+const leastBlockedScores = 512 * 512;
 
 /**
- * softmax(q·kᵀ / √E)·v, as PyTorch's `scaled_dot_product_attention`.
+ * softmax(q·kᵀ / √E)·v, as PyTorch's `scaled_dot_product_attention`. A query that may look at no key gives 0.
  *
  * With fewer heads of keys and values than of queries (axis −3), each serves as many queries' heads as there are to one.
+ * Long sequences need memory that grows with L + S only, forward and backward (Dao, "FlashAttention-2", 2023).
  *
  * Shapes: q (…, L, E), k (…, S, E), v (…, S, V) → (…, L, V).
  *
@@ -62,220 +56,175 @@ export function scaledDotProductAttention(
   v: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  const [keys, values] = [shareHeads(q, k), shareHeads(q, v)];
-  const weights = attentionWeights(q, keys, options);
-  const kept = options.dropout === undefined ? weights : options.dropout(weights);
-  return kept.matmul(values) as Tensor;
+  checkSizes(q, k, v);
+  if (isBlocked(q, k, options)) return inBlocks(q, k, v, options);
+  const weights = attentionWeights(q, k, options);
+  return mixed(droppedBy(options.dropout, weights), v);
 }
 
-/** Heads of keys or values repeated to as many as the queries have. */
-function shareHeads(q: Tensor, x: Tensor): Tensor {
-  const [own, others] = [sizesOf(q).at(-3), sizesOf(x).at(-3)];
-  if (own === undefined || others === undefined || own === others || others === 1) return x;
-  if (own % others !== 0)
+/** softmax(q·kᵀ·scale + …): (…, L, S). */
+export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
+  const { mask, keyPaddingMask, softCap, distanceBias } = options;
+  const [queries, size] = sizesOf(q).slice(-2) as [number, number];
+  const keys = sizesOf(k).at(-2)!;
+  const scale = options.scale ?? 1 / Math.sqrt(size);
+  let scores = products(q, k).mul(scale) as Tensor; // (…, L, S)
+  if (softCap !== undefined) scores = scores.div(softCap).tanh().mul(softCap) as Tensor;
+  if (distanceBias !== undefined) scores = scores.add(spread(distanceBias, queries, keys)) as Tensor;
+  if (mask !== undefined && mask.dtype !== "bool") scores = scores.add(mask) as Tensor;
+  const conditions = [
+    ...inWindow(queries, keys, options),
+    ...(mask?.dtype === "bool" ? [mask] : []),
+    ...(keyPaddingMask === undefined ? [] : [isKey(keyPaddingMask, sizesOf(scores).length)]),
+  ];
+  if (conditions.length === 0 && mask === undefined) return scores.softmax() as Tensor;
+  for (const condition of conditions) scores = where(condition, scores, -Infinity) as Tensor;
+  const mayBeEmpty = mask !== undefined || keyPaddingMask !== undefined || options.window !== undefined;
+  return mayBeEmpty ? (fromNode(maskedSoftmax(nodeOf(scores), -1)) as Tensor) : (scores.softmax() as Tensor);
+}
+
+/** The mean of the values by weights (…, L, S). */
+export function mixed(weights: Tensor, v: Tensor): Tensor {
+  const [heads, shared] = [sizesOf(weights).at(-3), sizesOf(v).at(-3)];
+  if (!isGrouped(heads, shared)) return weights.matmul(v) as Tensor;
+  const [queries, keys] = sizesOf(weights).slice(-2) as [number, number];
+  const lead = sizesOf(weights).slice(0, -3);
+  const rows = weights.reshape([...lead, shared!, (heads! / shared!) * queries, keys]) as Tensor;
+  const made = rows.matmul(v) as Tensor;
+  return made.reshape([...sizesOf(made).slice(0, -3), heads!, queries, sizesOf(v).at(-1)!]) as Tensor;
+}
+
+/** q·kᵀ; heads of queries that share keys are rows of one product. */
+function products(q: Tensor, k: Tensor): Tensor {
+  const [heads, shared] = [sizesOf(q).at(-3), sizesOf(k).at(-3)];
+  if (!isGrouped(heads, shared)) return q.matmul(k.transpose()) as Tensor;
+  const [queries, size] = sizesOf(q).slice(-2) as [number, number];
+  const lead = sizesOf(q).slice(0, -3);
+  const rows = q.reshape([...lead, shared!, (heads! / shared!) * queries, size]) as Tensor;
+  const made = rows.matmul(k.transpose()) as Tensor;
+  return made.reshape([...sizesOf(made).slice(0, -3), heads!, queries, sizesOf(k).at(-2)!]) as Tensor;
+}
+
+const isGrouped = (heads: number | undefined, shared: number | undefined): boolean =>
+  heads !== undefined && shared !== undefined && shared > 1 && heads !== shared;
+
+/** True for keys: (batch, 1, …, S). */
+function isKey(padding: Tensor, rank: number): Tensor {
+  const [batch, keys] = sizesOf(padding) as [number, number];
+  return padding.not().reshape([batch, ...new Array<number>(rank - 2).fill(1), keys]) as Tensor;
+}
+
+/** (heads, L + S − 1) → (heads, L, S): a view. */
+function spread(bias: Tensor, queries: number, keys: number): Tensor {
+  const wanted = queries + keys - 1;
+  const [, distances] = sizesOf(bias);
+  if (sizesOf(bias).length !== 2 || distances !== wanted)
     throw withPlace(
       new ShapeError(
-        `attention: ${own} heads of queries ${shapeText(sizesOf(q))} are no multiple of ${others} of keys and values ${shapeText(sizesOf(x))}`,
+        `attention: distanceBias must be (heads, ${wanted}) for ${queries} queries and ${keys} keys, got ${shapeText(sizesOf(bias))}`,
       ),
     );
-  return x.repeat(own / others, -3) as Tensor;
+  return fromNode(flip(windows(nodeOf(bias), { axes: [1], sizes: [keys] }), [1])) as Tensor;
 }
 
-export interface MultiheadAttentionOptions {
-  /** Of the weights, while training; default 0. */
-  readonly dropout?: number;
-  /** Default true: learnt vectors are added to all projections. */
-  readonly bias?: boolean;
-  /** Features of keys and of values; those of the queries unless told. */
-  readonly kdim?: number;
-  readonly vdim?: number;
-  /** Default false: (T, N, features), as in PyTorch. True: (N, T, features). */
-  readonly batchFirst?: boolean;
-  /** What weights are drawn from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
-  readonly key?: RandomKey | number;
+/** What `causal` and `window` say, as numbers of keys before and after. */
+function reachOf({ causal = false, window }: AttentionOptions): { left?: number; right?: number } {
+  const [left, right] = window ?? [Infinity, Infinity];
+  for (const reach of [left, right])
+    if (!(reach === Infinity || (Number.isInteger(reach) && reach >= 0)))
+      throw new ArgumentError(
+        `attention: a window is two whole numbers of 0 or more, or Infinity; got [${left}, ${right}]`,
+      );
+  const after = causal ? 0 : right;
+  return { ...(left !== Infinity && { left }), ...(after !== Infinity && { right: after }) };
 }
 
-export interface AttendOptions {
-  /** bool (N, S): true for keys that are padding. What stands there changes nothing, be it NaN. */
-  readonly keyPaddingMask?: Tensor;
-  /** (L, S), or (N·heads, L, S): bool, true where a query may NOT look (PyTorch's convention here), or numbers added to the scores. */
-  readonly attentionMask?: Tensor;
-  /** Default false: true lets query i look at keys 0 … i only. */
-  readonly causal?: boolean;
-  /** Default false: true also gives the weights, (N, L, S), the mean over heads. */
-  readonly needWeights?: boolean;
+function inWindow(queries: number, keys: number, options: AttentionOptions): Tensor[] {
+  const { left, right } = reachOf(options);
+  if (left === undefined && right === undefined) return [];
+  const { offset = 0 } = options;
+  const at = (arange(queries) as Tensor).add(offset as Tensor).reshape([queries, 1]) as Tensor;
+  const key = arange(keys) as Tensor;
+  return [
+    ...(right === undefined ? [] : [at.add(right).greaterEqual(key) as Tensor]),
+    ...(left === undefined ? [] : [at.sub(left).lessEqual(key) as Tensor]),
+  ];
 }
 
-export interface MultiheadResult {
-  readonly output: Tensor;
-  /** Only with `needWeights`. */
-  readonly weights: Tensor | undefined;
+const droppedBy = (dropout: AttentionOptions["dropout"], weights: Tensor): Tensor => {
+  if (dropout === undefined) return weights;
+  return dropout instanceof Dropout ? (dropout.forward(weights) as Tensor) : dropout(weights);
+};
+
+// ---- blocks ---------------------------------------------------------------------------------------------------
+
+function isBlocked(q: Tensor, k: Tensor, { method = "auto", dropout }: AttentionOptions): boolean {
+  const [queries, keys] = [sizesOf(q).at(-2)!, sizesOf(k).at(-2)!];
+  const isKnown = [...q.shape, ...k.shape].every((size) => typeof size === "number");
+  const isOwn = typeof dropout === "function" || (dropout instanceof Dropout && dropout.p === 1);
+  const mayBe = isKnown && !isOwn && elementCount(sizesOf(q)) !== 0 && elementCount(sizesOf(k)) !== 0;
+  if (method === "blocked" && !mayBe)
+    throw new ArgumentError(
+      'attention: method "blocked" needs sizes that are known and dropout by a Dropout; use "auto"',
+    );
+  return mayBe && method !== "plain" && (method === "blocked" || queries * keys >= leastBlockedScores);
 }
 
-/**
- * Attention in several heads, each on its own projection of queries, keys and values. PyTorch's weights and names.
- *
- * Shapes: query (L, N, embedDim), key (S, N, kdim), value (S, N, vdim) → (L, N, embedDim); N first with `batchFirst`.
- *
- * @throws ShapeError when features do not fit
- * @example
- * const layer = new MultiheadAttention(16, 4, { batchFirst: true });
- * layer.forward(zeros([2, 5, 16])).output.shape; // [2, 5, 16]
- */
-export class MultiheadAttention extends Module {
-  readonly embedDim: number;
-  readonly numHeads: number;
-  readonly kdim: number;
-  readonly vdim: number;
-  readonly batchFirst: boolean;
-  /** Of the weights; undefined without. */
-  readonly drop: Dropout | undefined;
-  readonly inProjWeight: Parameter | undefined;
-  readonly qProjWeight: Parameter | undefined;
-  readonly kProjWeight: Parameter | undefined;
-  readonly vProjWeight: Parameter | undefined;
-  readonly inProjBias: Parameter | undefined;
-  readonly outProj: Linear;
+function inBlocks(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+  const { mask, keyPaddingMask, softCap, distanceBias, dropout, offset } = options;
+  const shape = [...sizesOf(q).slice(0, -1), sizesOf(v).at(-1)!];
+  // Of three axes the first is the batch where its padding differs.
+  if (keyPaddingMask !== undefined && shape.length === 3) {
+    const [a, b, c] = [q, k, v].map((x) => x.expandDims(1)) as [Tensor, Tensor, Tensor];
+    const wide = mask === undefined || sizesOf(mask).length < 3 ? mask : (mask.expandDims(1) as Tensor);
+    return inBlocks(a, b, c, { ...options, mask: wide }).squeeze(1) as Tensor;
+  }
+  if (distanceBias !== undefined) spread(distanceBias, sizesOf(q).at(-2)!, sizesOf(k).at(-2)!);
+  const lead = shape.slice(0, -3);
+  const [a, b, c] = [q, k, v].map((x) => nodeOf(four(x, lead))) as [Node, Node, Node];
+  const drops = dropout instanceof Dropout && dropout.training && dropout.p > 0;
+  const start = typeof offset === "number" ? (tensor(offset, { dtype: "i32" }) as Tensor) : offset;
+  const made = blockedAttention(a, b, c, {
+    ...{ scale: options.scale ?? 1 / Math.sqrt(sizesOf(q).at(-1)!), softCap, ...reachOf(options) },
+    mask: mask && nodeOf(masked4(mask, lead)),
+    isKey: keyPaddingMask && nodeOf(masked4(isKey(keyPaddingMask, lead.length + 3), lead)),
+    distanceBias: distanceBias && nodeOf(distanceBias),
+    offset: start && nodeOf(start),
+    dropout: drops ? { rate: dropout.p, key: nodeOf(dropout.random.next()) } : undefined,
+  });
+  return (fromNode(made) as Tensor).reshape(shape) as Tensor;
+}
 
-  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
-    super();
-    checkOptions("MultiheadAttention", options, ["dropout", "bias", "kdim", "vdim", "batchFirst", "key"]);
-    const { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
-    const { key = nextKey() } = options;
-    for (const [name, size] of Object.entries({ embedDim, numHeads, kdim, vdim })) {
-      if (!Number.isInteger(size) || size < 1)
-        throw new ArgumentError(`MultiheadAttention: ${name} must be a positive integer, got ${size}`);
-    }
-    if (embedDim % numHeads !== 0)
-      throw new ArgumentError(`MultiheadAttention: ${numHeads} heads must divide embedDim ${embedDim}`);
-    this.embedDim = embedDim;
-    this.numHeads = numHeads;
-    this.kdim = kdim;
-    this.vdim = vdim;
-    this.batchFirst = batchFirst;
-    const root = typeof key === "number" ? randomKey(key) : key;
-    const matrix = (name: string, rows: number, columns: number, place: number): Parameter => {
-      const shape = [rows, columns];
-      const data = glorotUniform()({ shape, fanIn: columns, fanOut: rows, key: fold(root, place) });
-      return new Parameter({ dtype: "f32", shape, data }, { name });
-    };
-    if (kdim === embedDim && vdim === embedDim)
-      this.inProjWeight = matrix("in_proj_weight", 3 * embedDim, embedDim, 0);
-    else {
-      this.qProjWeight = matrix("q_proj_weight", embedDim, embedDim, 0);
-      this.kProjWeight = matrix("k_proj_weight", embedDim, kdim, 1);
-      this.vProjWeight = matrix("v_proj_weight", embedDim, vdim, 2);
-    }
-    this.inProjBias = bias
-      ? new Parameter(new Float32Array(3 * embedDim), { name: "in_proj_bias" })
-      : undefined;
-    this.outProj = new Linear(embedDim, embedDim, { bias, key: fold(root, 3) });
-    this.drop = dropout > 0 ? new Dropout(dropout, { key: fold(root, 4) }) : undefined;
-  }
+/** (…, heads, n, size) → (batch, heads, n, size), all axes of `lead` in one. */
+function four(x: Tensor, lead: readonly number[]): Tensor {
+  const shape = [1, 1, 1, ...lead.map(() => 1), ...sizesOf(x)].slice(-lead.length - 3);
+  const inner = shape.slice(-3);
+  const wide = (x.reshape(shape) as Tensor).broadcastTo([...lead, ...inner]) as Tensor;
+  return wide.reshape([lead.reduce((a, b) => a * b, 1), ...inner]) as Tensor;
+}
 
-  protected override *fields(): Iterable<readonly [string, unknown]> {
-    const names: Record<string, string> = {
-      inProjWeight: "in_proj_weight",
-      qProjWeight: "q_proj_weight",
-      kProjWeight: "k_proj_weight",
-      vProjWeight: "v_proj_weight",
-      inProjBias: "in_proj_bias",
-      outProj: "out_proj",
-    };
-    for (const [name, value] of super.fields()) yield [names[name] ?? name, value];
-  }
+/** The same for what is added or selects: one for all of the batch stays one. */
+function masked4(mask: Tensor, lead: readonly number[]): Tensor {
+  const outer = sizesOf(mask).slice(0, -3);
+  if (outer.some((size) => size !== 1)) return four(mask, lead);
+  return mask.reshape([1, 1, 1, 1, ...sizesOf(mask)].slice(-4)) as Tensor;
+}
 
-  forward(
-    query: Tensor,
-    key: Tensor = query,
-    value: Tensor = key,
-    options: AttendOptions = {},
-  ): MultiheadResult {
-    this.check(query, key, value);
-    const [q, k, v] = this.batchFirst
-      ? [query, key, value]
-      : [query, key, value].map((x) => x.transpose(0, 1) as Tensor);
-    const { keyPaddingMask, attentionMask, causal = false, needWeights = false } = options;
-    // What is padding must not count, also where 0·NaN would.
-    const clean = (x: Tensor): Tensor =>
-      keyPaddingMask === undefined ? x : (where(keyPaddingMask.expandDims(2), 0, x) as Tensor);
-    const [keys, values] = k === v ? [clean(k!), undefined] : [clean(k!), clean(v!)];
-    const [heads, keyHeads, valueHeads] = this.project(q!, keys!, values ?? keys!);
-    const mask = this.maskOf(keyPaddingMask, attentionMask, sizesOf(q!)[0]!);
-    const weights = attentionWeights(heads, keyHeads, { mask, causal });
-    const kept = this.drop === undefined ? weights : (this.drop.forward(weights) as Tensor);
-    const [batch, length] = sizesOf(q!) as [number, number];
-    const joined = kept.matmul(valueHeads).permute([0, 2, 1, 3]).reshape([batch, length, this.embedDim]);
-    const output = this.outProj.forward(joined as Tensor) as Tensor;
-    return {
-      output: this.batchFirst ? output : (output.transpose(0, 1) as Tensor),
-      weights: needWeights ? (kept.mean(1) as Tensor) : undefined,
-    };
-  }
-
-  /** (N, T, features) → (N, heads, T, size) each. */
-  private project(q: Tensor, k: Tensor, v: Tensor): [Tensor, Tensor, Tensor] {
-    const { embedDim: E, numHeads } = this;
-    const weights =
-      this.inProjWeight === undefined
-        ? [this.qProjWeight!, this.kProjWeight!, this.vProjWeight!]
-        : this.inProjWeight.split(3);
-    const biases = this.inProjBias?.split(3);
-    const isSelf = q === k && k === v && this.inProjWeight !== undefined;
-    const projected = isSelf
-      ? this.withBias(
-          q.matmul(this.inProjWeight!.transpose()) as Tensor,
-          this.inProjBias as Tensor | undefined,
-        ).split(3, -1)
-      : [q, k, v].map((x, i) =>
-          this.withBias(
-            x.matmul((weights[i] as Tensor).transpose()) as Tensor,
-            biases?.[i] as Tensor | undefined,
-          ),
-        );
-    return projected.map((x) => {
-      const [batch, length] = sizesOf(x as Tensor) as [number, number];
-      return x.reshape([batch, length, numHeads, E / numHeads]).permute([0, 2, 1, 3]) as Tensor;
-    }) as [Tensor, Tensor, Tensor];
-  }
-  private withBias(x: Tensor, bias: Tensor | undefined): Tensor {
-    return bias === undefined ? x : (x.add(bias) as Tensor);
-  }
-
-  /** What PyTorch's two masks say, for (N, heads, L, S). */
-  private maskOf(padding: Tensor | undefined, mask: Tensor | undefined, batch: number): Tensor | undefined {
-    const rank = mask?.shape.length;
-    const shaped =
-      mask !== undefined && rank === 3
-        ? (mask.reshape([batch, this.numHeads, ...sizesOf(mask).slice(1)]) as Tensor)
-        : mask;
-    const seen = padding === undefined ? undefined : (padding.not().expandDims(1).expandDims(1) as Tensor); // (N, 1, 1, S)
-    if (shaped === undefined) return seen;
-    if (shaped.dtype === "bool") {
-      const allowed = shaped.not() as Tensor;
-      return seen === undefined ? allowed : (allowed.and(seen) as Tensor);
-    }
-    return seen === undefined ? shaped : (where(seen, shaped, -Infinity) as Tensor);
-  }
-
-  private check(q: Tensor, k: Tensor, v: Tensor): void {
-    const wanted = [
-      ["query", q, this.embedDim],
-      ["key", k, this.kdim],
-      ["value", v, this.vdim],
-    ] as const;
-    for (const [name, x, size] of wanted) {
-      const shape = sizesOf(x);
-      if (shape.length !== 3 || shape[2] !== size)
-        throw withPlace(
-          new ShapeError(
-            `MultiheadAttention(${this.describe()}) expects a ${name} of 3 axes with ${size} features, got ${shapeText(shape)}`,
-          ),
-        );
-    }
-  }
-
-  protected override describe(): string {
-    return `${this.embedDim}, ${this.numHeads} heads`;
-  }
+function checkSizes(q: Tensor, k: Tensor, v: Tensor): void {
+  const shapes = [q, k, v].map(sizesOf);
+  const fail = (why: string): never => {
+    const [a, b, c] = shapes.map((shape) => shapeText(shape));
+    throw withPlace(new ShapeError(`attention: ${why}: queries ${a}, keys ${b}, values ${c}`));
+  };
+  if (shapes.some((shape) => shape.length < 2)) fail("needs (…, positions, size)");
+  const [a, b, c] = shapes as [readonly number[], readonly number[], readonly number[]];
+  if (a.at(-1) !== b.at(-1)) fail(`queries of ${a.at(-1)} numbers meet keys of ${b.at(-1)}`);
+  if (b.at(-2) !== c.at(-2)) fail(`${b.at(-2)} keys have ${c.at(-2)} values`);
+  const [heads, shared] = [a.at(-3), b.at(-3)];
+  if (isGrouped(heads, shared) && heads! > 1 && heads! % shared! !== 0)
+    throw withPlace(
+      new ShapeError(
+        `attention: ${heads} heads of queries ${shapeText(a)} are no multiple of ${shared} of keys and values ${shapeText(b)}`,
+      ),
+    );
 }

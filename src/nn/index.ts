@@ -27,11 +27,8 @@ export {
   TanhShrink,
 } from "./activations.ts";
 export {
-  type AttendOptions,
   type AttentionOptions,
-  MultiheadAttention,
-  type MultiheadAttentionOptions,
-  type MultiheadResult,
+  attentionWeights,
   scaledDotProductAttention,
 } from "./attention.ts";
 export { Bilinear, type BilinearOptions } from "./bilinear.ts";
@@ -54,6 +51,12 @@ export * as initializers from "./initializers.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export type { Listing, Member } from "./members.ts";
 export { Adapter, type ForwardHook, type ForwardPreHook, Module, type Registration } from "./module.ts";
+export {
+  type AttendOptions,
+  MultiheadAttention,
+  type MultiheadAttentionOptions,
+  type MultiheadResult,
+} from "./multihead-attention.ts";
 export {
   BatchNorm,
   BatchNorm1d,

@@ -4,11 +4,11 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { type AttendOptions, MultiheadAttention } from "./attention.ts";
 import { ModuleList } from "./containers.ts";
 import { Dropout } from "./dropout.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
+import { type AttendOptions, MultiheadAttention } from "./multihead-attention.ts";
 import { LayerNorm } from "./normalization.ts";
 
 export interface TransformerLayerOptions {

@@ -50,18 +50,28 @@ function nodesBetween(ends: readonly Node[], wrt: readonly Node[]): ReadonlySet<
 
 /**
  * All nodes that `roots` reach, inputs before users. In the body of a loop that is being built they go on outside of it: a
- * gradient taken there flows through what the body captured.
+ * gradient taken there flows through what the body captured. A custom gradient's inputs need not be on the way to its output:
+ * views of them may have been built again from what they view.
  */
 export function reachedFrom(roots: readonly Node[]): Node[] {
   let order = topologicalOrder(roots);
   for (let known = 0; known < order.length; ) {
-    const outer = order.slice(known).flatMap((node) => standsFor(node) ?? []);
+    const seen = new Set(order);
+    const outer = order
+      .slice(known)
+      .flatMap(elsewhere)
+      .filter((node) => !seen.has(node));
     if (outer.length === 0) break;
     known = order.length;
-    const seen = new Set(order);
     order = [...order, ...topologicalOrder(outer).filter((node) => !seen.has(node))];
   }
   return order.sort((a, b) => a.id - b.id);
+}
+
+/** What a gradient goes on to without being an input: outside of a loop's body, or where a rule of its own says. */
+function elsewhere(node: Node): readonly Node[] {
+  const outer = standsFor(node);
+  return outer === undefined ? (node.op.gradientInputs?.(node as never) ?? []) : [outer];
 }
 
 function gradientInputs(node: Node): readonly Node[] {

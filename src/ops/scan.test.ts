@@ -87,6 +87,44 @@ describe("scan", () => {
       expect(run([x], [total, dx!], [f64([1], 5)])).toEqual([[5], [10]]);
     }));
 
+  test("a range runs the iterations inside, both ways and backward", () =>
+    traced(() => {
+      const x = parameter({ shape: [5], dtype: "f64" });
+      const range = parameter({ shape: [2], dtype: "i32" }, "range");
+      const total = (reverse: boolean) =>
+        scan(
+          [scalar(10, "f64")],
+          [x],
+          ([sum], [slice]) => {
+            const next = add(sum!, mul(slice!, slice!));
+            return { carry: [next], stacked: [next] };
+          },
+          { reverse, range },
+        );
+      const [forward, backward] = [total(false), total(true)];
+      const losses = [forward, backward].map(({ carry, stacked }) => add(carry[0]!, sum(stacked[0]!)));
+      const slopes = losses.map((loss) => gradients(loss, [x])[0]!);
+      const results = [forward.carry[0]!, forward.stacked[0]!, backward.stacked[0]!, ...slopes];
+      const of = (first: number, end: number) =>
+        run([x, range], results, [
+          f64([5], 1, 2, 3, 4, 5),
+          { shape: [2], dtype: "i32", data: Float64Array.of(first, end) },
+        ]);
+      expect(of(1, 3)).toEqual([
+        [23],
+        [0, 14, 23, 0, 0],
+        [0, 0, 35, 26, 0],
+        [0, 12, 12, 0, 0],
+        [0, 0, 12, 24, 0],
+      ]);
+      expect(of(-3, 1).slice(0, 2)).toEqual([[11], [11, 0, 0, 0, 0]]);
+      expect(of(4, 9).slice(0, 2)).toEqual([[35], [0, 0, 0, 0, 35]]);
+      expect(of(2, 2)[0]).toEqual([10]);
+      expect(() => scan([], [x], () => ({ carry: [] }), { range: x })).toThrow(
+        "scan: a range is i32 of shape (2), first and end, got f64(5)",
+      );
+    }));
+
   test("the gradient is that of the unrolled loop, to second order", () =>
     traced(() => {
       const [T, C] = [3, 2];

@@ -32,6 +32,21 @@ export function softmax(x: Node, axes: number | readonly number[]): Node {
   });
 }
 
+/** As `softmax`, but 0 in a row of −Infinity alone: nothing is weighted where nothing may be looked at. */
+export function maskedSoftmax(x: Node, axes: number | readonly number[]): Node {
+  const over = normalizeAxes(axes, x.shape.length, "maskedSoftmax");
+  const largest = max(x, over);
+  const isEmpty = equal(largest, like(largest, -Infinity));
+  const powers = exp(sub(x, along(x, over, select(isEmpty, zerosLike(largest), largest))));
+  const total = sum(powers, over);
+  const share = select(isEmpty, zerosLike(total), div(like(total, 1), total));
+  const value = mul(powers, along(x, over, share));
+  return customGradient(value, [x], (g, y) => {
+    const weighted = mul(g, y);
+    return [sub(weighted, mul(y, along(x, over, sum(weighted, over))))];
+  });
+}
+
 /** x − log Σ eˣ along `axes`. */
 export function logSoftmax(x: Node, axes: number | readonly number[]): Node {
   const over = normalizeAxes(axes, x.shape.length, "logSoftmax");

@@ -14,7 +14,7 @@ import { windows } from "../../windows.ts";
 import type { Blocks, Level, Operands } from "./blocks.ts";
 import type { BlockedAttentionOptions, BlockSizes, ScoreTerms } from "./terms.ts";
 
-export type Name = "q" | "k" | "v" | "mask" | "bias" | "query" | "key" | "row" | "words";
+export type Name = "q" | "k" | "v" | "mask" | "isKey" | "bias" | "query" | "key" | "row" | "words";
 
 export interface Layout extends Wide {
   /** Outer loops, whose iterations are independent. */
@@ -27,7 +27,7 @@ export interface Layout extends Wide {
 }
 
 /** Blocks of this many queries (heads that share keys counted together) and keys stay in a second cache. */
-const usualBlocks = { queries: 128, keys: 256 };
+const usualBlocks = { queries: 128, keys: 128 };
 
 export function layoutOf(q: Node, k: Node, v: Node, options: BlockedAttentionOptions): Layout {
   const [batch, heads, length] = q.shape as [number, number, number, number];
@@ -38,12 +38,13 @@ export function layoutOf(q: Node, k: Node, v: Node, options: BlockedAttentionOpt
   const sizes: BlockSizes = { group, queries: queries.size, keys: keys.size };
   const counts = { queries: queries.count, keys: keys.count };
   const wide = { batch, keyHeads, sizes, counts };
-  const { mask, distanceBias: bias, dropout, left, right } = options;
+  const { mask, isKey, distanceBias: bias, dropout, left, right } = options;
   const operands: Operands<Name> = {
     q: queryBlocks(q, wide),
     k: keyBlocks(k, wide),
     v: keyBlocks(v, wide),
     mask: mask && maskBlocks(mask, wide),
+    isKey: isKey && maskBlocks(isKey, wide),
     bias: bias && biasBlocks(bias, [length, keyLength], wide),
     query: {
       node: add(starts(queries), broadcastTo(offsetOf(options), [queries.count])),

@@ -23,6 +23,8 @@ export interface BlockPlace {
   readonly key: Node;
   /** (1 | group, 1 | queries, 1 | keys): bool, or numbers to add. */
   readonly mask: Node | undefined;
+  /** (1, 1, keys): bool. */
+  readonly isKey: Node | undefined;
   /** (1 | group, queries + keys − 1): by distance, see `distanceBias`. */
   readonly bias: Node | undefined;
   /** For dropout: the key's two words, and the number of the block's first row (u32). */
@@ -31,9 +33,9 @@ export interface BlockPlace {
 }
 
 /** A block as the loops show it. */
-export function placeOf({ query, key, mask, bias, words, row }: Operands<Name>): BlockPlace {
+export function placeOf({ query, key, mask, isKey, bias, words, row }: Operands<Name>): BlockPlace {
   return {
-    ...{ query: query!.node, key: key!.node, mask: mask?.node, bias: bias?.node },
+    ...{ query: query!.node, key: key!.node, mask: mask?.node, isKey: isKey?.node, bias: bias?.node },
     ...{ words: words?.node, row: row?.node },
   };
 }
@@ -82,7 +84,8 @@ function allowedAt(place: BlockPlace, terms: ScoreTerms, sizes: BlockSizes): Nod
     conditions.push(lessEqual(key, right === 0 ? query : add(query, like(query, right))));
   if (left !== undefined) conditions.push(greaterEqual(key, sub(query, like(query, left))));
   if (keyCount !== undefined) conditions.push(less(key, like(key, keyCount)));
-  const { mask } = place;
+  const { mask, isKey } = place;
+  if (isKey !== undefined) conditions.push(broadcastTo(isKey, shape));
   if (mask?.dtype === "bool") {
     const wide = [mask.shape[0]!, sizes.queries, sizes.keys];
     conditions.push(broadcastTo(mask, wide));

@@ -8,6 +8,8 @@ export interface BlockedAttentionOptions {
   readonly softCap?: number | undefined;
   /** (1 | B, 1 | H, 1 | L, 1 | S): bool, true where a query may look, or numbers added to the scores. */
   readonly mask?: Node | undefined;
+  /** (1 | B, 1, 1, S) bool: false for keys that no query sees. */
+  readonly isKey?: Node | undefined;
   /** (1 | H, L + S − 1): number j − i + L − 1 is added to the scores of query i and key j. */
   readonly distanceBias?: Node | undefined;
   /** How many keys before its own position a query sees, and how many after; left out: all. */

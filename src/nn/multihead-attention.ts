@@ -1,0 +1,215 @@
+/** Attention in several heads, each on its own projection of queries, keys and values. Vaswani et al., 2017. */
+import { nextKey } from "../base/default-key.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
+import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { shapeText } from "../base/shape.ts";
+import { type Tensor, where } from "../tensor/index.ts";
+import { withPlace } from "../tensor/located.ts";
+import { type AttentionOptions, attentionWeights, mixed, scaledDotProductAttention } from "./attention.ts";
+import { Dropout } from "./dropout.ts";
+import { glorotUniform } from "./initializers.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
+
+const sizesOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
+
+export interface MultiheadAttentionOptions {
+  /** Of the weights, while training; default 0. */
+  readonly dropout?: number;
+  /** Default true: learnt vectors are added to all projections. */
+  readonly bias?: boolean;
+  /** Features of keys and of values; those of the queries unless told. */
+  readonly kdim?: number;
+  readonly vdim?: number;
+  /** Default false: (T, N, features), as in PyTorch. True: (N, T, features). */
+  readonly batchFirst?: boolean;
+  /** What weights are drawn from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
+  readonly key?: RandomKey | number;
+}
+
+export interface AttendOptions {
+  /** bool (N, S): true for keys that are padding. What stands there changes nothing, be it NaN. */
+  readonly keyPaddingMask?: Tensor;
+  /** (L, S), or (N·heads, L, S): bool, true where a query may NOT look (PyTorch's convention here), or numbers added to the scores. */
+  readonly attentionMask?: Tensor;
+  /** Default false: true lets query i look at keys 0 … i only. */
+  readonly causal?: boolean;
+  /** See `AttentionOptions`. */
+  readonly window?: AttentionOptions["window"];
+  readonly distanceBias?: Tensor | undefined;
+  /** Default false: true also gives the weights, (N, L, S), the mean over heads. */
+  readonly needWeights?: boolean;
+}
+
+export interface MultiheadResult {
+  readonly output: Tensor;
+  /** Only with `needWeights`. */
+  readonly weights: Tensor | undefined;
+}
+
+/**
+ * Attention in several heads, each on its own projection of queries, keys and values. PyTorch's weights and names.
+ *
+ * Shapes: query (L, N, embedDim), key (S, N, kdim), value (S, N, vdim) → (L, N, embedDim); N first with `batchFirst`.
+ *
+ * @throws ShapeError when features do not fit
+ * @example
+ * const layer = new MultiheadAttention(16, 4, { batchFirst: true });
+ * layer.forward(zeros([2, 5, 16])).output.shape; // [2, 5, 16]
+ */
+export class MultiheadAttention extends Module {
+  readonly embedDim: number;
+  readonly numHeads: number;
+  readonly kdim: number;
+  readonly vdim: number;
+  readonly batchFirst: boolean;
+  /** Of the weights; undefined without. */
+  readonly drop: Dropout | undefined;
+  readonly inProjWeight: Parameter | undefined;
+  readonly qProjWeight: Parameter | undefined;
+  readonly kProjWeight: Parameter | undefined;
+  readonly vProjWeight: Parameter | undefined;
+  readonly inProjBias: Parameter | undefined;
+  readonly outProj: Linear;
+
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    super();
+    checkOptions("MultiheadAttention", options, ["dropout", "bias", "kdim", "vdim", "batchFirst", "key"]);
+    const { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
+    const { key = nextKey() } = options;
+    for (const [name, size] of Object.entries({ embedDim, numHeads, kdim, vdim })) {
+      if (!Number.isInteger(size) || size < 1)
+        throw new ArgumentError(`MultiheadAttention: ${name} must be a positive integer, got ${size}`);
+    }
+    if (embedDim % numHeads !== 0)
+      throw new ArgumentError(`MultiheadAttention: ${numHeads} heads must divide embedDim ${embedDim}`);
+    this.embedDim = embedDim;
+    this.numHeads = numHeads;
+    this.kdim = kdim;
+    this.vdim = vdim;
+    this.batchFirst = batchFirst;
+    const root = typeof key === "number" ? randomKey(key) : key;
+    const matrix = (name: string, rows: number, columns: number, place: number): Parameter => {
+      const shape = [rows, columns];
+      const data = glorotUniform()({ shape, fanIn: columns, fanOut: rows, key: fold(root, place) });
+      return new Parameter({ dtype: "f32", shape, data }, { name });
+    };
+    if (kdim === embedDim && vdim === embedDim)
+      this.inProjWeight = matrix("in_proj_weight", 3 * embedDim, embedDim, 0);
+    else {
+      this.qProjWeight = matrix("q_proj_weight", embedDim, embedDim, 0);
+      this.kProjWeight = matrix("k_proj_weight", embedDim, kdim, 1);
+      this.vProjWeight = matrix("v_proj_weight", embedDim, vdim, 2);
+    }
+    this.inProjBias = bias
+      ? new Parameter(new Float32Array(3 * embedDim), { name: "in_proj_bias" })
+      : undefined;
+    this.outProj = new Linear(embedDim, embedDim, { bias, key: fold(root, 3) });
+    this.drop = dropout > 0 ? new Dropout(dropout, { key: fold(root, 4) }) : undefined;
+  }
+
+  protected override *fields(): Iterable<readonly [string, unknown]> {
+    const names: Record<string, string> = {
+      inProjWeight: "in_proj_weight",
+      qProjWeight: "q_proj_weight",
+      kProjWeight: "k_proj_weight",
+      vProjWeight: "v_proj_weight",
+      inProjBias: "in_proj_bias",
+      outProj: "out_proj",
+    };
+    for (const [name, value] of super.fields()) yield [names[name] ?? name, value];
+  }
+
+  forward(
+    query: Tensor,
+    key: Tensor = query,
+    value: Tensor = key,
+    options: AttendOptions = {},
+  ): MultiheadResult {
+    this.check(query, key, value);
+    const [q, k, v] = this.batchFirst
+      ? [query, key, value]
+      : [query, key, value].map((x) => x.transpose(0, 1) as Tensor);
+    const { keyPaddingMask, attentionMask, causal = false, needWeights = false, ...others } = options;
+    // What is padding must not count, also where 0·NaN would.
+    const clean = (x: Tensor): Tensor =>
+      keyPaddingMask === undefined ? x : (where(keyPaddingMask.expandDims(2), 0, x) as Tensor);
+    const [keys, values] = k === v ? [clean(k!), undefined] : [clean(k!), clean(v!)];
+    const [heads, keyHeads, valueHeads] = this.project(q!, keys!, values ?? keys!);
+    const mask = this.maskOf(attentionMask, sizesOf(q!)[0]!);
+    const asked: AttentionOptions = { ...others, mask, keyPaddingMask, causal };
+    const [attended, weights] = needWeights
+      ? this.withWeights(heads, keyHeads, valueHeads, asked)
+      : [scaledDotProductAttention(heads, keyHeads, valueHeads, { ...asked, dropout: this.drop })];
+    const [batch, length] = sizesOf(q!) as [number, number];
+    const joined = attended.permute([0, 2, 1, 3]).reshape([batch, length, this.embedDim]);
+    const output = this.outProj.forward(joined as Tensor) as Tensor;
+    return { output: this.batchFirst ? output : (output.transpose(0, 1) as Tensor), weights };
+  }
+
+  private withWeights(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): [Tensor, Tensor] {
+    const weights = attentionWeights(q, k, options);
+    const kept = this.drop === undefined ? weights : (this.drop.forward(weights) as Tensor);
+    return [mixed(kept, v), kept.mean(1) as Tensor];
+  }
+
+  /** (N, T, features) → (N, heads, T, size) each. */
+  private project(q: Tensor, k: Tensor, v: Tensor): [Tensor, Tensor, Tensor] {
+    const { embedDim: E, numHeads } = this;
+    const weights =
+      this.inProjWeight === undefined
+        ? [this.qProjWeight!, this.kProjWeight!, this.vProjWeight!]
+        : this.inProjWeight.split(3);
+    const biases = this.inProjBias?.split(3);
+    const isSelf = q === k && k === v && this.inProjWeight !== undefined;
+    const projected = isSelf
+      ? this.withBias(
+          q.matmul(this.inProjWeight!.transpose()) as Tensor,
+          this.inProjBias as Tensor | undefined,
+        ).split(3, -1)
+      : [q, k, v].map((x, i) =>
+          this.withBias(
+            x.matmul((weights[i] as Tensor).transpose()) as Tensor,
+            biases?.[i] as Tensor | undefined,
+          ),
+        );
+    return projected.map((x) => {
+      const [batch, length] = sizesOf(x as Tensor) as [number, number];
+      return x.reshape([batch, length, numHeads, E / numHeads]).permute([0, 2, 1, 3]) as Tensor;
+    }) as [Tensor, Tensor, Tensor];
+  }
+  private withBias(x: Tensor, bias: Tensor | undefined): Tensor {
+    return bias === undefined ? x : (x.add(bias) as Tensor);
+  }
+
+  /** PyTorch's mask, for (N, heads, L, S): there true means not allowed. */
+  private maskOf(mask: Tensor | undefined, batch: number): Tensor | undefined {
+    if (mask === undefined) return undefined;
+    const isOfHeads = sizesOf(mask).length === 3;
+    const shaped = isOfHeads ? mask.reshape([batch, this.numHeads, ...sizesOf(mask).slice(1)]) : mask;
+    return (mask.dtype === "bool" ? (shaped as Tensor).not() : shaped) as Tensor;
+  }
+
+  private check(q: Tensor, k: Tensor, v: Tensor): void {
+    const wanted = [
+      ["query", q, this.embedDim],
+      ["key", k, this.kdim],
+      ["value", v, this.vdim],
+    ] as const;
+    for (const [name, x, size] of wanted) {
+      const shape = sizesOf(x);
+      if (shape.length !== 3 || shape[2] !== size)
+        throw withPlace(
+          new ShapeError(
+            `MultiheadAttention(${this.describe()}) expects a ${name} of 3 axes with ${size} features, got ${shapeText(shape)}`,
+          ),
+        );
+    }
+  }
+
+  protected override describe(): string {
+    return `${this.embedDim}, ${this.numHeads} heads`;
+  }
+}
