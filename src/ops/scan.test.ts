@@ -121,7 +121,7 @@ describe("scan", () => {
       expect(of(4, 9).slice(0, 2)).toEqual([[35], [0, 0, 0, 0, 35]]);
       expect(of(2, 2)[0]).toEqual([10]);
       expect(() => scan([], [x], () => ({ carry: [] }), { range: x })).toThrow(
-        "scan: a range is i32 of shape (2), first and end, got f64(5)",
+        "scan: a range is i32 of shape (2), first and end, got f64 (5,)",
       );
     }));
 
