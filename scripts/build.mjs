@@ -24,7 +24,7 @@ const ascii = (code) =>
   code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** Rooms that users import: `./dist/nn/index.js` in the package's `exports` is `nn`. */
-const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
+const { exports, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
 const rooms = Object.values(exports)
   .map((entry) => /^\.\/dist\/(\w+)\/index\.js$/.exec(entry.default ?? "")?.[1])
   .filter((room) => room !== undefined && existsSync(`src/${room}/index.ts`));
@@ -45,7 +45,7 @@ const bundle = await rolldown({
     "runtime/native": "build/src/runtime/native.js",
     "runtime/native-none": "build/src/runtime/native-none.js",
   },
-  external: [/^node:/, "#platform", "#native"],
+  external: [/^node:/, "#platform", "#native", ...Object.keys(peerDependencies ?? {})],
   platform: "neutral",
 });
 const { output } = await bundle.generate({

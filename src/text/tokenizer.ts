@@ -1,0 +1,164 @@
+/** Tokenizers of Hugging Face's format, `tokenizer.json`, by Hugging Face's own package. */
+import { readFile } from "#platform";
+import { FormatError } from "../base/errors.ts";
+import { optionalPackage } from "../base/optional.ts";
+import { parseJson } from "./json.ts";
+
+/** What `tokenizer.json` holds; the trainers of this room give it. */
+export interface TokenizerFile {
+  readonly version: string;
+  readonly added_tokens: readonly AddedToken[];
+  readonly normalizer: object | null;
+  readonly pre_tokenizer: object | null;
+  readonly post_processor: object | null;
+  readonly decoder: object | null;
+  readonly model: object;
+  readonly truncation?: object | null;
+  readonly padding?: object | null;
+}
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+}
+
+export interface EncodeOptions {
+  /** A second text, as models of sentence pairs take it. */
+  readonly pair?: string;
+  /** Default true: what the model wants at the ends, such as [CLS] and [SEP]. */
+  readonly addSpecialTokens?: boolean;
+}
+export interface Encoded {
+  readonly ids: readonly number[];
+  readonly tokens: readonly string[];
+  readonly attentionMask: readonly number[];
+  /** 0 for tokens of the first text, 1 for those of the second; where the model has them. */
+  readonly typeIds: readonly number[] | undefined;
+}
+
+/** Texts to numbers and back. */
+export interface Tokenizer {
+  /** Tokens there are, added ones included. */
+  readonly vocabularySize: number;
+  encode(text: string, options?: EncodeOptions): Encoded;
+  decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  idOf(token: string): number | undefined;
+  tokenOf(id: number): string | undefined;
+}
+
+type Package = typeof import("@huggingface/tokenizers");
+type Inner = InstanceType<Package["Tokenizer"]>;
+
+const packageOf = (purpose: string): Promise<Package> =>
+  optionalPackage("@huggingface/tokenizers", purpose, () => import("@huggingface/tokenizers"));
+
+/**
+ * A tokenizer from `tokenizer.json`: its path, or its content. Needs the package `@huggingface/tokenizers`.
+ *
+ * @param config what `tokenizer_config.json` holds, where the model has one
+ * @throws PlatformError when the package is not installed, FileError, FormatError for anything but a tokenizer
+ * @example
+ * const tokenizer = await loadTokenizer(await trainBpe(["a cat, a dog, a catalogue"], { vocabularySize: 265 }));
+ * const { ids } = tokenizer.encode("a dog");
+ * tokenizer.decode(ids); // "a dog"
+ */
+export async function loadTokenizer(
+  source: string | object,
+  { config = {} }: { readonly config?: object } = {},
+): Promise<Tokenizer> {
+  const { Tokenizer } = await packageOf("reading tokenizer.json");
+  const name = typeof source === "string" ? `"${source}"` : "the given tokenizer";
+  const file = typeof source === "string" ? parseJson(name, await readFile(source)) : source;
+  checkFile(name, file);
+  try {
+    return new HuggingFaceTokenizer(new Tokenizer(file, config));
+  } catch (error) {
+    throw new FormatError(`${name} is no tokenizer that can be used: ${(error as Error).message}`);
+  }
+}
+
+function checkFile(name: string, file: unknown): asserts file is TokenizerFile {
+  const { model, added_tokens: added } = (file ?? {}) as Partial<TokenizerFile>;
+  const isModel = typeof model === "object" && model !== null && "vocab" in model;
+  if (isModel && (added === undefined || Array.isArray(added))) return;
+  throw new FormatError(
+    `${name} is no tokenizer.json: it needs a model with a vocabulary, and added_tokens as a list`,
+  );
+}
+
+class HuggingFaceTokenizer implements Tokenizer {
+  private readonly inner: Inner;
+  constructor(inner: Inner) {
+    this.inner = inner;
+  }
+  get vocabularySize(): number {
+    return this.inner.get_vocab(true).size;
+  }
+  encode(text: string, { pair, addSpecialTokens = true }: EncodeOptions = {}): Encoded {
+    const found = this.inner.encode(text, {
+      text_pair: pair ?? null,
+      add_special_tokens: addSpecialTokens,
+      return_token_type_ids: true,
+    });
+    const { ids, tokens, attention_mask: attentionMask, token_type_ids: typeIds } = found;
+    return { ids, tokens, attentionMask, typeIds };
+  }
+  decode(
+    ids: ArrayLike<number>,
+    { skipSpecialTokens = true }: { readonly skipSpecialTokens?: boolean } = {},
+  ): string {
+    // The package refuses an empty list.
+    if (ids.length === 0) return "";
+    return this.inner.decode(Array.from(ids), { skip_special_tokens: skipSpecialTokens });
+  }
+  idOf(token: string): number | undefined {
+    return this.inner.token_to_id(token);
+  }
+  tokenOf(id: number): string | undefined {
+    return this.inner.id_to_token(id);
+  }
+}
+
+/** What stands before a model: how a text becomes pieces that no token crosses. */
+export interface PieceRules {
+  readonly normalizer: object | null;
+  readonly pre_tokenizer: object;
+}
+
+/** Counts of the pieces that texts fall into, as the tokenizer itself will cut them; in order of appearance. */
+export async function countPieces(texts: Iterable<string>, rules: PieceRules): Promise<Map<string, number>> {
+  const { Tokenizer } = await packageOf("training a tokenizer");
+  const model = { type: "BPE", vocab: {}, merges: [] };
+  const { normalizer, pre_tokenizer } = new Tokenizer({ ...emptyFile, ...rules, model }, {});
+  const counts = new Map<string, number>();
+  for (const text of texts)
+    for (const piece of pre_tokenizer!.pre_tokenize(normalizer?.normalize(text) ?? text))
+      if (piece !== "") counts.set(piece, (counts.get(piece) ?? 0) + 1);
+  return counts;
+}
+
+export const emptyFile = {
+  version: "1.0",
+  truncation: null,
+  padding: null,
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: null,
+  post_processor: null,
+  decoder: null,
+} as const;
+
+export const specialTokensOf = (tokens: readonly string[]): AddedToken[] =>
+  tokens.map((content, id) => ({
+    id,
+    content,
+    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+  }));
