@@ -116,12 +116,16 @@ test("findCycle sees a detour and passes a diamond", () => {
   ).toBeUndefined();
 });
 
-/** Packages that may be imported, each argued for in `docs/architecture.md`. */
-const allowedPackages: readonly string[] = [];
+/** Packages that only some users need: they are loaded when they are used (`base/optional.ts`). */
+const optionalPackages = Object.keys(
+  (JSON.parse(readText("package.json")) as { peerDependencies?: Record<string, string> }).peerDependencies ??
+    {},
+);
 
-test("nothing but platform imports a package or a Node module", () => {
-  const foreign = edges.filter((edge) => edge.to === undefined && !allowedPackages.includes(edge.specifier));
-  expect(foreign.filter((edge) => roomOf(edge.from) !== "platform").map(describe)).toEqual([]);
+test("nothing but platform imports a Node module, or a package before it is used", () => {
+  const isOptional = (edge: Edge): boolean => edge.isWhenUsed && optionalPackages.includes(edge.specifier);
+  const foreign = edges.filter((edge) => edge.to === undefined && roomOf(edge.from) !== "platform");
+  expect(foreign.filter((edge) => !isOptional(edge)).map(describe)).toEqual([]);
 });
 
 /** What Node alone, or a page alone, defines. */

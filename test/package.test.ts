@@ -9,6 +9,7 @@ interface Manifest {
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
+  readonly peerDependenciesMeta?: Record<string, { readonly optional?: boolean }>;
   readonly scripts: Record<string, string>;
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
 }
@@ -53,8 +54,13 @@ test("every entry of exports is packed", () => {
 });
 
 test("nothing is required beside the package itself", () => {
-  const { dependencies, optionalDependencies, peerDependencies } = manifest;
-  expect({ dependencies, peerDependencies }).toEqual({});
+  const { dependencies, optionalDependencies, peerDependencies = {}, peerDependenciesMeta = {} } = manifest;
+  expect(dependencies).toBeUndefined();
+  // What only some users need, who install it themselves.
+  const required = Object.keys(peerDependencies).filter(
+    (name) => peerDependenciesMeta[name]?.optional !== true,
+  );
+  expect(required).toEqual([]);
   // What calls the machine code; without it `cpu` runs on WebAssembly.
   expect(Object.keys(optionalDependencies ?? {})).toEqual(["koffi"]);
 });

@@ -31,24 +31,32 @@ export interface Import {
   readonly line: number;
   /** Erased at run time: `import type`, `export type`, `import("…")` in a type. */
   readonly isTypeOnly: boolean;
+  /** Not loaded with the file: `import("…")`, and what is erased. */
+  readonly isWhenUsed: boolean;
 }
 
 /** Every module a file names: imports, re-exports, dynamic imports, imports in types. */
 export function importsOf(source: ts.SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (node: ts.Node, specifier: ts.Node | undefined, isTypeOnly: boolean): void => {
+  const add = (
+    node: ts.Node,
+    specifier: ts.Node | undefined,
+    { isTypeOnly = false, isWhenUsed = false },
+  ): void => {
     if (specifier === undefined || !ts.isStringLiteralLike(specifier)) return;
     const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
-    found.push({ specifier: specifier.text, line, isTypeOnly });
+    found.push({ specifier: specifier.text, line, isTypeOnly, isWhenUsed: isWhenUsed || isTypeOnly });
   };
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) {
-      add(node, node.moduleSpecifier, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword);
-    } else if (ts.isExportDeclaration(node)) add(node, node.moduleSpecifier, node.isTypeOnly);
+      add(node, node.moduleSpecifier, {
+        isTypeOnly: node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword,
+      });
+    } else if (ts.isExportDeclaration(node)) add(node, node.moduleSpecifier, node);
     else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument))
-      add(node, node.argument.literal, true);
+      add(node, node.argument.literal, { isTypeOnly: true });
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node, node.arguments[0], false);
+      add(node, node.arguments[0], { isWhenUsed: true });
     }
     ts.forEachChild(node, visit);
   };

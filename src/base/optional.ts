@@ -24,5 +24,5 @@ export async function optionalPackage<T>(name: string, purpose: string, load: ()
 function isMissing(error: unknown, name: string): boolean {
   const { code, message } = error as { code?: string; message?: string };
   const isUnknown = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
-  return isUnknown && message?.includes(name) === true;
+  return isUnknown && [`'${name}'`, `"${name}"`].some((quoted) => message?.includes(quoted));
 }
