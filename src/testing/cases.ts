@@ -107,33 +107,6 @@ export function checkDefinition(row: Case): void {
   }
 }
 
-/** A target's value against the interpreter's, in every dtype and shape, and through every view. */
-export function checkForward(row: Case, target: EvaluationTarget): void {
-  for (const dtype of dtypesOf(row)) {
-    for (const shape of shapesOf(row)) {
-      const inputs = draw(row, dtype, shape);
-      const fn = functionOf(row.name, inputs, (x) => [row.build(x)]);
-      compare(`${row.name} of ${dtype} ${JSON.stringify(shape ?? "")}`, fn, inputs, target, toleranceOf(row));
-    }
-  }
-}
-
-/** Operands that are transposed, reversed, strided or broadcast give what copies of them give: a row's views on a target. */
-export function checkViews(row: Case, target: EvaluationTarget): void {
-  const [dtype] = dtypesOf(row);
-  const wanted = row.arguments.map((argument) => argument.shape ?? viewShape);
-  if (wanted.every((shape) => shape.length === 0)) return;
-  for (const { name, memory, view } of argumentViews) {
-    const inputs = draw(
-      { ...row, arguments: row.arguments.map((argument, i) => ({ ...argument, shape: memory(wanted[i]!) })) },
-      dtype!,
-      undefined,
-    );
-    const fn = functionOf(row.name, inputs, (x) => [row.build(x.map((node, i) => view(node, wanted[i]!)))]);
-    compare(`${row.name}, arguments ${name}`, fn, inputs, target, toleranceOf(row));
-  }
-}
-
 /** Gradients against differences in float64, to second order. */
 export function checkDerivatives(row: Case): void {
   if (row.gradient === false) return;
@@ -141,22 +114,57 @@ export function checkDerivatives(row: Case): void {
   checkGradients(row.build, inputs, { order: row.gradient === 1 ? 1 : 2 });
 }
 
-/** A target's gradients against the interpreter's. */
-export function checkGradientOnTarget(row: Case, target: EvaluationTarget): void {
+/** One thing that a row says about every target: these results of these inputs are what the interpreter gives. */
+interface Trial {
+  readonly what: string;
+  readonly inputs: readonly DenseArray[];
+  results(parameters: readonly Node[]): readonly Node[];
+  readonly tolerance: Tolerance;
+}
+
+/** The values in every dtype and shape. */
+function* forwardTrials(row: Case): Generator<Trial> {
+  for (const dtype of dtypesOf(row)) {
+    for (const shape of shapesOf(row)) {
+      const what = `${row.name} of ${dtype} ${JSON.stringify(shape ?? "")}`;
+      const inputs = draw(row, dtype, shape);
+      yield { what, inputs, results: (x) => [row.build(x)], tolerance: toleranceOf(row) };
+    }
+  }
+}
+
+/** Operands that are transposed, reversed, strided or broadcast give what copies of them give. */
+function* viewTrials(row: Case): Generator<Trial> {
+  const [dtype] = dtypesOf(row);
+  const wanted = row.arguments.map((argument) => argument.shape ?? viewShape);
+  if (wanted.every((shape) => shape.length === 0)) return;
+  for (const { name, memory, view } of argumentViews) {
+    const list = row.arguments.map((argument, i) => ({ ...argument, shape: memory(wanted[i]!) }));
+    yield {
+      what: `${row.name}, arguments ${name}`,
+      inputs: draw({ ...row, arguments: list }, dtype!, undefined),
+      results: (x) => [row.build(x.map((node, i) => view(node, wanted[i]!)))],
+      tolerance: toleranceOf(row),
+    };
+  }
+}
+
+/** Gradients, to second order. */
+function* gradientTrials(row: Case): Generator<Trial> {
   if (row.gradient === false) return;
-  const inputs = draw(row, "f32", [3, 17]);
-  const fn = functionOf(`${row.name} gradient`, inputs, (x) => {
-    const first = gradientsOf(row, x);
-    return row.gradient === 1 ? first : [...first, ...secondGradientsOf(first, x)];
-  });
-  compare(`gradient of ${row.name}`, fn, inputs, target, {
-    toLargest: true,
-    steps: 8 * Math.max(4, toleranceOf(row).steps),
-  });
+  yield {
+    what: `gradient of ${row.name}`,
+    inputs: draw(row, "f32", [3, 17]),
+    results: (x) => {
+      const first = gradientsOf(row, x);
+      return row.gradient === 1 ? first : [...first, ...secondGradientsOf(first, x)];
+    },
+    tolerance: { toLargest: true, steps: 8 * Math.max(4, toleranceOf(row).steps) },
+  };
 }
 
 /** Value and gradient at the extremes: infinities, NaN, zeros, what overflows. */
-export function checkExtremes(row: Case, target: EvaluationTarget): void {
+function* extremeTrials(row: Case): Generator<Trial> {
   const { extremes } = row;
   if (extremes === undefined) return;
   const inputs = row.arguments.map((argument, k): DenseArray => {
@@ -164,10 +172,56 @@ export function checkExtremes(row: Case, target: EvaluationTarget): void {
     const data = Float64Array.from(extremes, (place) => roundTo(dtype, place[k]!));
     return { shape: [data.length], dtype, data };
   });
-  const fn = functionOf(`${row.name} extremes`, inputs, (x) =>
-    row.gradient === false ? [row.build(x)] : [row.build(x), ...gradientsOf(row, x)],
-  );
-  compare(`${row.name} at its extremes`, fn, inputs, target, toleranceOf(row));
+  const gradientAt = row.gradient === false ? () => [] : (x: readonly Node[]) => gradientsOf(row, x);
+  yield {
+    what: `${row.name} at its extremes`,
+    inputs,
+    results: (x) => [row.build(x), ...gradientAt(x)],
+    tolerance: toleranceOf(row),
+  };
+}
+
+/** All trials of a row as one function: a program costs more to make than what is in it. */
+interface RowProgram {
+  readonly fn: GraphFunction;
+  readonly inputs: readonly DenseArray[];
+  /** Every result: what it is, what the interpreter gives, how near a target must come. */
+  readonly wanted: readonly {
+    readonly what: string;
+    readonly value: DenseArray;
+    readonly tolerance: Tolerance;
+  }[];
+}
+
+const rowPrograms = new WeakMap<Case, RowProgram>();
+
+function makeRowProgram(row: Case): RowProgram {
+  const trials = [forwardTrials, viewTrials, gradientTrials, extremeTrials].flatMap((list) => [...list(row)]);
+  const inputs = trials.flatMap((trial) => trial.inputs);
+  const labels: Omit<RowProgram["wanted"][number], "value">[] = [];
+  const fn = functionOf(row.name, inputs, (parameters) => {
+    let from = 0;
+    return trials.flatMap(({ what, inputs: { length }, results, tolerance }) => {
+      const nodes = results(parameters.slice(from, from + length));
+      from += length;
+      nodes.forEach((_, i) => {
+        labels.push({ what: nodes.length > 1 ? `${what}, result ${i}` : what, tolerance });
+      });
+      return nodes;
+    });
+  });
+  const values = interpreterTarget.evaluate(fn, inputs);
+  return { fn, inputs, wanted: labels.map((label, i) => ({ ...label, value: values[i]! })) };
+}
+
+/** A target against the interpreter: values in every dtype and shape, through every view, gradients, extremes. */
+export function checkOnTarget(row: Case, target: EvaluationTarget): void {
+  const made = rowPrograms.get(row) ?? makeRowProgram(row);
+  rowPrograms.set(row, made);
+  const got = target.evaluate(made.fn, made.inputs);
+  made.wanted.forEach(({ what, value, tolerance }, i) => {
+    requireClose(`${target.name}: ${what}`, got[i]!, value, tolerance);
+  });
 }
 
 /** Of Σ output · weights: weights of one would hide what sums to nothing. */
@@ -191,23 +245,3 @@ function weighted(x: Node, seed: number): Node {
 }
 
 const toleranceOf = ({ tolerance }: Case): Tolerance => tolerance ?? { steps: 4 };
-
-/** Every result of a function on a target against the interpreter. */
-export function compare(
-  what: string,
-  fn: GraphFunction,
-  inputs: readonly DenseArray[],
-  target: EvaluationTarget,
-  tolerance: Tolerance,
-): void {
-  const want = interpreterTarget.evaluate(fn, inputs);
-  const got = target.evaluate(fn, inputs);
-  want.forEach((value, i) => {
-    requireClose(
-      `${target.name}: ${what}${want.length > 1 ? `, result ${i}` : ""}`,
-      got[i]!,
-      value,
-      tolerance,
-    );
-  });
-}
