@@ -240,8 +240,16 @@ function publicRooms(): readonly Source[] {
   return rooms;
 }
 
+const exportsByFile = new Map<string, ReadonlySet<string>>();
+
 /** The names a file exports, through `export *` too. */
 function exportsOf(file: string): ReadonlySet<string> {
+  const names = exportsByFile.get(file) ?? readExports(file);
+  exportsByFile.set(file, names);
+  return names;
+}
+
+function readExports(file: string): ReadonlySet<string> {
   const names = new Set<string>();
   for (const statement of parse(file).statements) {
     if (ts.isExportDeclaration(statement)) {
