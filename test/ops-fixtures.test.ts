@@ -173,6 +173,7 @@ const builders: Record<string, Build> = {
   acosh: unary(ops.acosh),
   atanh: unary(ops.atanh),
   erfc: unary(ops.erfc),
+  erfinv: unary(ops.erfinv),
   clamp: ([x], { min, max }) => ops.clamp(x!, limit(x!, min), limit(x!, max)),
   remainder: binary(ops.remainder),
   fmod: binary(ops.fmod),

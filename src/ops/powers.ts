@@ -1,13 +1,14 @@
-/** exp2, log2, log10, the cube root and erfc, all computed in f64. */
+/** exp2, log2, log10, the cube root, erfc and the inverse of erf, all computed in f64. */
 import type { Node } from "../graph/node.ts";
 import { div, mul, neg } from "./arithmetic.ts";
 import { like } from "./constants.ts";
 import { unary } from "./elementwise.ts";
-import { erfc as erfcOfNumber } from "./erf-reference.ts";
+import { erfc as erfcOfNumber, erfInverse } from "./erf-reference.ts";
 import { erfc64 } from "./expand/erf64.ts";
 import { exp264 } from "./expand/exp64.ts";
 import { cbrt64 } from "./expand/hyperbolic64.ts";
 import { log64, log264 } from "./expand/log64.ts";
+import { erfInverse64 } from "./expand/quantile.ts";
 import { exp } from "./exponential.ts";
 import { computedWide } from "./inverse.ts";
 
@@ -62,3 +63,13 @@ export const erfcOp = computedWide({
 });
 /** erfc x = 1 − erf x without cancellation for large x: at most 1 ulp in f32. */
 export const erfc: Unary = unary(erfcOp);
+
+export const erfinvOp = computedWide({
+  name: "erfinv",
+  cost: 160,
+  evaluate: erfInverse,
+  slope: (x, y) => mul(exp(mul(y, y)), like(x, Math.sqrt(Math.PI) / 2)),
+  compute: erfInverse64,
+});
+/** The x whose erf is the argument: at most 1 ulp in f32; ±Infinity at ±1, NaN beyond. Wichura, AS 241, 1988. */
+export const erfinv: Unary = unary(erfinvOp);

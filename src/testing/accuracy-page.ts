@@ -16,6 +16,7 @@ export const wideFunctions = [
   "log10",
   "cbrt",
   "erfc",
+  "erfinv",
   "tan",
   "asin",
   "acos",

@@ -39,12 +39,22 @@ const far: Ratio = {
 };
 
 export function quantile<V>(f: Float<V>, p: V): V {
+  const q = f.sub(p, 0.5);
+  return fromCentre(f, q, f.b.select(f.less(q, 0), p, f.sub(1, p)));
+}
+
+/** The inverse of erf: √½ Φ⁻¹((1 + x)/2), without the sum, which would lose small x. */
+export function erfInverse64<V>(f: Float<V>, x: V): V {
+  const tail = f.mul(f.sub(1, f.abs(x)), 0.5);
+  return f.mul(fromCentre(f, f.mul(x, 0.5), tail), Math.SQRT1_2);
+}
+
+/** Φ⁻¹(½ + q), with ½ − |q| in the precision that small ones need. */
+function fromCentre<V>(f: Float<V>, q: V, tail: V): V {
   const { b } = f;
   const ratio = (x: V, { above, below }: Ratio): V => f.div(f.polynomial(x, above), f.polynomial(x, below));
-  const q = f.sub(p, 0.5);
   const inner = f.mul(q, ratio(f.sub(0.180625, f.mul(q, q)), middle));
   const isLow = f.less(q, 0);
-  const tail = b.select(isLow, p, f.sub(1, p));
   const r = b.unary("sqrt", f.sub(0, log64(f, tail)));
   const outer = b.select(f.lessEqual(r, 5), ratio(f.sub(r, 1.6), near), ratio(f.sub(r, 5), far));
   // At 0 the tail is 0 and r infinite: the ratio of infinities is put right here.

@@ -63,6 +63,8 @@ export interface UnaryMethods {
   atanh<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** 1 − erf x, without cancellation for large x. @example tensor([0]).erfc() // [1] */
   erfc<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
+  /** The inverse of erf: ±Infinity at ±1, NaN beyond. @example tensor([0, 1]).erfinv() // [0, Infinity] */
+  erfinv<S extends TensorShape, D extends DType>(this: Tensor<S, D>): TensorOf<S, FloatOf<D>>;
   /** −x. @example tensor([1, -2]).neg() // [-1, 2] */
   neg<S extends TensorShape, D extends DType>(this: Tensor<S, D>): Tensor<S, D>;
   /** |x|; its gradient at 0 is 0. @example tensor([1, -2]).abs() // [1, 2] */
@@ -161,6 +163,7 @@ export const unary = {
   acosh: real(ops.acosh),
   atanh: real(ops.atanh),
   erfc: real(ops.erfc),
+  erfinv: real(ops.erfinv),
   neg: ops.neg,
   abs: ops.abs,
   sign: ops.sign,

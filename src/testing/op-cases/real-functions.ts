@@ -65,6 +65,7 @@ const computedWide: readonly Case[] = [
   real("log10", ops.log10, Math.log10, { low: 0.1 }),
   real("cbrt", ops.cbrt, Math.cbrt, { low: 0.3 }),
   real("erfc", ops.erfc, (x) => 1 - erf(x), { low: -2, high: 0.8 }, loose),
+  real("erfinv", ops.erfinv, (x) => inverseOf(erf, x), { low: -0.9, high: 0.9 }, loose),
   real("tan", ops.tan, Math.tan, { low: -1.2, high: 1.2 }, { extremes: within(400) }),
   real("asin", ops.asin, Math.asin, { low: -0.9, high: 0.9 }),
   real("acos", ops.acos, Math.acos, { low: -0.9, high: 0.9 }),
@@ -82,6 +83,17 @@ function erf(x: number): number {
   const input = { shape: [], dtype: "f64", data: Float64Array.of(x) } as const;
   const context = { outputs: [{ shape: [], dtype: "f64" }] };
   return ops.erfOp.reference([input], {}, context as never, undefined as never)[0]!.data[0]!;
+}
+
+/** Where a rising function has a value, by halving. */
+function inverseOf(rising: (x: number) => number, value: number): number {
+  let [low, high] = [-6, 6];
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    if (rising(middle) < value) low = middle;
+    else high = middle;
+  }
+  return high;
 }
 
 const composed: readonly Case[] = [
