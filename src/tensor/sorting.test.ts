@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { fillUniform, randomKey } from "../base/random.ts";
 import { compile, grad, type Tensor, tensor, vectorize } from "./index.ts";
 
@@ -89,8 +89,22 @@ describe("topk, quantile, median", () => {
     expect(await tensor([1, 9, 2]).median(0).item()).toBe(2);
     expect(await tensor([1, Number.NaN, 2]).median(0).item()).toBeNaN();
     expect(() => tensor([1]).quantile(1.5, 0)).toThrow("quantile: q must be from 0 to 1, got 1.5");
+    expect(() => tensor([1]).quantile([0.5, -0.1], 0)).toThrow("quantile: q must be from 0 to 1, got -0.1");
     expect(() => tensor([] as number[]).median(0)).toThrow("has no elements to choose of");
   });
+});
+
+test("quantiles of a list of shares stand along a new first axis", async () => {
+  const x = tensor([
+    [1, 2, 3],
+    [Number.NaN, 5, 6],
+  ]);
+  expect(await x.quantile([0, 0.75], 1).toArray()).toEqual([
+    [1, Number.NaN],
+    [2.5, Number.NaN],
+  ]);
+  expect(x.quantile([], 1).shape).toEqual([0, 2]);
+  expect(await x.quantile([], 1).data()).toHaveLength(0);
 });
 
 describe("unique, searchSorted, bincount, histogram", () => {

@@ -1,5 +1,5 @@
 /**
- * Running sums, products and extremes along an axis: by doubling the reach, log₂ n passes over the array (Hillis, Steele
+ * Running sums, products, extremes and logarithms of sums along an axis: by doubling the reach, log₂ n passes over the array (Hillis, Steele
  * 1986). Every pass is one parallel loop, and errors of rounding grow with log n instead of n.
  */
 import { computeDType, type DType, isFloat } from "../../base/dtype.ts";
@@ -11,6 +11,7 @@ import { customGradient } from "../custom-gradient.ts";
 import { maximum, minimum } from "../magnitude.ts";
 import { requireDType } from "../rules.ts";
 import { flip, pad, sliceAxis } from "../slice.ts";
+import { logAddExp } from "./numbers.ts";
 
 /** x moved by `by` places towards the end of an axis, `value` coming in. */
 function moved(x: Node, axis: number, by: number, value: number): Node {
@@ -62,4 +63,10 @@ export function cumulativeMin(x: Node, axis: number): Node {
     minimum,
     highest[x.dtype] ?? Infinity,
   );
+}
+
+/** log Σ eˣ of the elements up to and with each along an axis, right for x of any size. */
+export function cumulativeLogSumExp(x: Node, axis: number): Node {
+  requireDType("cumulativeLogSumExp", x, "float");
+  return running(x, normalizeAxis(axis, x.shape.length, "cumulativeLogSumExp"), logAddExp, -Infinity);
 }

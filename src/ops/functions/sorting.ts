@@ -54,23 +54,36 @@ export function topk(
  * The value below which a share q of the elements along an axis lies: between two of them in a straight line, as in NumPy. A NaN
  * among them makes it NaN.
  */
-export function quantile(x: Node, q: number, axis: number): Node {
-  if (!(q >= 0 && q <= 1)) throw new ArgumentError(`quantile: q must be from 0 to 1, got ${q}`);
+export const quantile = (x: Node, q: number, axis: number): Node => quantilesOf(x, [q], axis)[0]!;
+
+/** The same for a list of shares, as a new first axis, from one sorting. */
+export const quantiles = (x: Node, q: readonly number[], axis: number): Node =>
+  q.length === 0
+    ? full([0, ...withoutAxis(x, normalizeAxis(axis, x.shape.length, "quantile"))], 0, x.dtype)
+    : concat(
+        quantilesOf(x, q, axis).map((value) => reshape(value, [1, ...value.shape])),
+        0,
+      );
+
+const withoutAxis = (x: Node, axis: number) => x.shape.filter((_, i) => i !== axis);
+
+function quantilesOf(x: Node, list: readonly number[], axis: number): Node[] {
+  const wrong = list.find((q) => !(q >= 0 && q <= 1));
+  if (wrong !== undefined) throw new ArgumentError(`quantile: q must be from 0 to 1, got ${wrong}`);
   const at = normalizeAxis(axis, x.shape.length, "quantile");
   const size = x.shape[at]!;
   if (typeof size !== "number" || size === 0)
     throw new ShapeError(`quantile: axis ${axis} of ${shapeText(x.shape)} has no elements to choose of`);
   const sorted = sort(x, at);
-  const position = q * (size - 1);
-  const [low, high] = [Math.floor(position), Math.ceil(position)];
-  const element = (i: number): Node =>
-    reshape(
-      sliceAxis(sorted, at, i, 1),
-      x.shape.filter((_, j) => j !== at),
-    );
-  const [below, above, last] = [element(low), element(high), element(size - 1)];
-  const value = low === high ? below : lerp(below, above, like(below, position - low));
-  return select(notEqual(last, last), last, value);
+  const element = (i: number): Node => reshape(sliceAxis(sorted, at, i, 1), withoutAxis(x, at));
+  const last = element(size - 1);
+  return list.map((q) => {
+    const position = q * (size - 1);
+    const [low, high] = [Math.floor(position), Math.ceil(position)];
+    const below = element(low);
+    const value = low === high ? below : lerp(below, element(high), like(below, position - low));
+    return select(notEqual(last, last), last, value);
+  });
 }
 
 /**

@@ -3,11 +3,11 @@
 import type { DType } from "../../base/dtype.ts";
 import { ArgumentError } from "../../base/errors.ts";
 import type { AxisCheck, ReplaceAxis, TensorShape } from "../../base/shape-types.ts";
-import type { SumDType } from "../../base/types/dtype.ts";
+import type { FloatOf, SumDType } from "../../base/types/dtype.ts";
 import type { Node } from "../../graph/node.ts";
 import * as ops from "../../ops/index.ts";
 import { toNode } from "../convert.ts";
-import { operands } from "../elementwise.ts";
+import { asFloat, operands } from "../elementwise.ts";
 import type { Tensor } from "../tensor.ts";
 import type { PromoteOperand, TensorLike, TensorOf } from "../types.ts";
 
@@ -52,6 +52,15 @@ export interface ArrangementMethods {
     this: Tensor<S, D>,
     axis: A & AxisCheck<"cumprod", S, A>,
   ): Tensor<S, D>;
+  /**
+   * log Σ eˣ of the elements up to and with each, right for x of any size: PyTorch's `logcumsumexp`.
+   *
+   * @example tensor([-Infinity, 1000, -Infinity]).cumLogSumExp(0) // [-Infinity, 1000, 1000]
+   */
+  cumLogSumExp<S extends TensorShape, D extends DType, const A extends number>(
+    this: Tensor<S, D>,
+    axis: A & AxisCheck<"cumLogSumExp", S, A>,
+  ): TensorOf<S, FloatOf<D>>;
   /** The largest up to and with each; equal ones share the gradient. @example tensor([1, 3, 2]).cummax(0) // [1, 3, 3] */
   cummax<S extends TensorShape, D extends DType, const A extends number>(
     this: Tensor<S, D>,
@@ -107,6 +116,7 @@ export const arrangement = {
   cumsum: (x: Node, axis: number): Node =>
     ops.cumulativeSum(x.dtype === "bool" ? ops.cast(x, "i32") : x, axis),
   cumprod: ops.cumulativeProduct,
+  cumLogSumExp: (x: Node, axis: number): Node => ops.cumulativeLogSumExp(asFloat(x), axis),
   cummax: ops.cumulativeMax,
   cummin: ops.cumulativeMin,
   takeAlong: (x: Node, indices: TensorLike, axis: number): Node =>

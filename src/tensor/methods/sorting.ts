@@ -58,16 +58,24 @@ export interface SortingMethods {
     indices: TensorOf<ReplaceAxis<S, A, [number]>, "i32">;
   };
   /**
-   * The value below which a share q of the elements along an axis lies, between two of them in a straight line, as in NumPy.
+   * The value below which a share q of the elements along an axis lies, between two of them in a straight line, as in NumPy. For a
+   * list of shares one value each, along a new first axis.
    *
    * @throws ArgumentError unless 0 ≤ q ≤ 1
-   * @example tensor([1, 2, 3, 4]).quantile(0.25, 0) // 1.75
+   * @example
+   * tensor([1, 2, 3, 4]).quantile(0.25, 0); // 1.75
+   * tensor([1, 2, 3, 4]).quantile([0, 0.5], 0); // [1, 2.5]
    */
-  quantile<S extends TensorShape, D extends DType, const A extends number>(
+  quantile<
+    S extends TensorShape,
+    D extends DType,
+    const A extends number,
+    const Q extends number | readonly number[],
+  >(
     this: Tensor<S, D>,
-    q: number,
+    q: Q,
     axis: A & AxisCheck<"quantile", S, A>,
-  ): TensorOf<Reduce<S, A, false>, FloatOf<D>>;
+  ): TensorOf<Q extends number ? Reduce<S, A, false> : any, FloatOf<D>>;
   /**
    * The middle element along an axis; of an even number the mean of the middle two, as in NumPy (PyTorch gives the lower).
    *
@@ -145,7 +153,8 @@ export const sorting = {
   argsort: (x: Node, axis = -1, { descending = false }: SortOptions = {}): Node =>
     ops.orderAlong(x, axis, descending),
   topk: (x: Node, k: number, options?: TopkOptions) => ops.topk(x, k, options),
-  quantile: (x: Node, q: number, axis: number): Node => ops.quantile(asFloat(x), q, axis),
+  quantile: (x: Node, q: number | readonly number[], axis: number): Node =>
+    typeof q === "number" ? ops.quantile(asFloat(x), q, axis) : ops.quantiles(asFloat(x), q, axis),
   median: (x: Node, axis: number): Node =>
     ops.quantile(asFloat(x), 0.5, normalizeAxis(axis, x.shape.length, "median")),
   unique: (x: Node, { size = countOf(x) }: { size?: number } = {}) => ({ ...ops.unique(x, size) }),
