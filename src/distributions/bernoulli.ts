@@ -1,7 +1,7 @@
 /** Bernoulli, binomial and Poisson: counts. */
 import { ArgumentError } from "../base/errors.ts";
 import * as ops from "../ops/index.ts";
-import { arange, random, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import { arange, betainc, gammaincc, random, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
@@ -131,6 +131,14 @@ export class Binomial extends Distribution {
     );
     return within(isInside, all.sub(ways).add(chance));
   }
+  override cdf(value: TensorLike): Tensor {
+    const x = argumentOf("Binomial", value, this.logits).floor();
+    const isInside = x.greaterEqual(0).and(x.less(this.total));
+    const count = where(isInside, x, 0) as Tensor;
+    const failures = count.neg().add(this.total);
+    const inside = betainc(failures.maximum(1), count.add(1), this.probabilities.neg().add(1));
+    return where(isInside, inside, x.greaterEqual(0).cast(this.logits.dtype)) as Tensor;
+  }
   /** Summed over all counts. */
   override entropy(): Tensor {
     const counts = arange(this.total + 1).reshape([this.total + 1, ...this.batchShape.map(() => 1)] as never);
@@ -186,6 +194,11 @@ export class Poisson extends Distribution {
         .sub(this.rate)
         .sub(lgamma(inside.add(1))),
     );
+  }
+  override cdf(value: TensorLike): Tensor {
+    const k = argumentOf("Poisson", value, this.rate).floor();
+    const inside = gammaincc(k.maximum(0).add(1), this.rate);
+    return where(k.greaterEqual(0), inside, 0) as Tensor;
   }
   protected override divergence(other: this): Tensor {
     return this.rate.mul(this.rate.log().sub(other.rate.log())).sub(this.rate).add(other.rate);

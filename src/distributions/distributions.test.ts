@@ -135,6 +135,41 @@ describe("PyTorch's and SciPy's figures", () => {
   });
 });
 
+describe("distribution functions by incomplete integrals", () => {
+  test("are 0 and 1 outside the support, and step where counts do", async () => {
+    const at = tensor([-1, 0, 0.5, 2, 3]);
+    expect([...(await new Beta(2, 3).cdf(at).data())]).toEqual([0, 0, 0.6875, 1, 1]);
+    expect((await new Gamma(2).cdf(at).data())[0]).toBe(0);
+    const half = new Binomial(2, { probabilities: 0.5 });
+    expect([...(await half.cdf(at).data())]).toEqual([0, 0.25, 0.25, 1, 1]);
+    const shares = await new Poisson(Math.LN2).cdf(at).data();
+    expect([shares[0], shares[1], shares[2]]).toEqual([0, 0.5, 0.5]);
+  });
+
+  test("their slopes are the densities, and those by the parameters flow", async () => {
+    const families = [
+      (p: Tensor) => new Gamma(p, 2),
+      (p: Tensor) => new Beta(p, 2),
+      (p: Tensor) => new StudentT(p, 0.1, 2),
+    ];
+    for (const family of families) {
+      const x = tensor([0.1, 0.35, 0.8], { dtype: "f64" });
+      const p = tensor([0.7, 2, 9], { dtype: "f64" });
+      const [byX, byP] = grad(family(p).cdf(x).sum(), [x, p]) as [Tensor, Tensor];
+      const density = await family(p).prob(x).data();
+      (await byX.data()).forEach((slope, i) => {
+        expect(slope / density[i]!).toBeCloseTo(1, 9);
+      });
+      const step = 1e-5;
+      const above = await family(p.add(step)).cdf(x).data();
+      const below = await family(p.sub(step)).cdf(x).data();
+      (await byP.data()).forEach((slope, i) => {
+        expect(slope).toBeCloseTo((above[i]! - below[i]!) / (2 * step), 7);
+      });
+    }
+  });
+});
+
 const count = 20_000;
 
 /** Exceeded by one sample in a thousand. */
@@ -285,8 +320,8 @@ describe("edges", () => {
     expect(messageOf(() => klDivergence(new Normal(), new Laplace()))).toMatchInlineSnapshot(
       `"klDivergence: of Normal and Laplace there is no closed form here; average p.logProb(x) − q.logProb(x) over samples x of p"`,
     );
-    expect(messageOf(() => new Gamma(1).cdf(1))).toMatchInlineSnapshot(
-      `"Gamma: cdf has no closed form; estimate it from samples"`,
+    expect(messageOf(() => new Gamma(1).icdf(0.5))).toMatchInlineSnapshot(
+      `"Gamma: icdf has no closed form; estimate it from samples"`,
     );
     expect(messageOf(() => new Bernoulli({} as never))).toMatchInlineSnapshot(
       `"Bernoulli: give either probabilities or logits"`,

@@ -1,6 +1,6 @@
 /** Gamma, and what gamma numbers make: beta, Dirichlet, Student's t. Gradients of samples are implicit (`ops/functions/random-gamma.ts`). */
 import { ShapeError } from "../base/errors.ts";
-import { random, type Tensor, type TensorLike, where } from "../tensor/index.ts";
+import { betainc, gammainc, random, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { Distribution } from "./distribution.ts";
 import {
   argumentOf,
@@ -46,6 +46,10 @@ export class Gamma extends Distribution {
     const a = this.concentration;
     const density = a.sub(1).mul(x.maximum(smallest).log()).sub(x.mul(this.rate));
     return within(x.greater(0), density.add(a.mul(this.rate.log())).sub(lgamma(a)));
+  }
+  override cdf(value: TensorLike): Tensor {
+    const x = argumentOf("Gamma", value, this.rate);
+    return gammainc(this.concentration, x.mul(this.rate).maximum(0));
   }
   override entropy(): Tensor {
     const a = this.concentration;
@@ -102,6 +106,9 @@ export class Beta extends Distribution {
     const inside = x.clip(smallest, 1 - 2 ** -24);
     const density = this.a.sub(1).mul(inside.log()).add(this.b.sub(1).mul(inside.neg().log1p()));
     return within(isInside, density.sub(logBeta(this.a, this.b)));
+  }
+  override cdf(value: TensorLike): Tensor {
+    return betainc(this.a, this.b, argumentOf("Beta", value, this.a).clip(0, 1));
   }
   override entropy(): Tensor {
     const { a, b, total } = this;
@@ -217,6 +224,22 @@ export class StudentT extends Distribution {
       .sub(this.scale.log())
       .sub(n.log().mul(0.5))
       .sub(logBeta(n.mul(0.5), n.mul(0).add(0.5)));
+  }
+  /** By I of the share that z² has in z² + ν, or of what is left of it, whichever is smaller. */
+  override cdf(value: TensorLike): Tensor {
+    const n = this.degrees.cast("f64");
+    const distance = argumentOf("StudentT", value, this.scale).sub(this.location).div(this.scale).cast("f64");
+    // The slope at 0 is 0 · ∞; beside it, it is right.
+    const z = distance.add(where(distance.equal(0), 1e-30, 0));
+    const square = z.square();
+    const isMiddle = square.less(n);
+    const half = n.mul(0.5);
+    const share = where(isMiddle, square, n).div(square.add(n));
+    const part = betainc(where(isMiddle, 0.5, half), where(isMiddle, half, 0.5), share).mul(0.5);
+    const [isLow, rest] = [z.less(0), part.neg()];
+    const middle = where(isLow, rest, part).add(0.5);
+    const tail = where(isLow, part, rest.add(1));
+    return where(isMiddle, middle, tail).cast(this.scale.dtype) as Tensor;
   }
   override entropy(): Tensor {
     const n = this.degrees;

@@ -41,6 +41,7 @@ export { Slice, slice, type TensorIndex } from "./methods/indexing.ts";
 export type { ProgramReport } from "./program.ts";
 export * as random from "./random.ts";
 export { rematerialize } from "./rematerialize.ts";
+export { betainc, gammainc, gammaincc } from "./special.ts";
 export { type StateInit, type StateOptions, StateTensor, state } from "./state.ts";
 export { Tensor } from "./tensor.ts";
 export { touch, type Versioned } from "./trace-dependencies.ts";

@@ -28,12 +28,25 @@ function polynomial(x: Node, coefficients: readonly number[]): Node {
     .reduceRight((sum, c) => add(mul(sum, x), like(x, c)), like(x, coefficients.at(-1)!));
 }
 
-/** ln Γ(x) for x ≥ 10, with a logarithm of choice. */
-function stirlingSeries(x: Node, ln: Unary): Node {
+/** Stirling's formula: (x − ½) ln x − x + ½ ln 2π. */
+const stirlingMain = (x: Node, ln: Unary): Node =>
+  add(sub(mul(sub(x, like(x, 0.5)), ln(x)), x), like(x, 0.5 * Math.log(2 * Math.PI)));
+
+/** ln Γ(x) less Stirling's formula for x ≥ 10. */
+function stirlingTail(x: Node): Node {
   const inverse = div(like(x, 1), x);
-  const tail = mul(inverse, polynomial(mul(inverse, inverse), stirling));
-  const main = sub(mul(sub(x, like(x, 0.5)), ln(x)), x);
-  return add(add(main, like(x, 0.5 * Math.log(2 * Math.PI))), tail);
+  return mul(inverse, polynomial(mul(inverse, inverse), stirling));
+}
+
+/** ln Γ(x) for x ≥ 10, with a logarithm of choice. */
+const stirlingSeries = (x: Node, ln: Unary): Node => add(stirlingMain(x, ln), stirlingTail(x));
+
+/** ln Γ(x) less Stirling's formula, for x > 0 in f64: small for large x, where the difference of the two would lose digits. */
+export function stirlingRemainder(x: Node): Node {
+  const isLow = less(x, like(x, edge));
+  const low = select(isLow, x, like(x, 1));
+  const below = sub(logGammaOfPositive(low), stirlingMain(low, log));
+  return select(isLow, below, stirlingTail(select(isLow, like(x, edge), x)));
 }
 
 /** x where it is at least 10, else x + 10; and x, x + 1 … x + 9 there, ones elsewhere. */

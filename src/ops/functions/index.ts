@@ -6,6 +6,8 @@ export * from "./convolution.ts";
 export * from "./cumulative.ts";
 export * from "./einsum.ts";
 export { digamma, lgamma } from "./gamma.ts";
+export { betainc } from "./incomplete-beta.ts";
+export { gammainc, gammaincc } from "./incomplete-gamma.ts";
 export * from "./indexing.ts";
 export * from "./numbers.ts";
 export * from "./pooling.ts";

@@ -69,6 +69,13 @@ export function logAddExp(a: Node, b: Node): Node {
   });
 }
 
+/** a · ln (1 + b), and 0 where a is 0 unless b is NaN. */
+export function xlog1py(a: Node, b: Node): Node {
+  const isBad = or(lessEqual(b, like(b, -1)), equal(b, like(b, Infinity)));
+  const unused = and(equal(a, zerosLike(a)), isBad);
+  return mul(a, log1p(select(unused, zerosLike(b), b)));
+}
+
 /** a · ln b, and 0 where a is 0 unless b is NaN. */
 export function xlogy(a: Node, b: Node): Node {
   const isBad = or(lessEqual(b, zerosLike(b)), equal(b, like(b, Infinity)));

@@ -142,6 +142,35 @@ const composed: readonly Case[] = [
     arguments: [{}, { low: 0.1 }],
     dtypes: ["f32", "f64"],
   }),
+  pair("xlog1py", ops.xlog1py, (a, b) => a * Math.log1p(b), {
+    ...loose,
+    arguments: [{}, { low: -0.7 }],
+    dtypes: ["f32", "f64"],
+  }),
+  {
+    // gammaincc is the other half of the same program.
+    name: "gammainc",
+    build: ([a, x]) => ops.gammainc(a!, x!),
+    arguments: [
+      { low: 0.3, high: 4, shape: [3, 7] },
+      { low: 0.1, high: 6, shape: [3, 7] },
+    ],
+    extremes: pairs(0, 1, -1, 1e-20, 30, Infinity, NaN),
+    gradient: 1,
+    ...{ ...several, dtypes: ["f32"] },
+  },
+  {
+    name: "betainc",
+    build: ([a, b, x]) => ops.betainc(a!, b!, x!),
+    arguments: [
+      { low: 0.3, high: 4, shape: [3, 7] },
+      { low: 0.3, high: 4, shape: [3, 7] },
+      { low: 0.1, high: 0.9, shape: [3, 7] },
+    ],
+    extremes: [0, 1, 1e-20, 30, NaN].flatMap((a) => [-0.1, 0, 0.5, 1, NaN].map((x) => [a, 2, x])),
+    gradient: 1,
+    ...{ ...several, dtypes: ["f32"] },
+  },
   {
     name: "lerp",
     build: ([a, b, weight]) => ops.lerp(a!, b!, weight!),
