@@ -47,8 +47,8 @@ export function smallExp<V>(f: Float<V>, r: V): V {
 export const exponentOf = <V>(b: ScalarBuilder<V>, nBits: V): V =>
   b.binary("shiftLeft", nBits, b.constant("i32", 23));
 
-/** Where `scale` has left the range of f32 on either side: 2¹²⁸ and 2⁻¹²⁷. */
-const beyond = { above: 89, below: -88 };
+/** Where `scale` has left the range of f32 on either side, subnormal numbers too: 2¹²⁸ and 2⁻¹⁵¹. */
+const beyond = { above: 89, below: -105 };
 
 /** eˣ: at most 1 ulp; 0 where the result would be below the smallest normal number. */
 export function expandExp<V>(b: ScalarBuilder<V>, x: V): V {
