@@ -4,6 +4,7 @@ import { balancedAccuracyOf, cohenKappaOf, type KappaWeights, matthewsCorrelatio
 import {
   type ClassCounts,
   fBetaRatio,
+  jaccardRatio,
   precisionRatio,
   recallRatio,
   type ScoreOptions,
@@ -141,6 +142,13 @@ export class ConfusionMatrix {
   fBeta(beta: number, options?: ScoreOptions): number;
   fBeta(beta: number, options: ScoreOptions = {}): number | number[] {
     return score(this.perClass(), fBetaRatio(beta), options, "fBeta");
+  }
+
+  /** The Jaccard index, TP / (TP + FP + FN): of segmented pixels their IoU. (Their Dice coefficient is `f1Score`.) */
+  jaccard(options: ScoreOptions & { average: "none" }): number[];
+  jaccard(options?: ScoreOptions): number;
+  jaccard(options: ScoreOptions = {}): number | number[] {
+    return score(this.perClass(), jaccardRatio, options, "jaccard");
   }
 
   /** The mean recall of the classes that have labels: right where some are rare. */

@@ -48,6 +48,11 @@ export const recallRatio: Ratio = ({ truePositives, falseNegatives }) => [
   truePositives + falseNegatives,
 ];
 
+export const jaccardRatio: Ratio = ({ truePositives, falsePositives, falseNegatives }) => [
+  truePositives,
+  truePositives + falsePositives + falseNegatives,
+];
+
 export function fBetaRatio(beta: number): Ratio {
   if (!(beta >= 0)) throw new ArgumentError(`fBeta: beta must be 0 or more, got ${beta}`);
   if (beta === Infinity) return recallRatio;
