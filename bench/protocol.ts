@@ -29,6 +29,11 @@ export type Work =
   | { readonly kind: "mlp-forward"; readonly sizes: readonly number[]; readonly batchSize: number }
   | {
       readonly kind: "matmul";
+      /**
+       * How many products one call computes. Several are a chain of square ones: the result is the next one's first operand, the
+       * second is another each time, of numbers that keep the results' size (at most √(3 / size)).
+       */
+      readonly products: number;
       /** How many matrices; 1 is a product without a batch axis. */
       readonly batch: number;
       readonly rows: number;

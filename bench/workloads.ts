@@ -90,10 +90,22 @@ const streamed = (workload: string, title: string, work: Work, bytes: number): C
   amount: bytes,
 });
 
+/** Products that one function chains where one alone would be mostly its call. */
+const chained = 20;
+
 /** A product, or the form of it that one of its gradients has. */
 type Order = "nn" | "tn" | "nt";
 const orders: readonly Order[] = ["nn", "tn", "nt"];
 type ProductShape = Pick<WorkOf<"matmul">, "batch" | "rows" | "inner" | "columns">;
+
+/** What code reaches inside a program: a chain of products in one function. */
+const chain = (single: Case): Case => ({
+  ...single,
+  id: single.id.replace("matmul/", `matmul/${chained}x`),
+  title: `a chain of ${chained}, ${single.title}`,
+  work: { ...(single.work as WorkOf<"matmul">), products: chained },
+  amount: chained * single.amount,
+});
 
 const matmul = (size: number, order: Order): Case => ({
   ...product({ batch: 1, rows: size, inner: size, columns: size }, order),
@@ -110,7 +122,7 @@ function product(shape: ProductShape, order: Order): Case {
     id: `matmul/${batch > 1 ? `${batch}x` : ""}${rows}x${inner}x${columns}/${order}`,
     workload: "matmul",
     title: `${matrices}(${rows}×${inner} by ${inner}×${columns}) ${orderTitles[order]}`,
-    work: { kind: "matmul", ...shape, transposeA: order === "tn", transposeB: order === "nt" },
+    work: { kind: "matmul", products: 1, ...shape, transposeA: order === "tn", transposeB: order === "nt" },
     unit: "GFLOP/s",
     amount: 2 * batch * rows * inner * columns,
   };
@@ -120,21 +132,23 @@ function product(shape: ProductShape, order: Order): Case {
 const productShapes: readonly ProductShape[] = [
   { batch: 1, rows: 32, inner: 784, columns: 64 },
   { batch: 64, rows: 64, inner: 32, columns: 64 },
-  // Small ones alone are mostly the call: many in one show the code.
   { batch: 64, rows: 32, inner: 32, columns: 32 },
   { batch: 64, rows: 64, inner: 64, columns: 64 },
   { batch: 16, rows: 128, inner: 128, columns: 128 },
 ];
 
-/** A vector by a matrix of 64 MiB, which no cache holds: what counts is how fast memory is read. */
-const matrixVector: Case = {
-  id: "matvec",
+/**
+ * One row, or a few, by a matrix of 64 MiB, which no cache holds: what counts is how fast memory is read. `nt` is a linear layer
+ * with PyTorch's weight, decoding so many tokens side by side.
+ */
+const matrixVector = (rows: number, order: "nn" | "nt"): Case => ({
+  id: rows === 1 && order === "nn" ? "matvec" : `matvec/${rows}/${order}`,
   workload: "matvec",
-  title: "1×4096 by 4096×4096",
-  work: product({ batch: 1, rows: 1, inner: 4096, columns: 4096 }, "nn").work,
+  title: `${rows}×4096 by 4096×4096${order === "nt" ? ", A·Bᵀ" : ""}`,
+  work: product({ batch: 1, rows, inner: 4096, columns: 4096 }, order).work,
   unit: "GB/s",
-  amount: F32_BYTES * (4096 * 4096 + 2 * 4096),
-};
+  amount: F32_BYTES * (4096 * 4096 + 2 * rows * 4096),
+});
 
 export const cases: readonly Case[] = [
   {
@@ -194,10 +208,13 @@ export const cases: readonly Case[] = [
     amount: 1,
   },
   ...[32, 64, 128, 256, 512, 1024].flatMap((size) => orders.map((order) => matmul(size, order))),
+  ...[32, 64, 128].flatMap((size) => orders.map((order) => chain(matmul(size, order)))),
   matmul(2048, "nn"),
   matmul(4096, "nn"),
   ...productShapes.flatMap((shape) => orders.map((order) => product(shape, order))),
-  matrixVector,
+  matrixVector(1, "nn"),
+  matrixVector(1, "nt"),
+  matrixVector(8, "nt"),
   streamed("softmax", "4096×512", { kind: "softmax", rows: 4096, columns: 512 }, 2 * F32_BYTES * 4096 * 512),
   streamed(
     "layernorm",

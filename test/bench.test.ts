@@ -54,6 +54,8 @@ test("cases have names of their own, chosen by their beginning", () => {
     "matmul/512/nt",
   ]);
   expect(casesFor(["matmul/5"])).toEqual([]);
+  const [chain] = casesFor(["matmul/20x32/nt"]);
+  expect(chain).toMatchObject({ title: "a chain of 20, 32³ A·Bᵀ", amount: 20 * 2 * 32 ** 3 });
   const [batched] = casesFor(["matmul/64x64x32x64/tn"]);
   expect(batched).toMatchObject({ title: "64×(64×32 by 32×64) Aᵀ·B", amount: 2 * 64 * 64 * 32 * 64 });
   expect(inUnit({ unit: "GFLOP/s", amount: 2e9 }, 0.5)).toBe(4);
@@ -66,8 +68,8 @@ test("machine code is held against the best sample of the machine's loop, and ca
     threads: 1,
     value: summarize(values),
   });
-  const against = (own: number) => {
-    const [product] = casesFor(["matmul/32x784x64/nn"]);
+  const against = (own: number, id = "matmul/32x784x64/nn") => {
+    const [product] = casesFor([id]);
     const measurements = [figures("netwright-x64", [own]), figures("machine-x64", [50, 50, 100])];
     const record = { results: [{ ...product, measurements }], startup: [], compile: [] };
     return targetsOf(record as unknown as BenchRecord).map(({ bound, value, holds }) => [
@@ -77,6 +79,8 @@ test("machine code is held against the best sample of the machine's loop, and ca
     ]);
   };
   expect(against(69)).toEqual([["≥ 70 %", "69.0 %", false]]);
+  expect(against(69, "matmul/20x32/nn"), "in a chain").toEqual([["≥ 70 %", "69.0 %", false]]);
+  expect(against(69, "matmul/32/nn"), "alone, mostly the call").toEqual([]);
   expect(against(71)).toEqual([["≥ 70 %", "71.0 %", true]]);
   expect(against(110)).toEqual([["≥ 70 %", "110 %: the loop was held up, measure longer", false]]);
 });

@@ -4,19 +4,18 @@ import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
 import { repeated, uniform } from "./repeated.ts";
 
-export function matmul({
-  batch,
-  rows,
-  inner,
-  columns,
-  transposeA,
-  transposeB,
-}: WorkOf<"matmul">): Promise<Job> {
+export function matmul(work: WorkOf<"matmul">): Promise<Job> {
+  const { products, batch, rows, inner, columns, transposeA, transposeB } = work;
+  const product = (x: Tensor, y: Tensor): Tensor =>
+    (transposeA ? x.transpose() : x).matmul(transposeB ? y.transpose() : y);
   const matrices = batch > 1 ? [batch] : [];
   const a = uniform(1, [...matrices, ...(transposeA ? [inner, rows] : [rows, inner])]);
+  if (products > 1) {
+    const factors = uniform(2, [products, inner, columns], Math.sqrt(3 / inner));
+    const chain = compile((x: Tensor, ys: Tensor) => ys.unstack().reduce(product, x));
+    return repeated([a, factors], () => chain(a, factors));
+  }
   const b = uniform(2, [...matrices, ...(transposeB ? [columns, inner] : [inner, columns])]);
-  const product = compile((x: Tensor, y: Tensor) =>
-    (transposeA ? x.transpose() : x).matmul(transposeB ? y.transpose() : y),
-  );
-  return repeated([a, b], () => product(a, b));
+  const single = compile(product);
+  return repeated([a, b], () => single(a, b));
 }

@@ -14,6 +14,12 @@ def hashed_uniform(seed: int, shape: tuple[int, ...], limit: float = 1.0) -> np.
     return ((2 * hashed_units(seed, int(np.prod(shape))) - 1) * limit).astype(np.float32).reshape(shape)
 
 
+def chain_factors(work: dict) -> np.ndarray:
+    """The second operands of a chain of square products, of numbers that keep the results' size."""
+    size = work["inner"]
+    return hashed_uniform(2, (work["products"], size, size), (3 / size) ** 0.5)
+
+
 def hashed_labels(seed: int, count: int, classes: int) -> np.ndarray:
     return np.floor(hashed_units(seed, count) * classes).astype(np.int64)
 

@@ -7,7 +7,7 @@ import argparse
 
 import numpy as np
 import onnxruntime
-from data import hashed_labels, hashed_uniform, sample
+from data import chain_factors, hashed_labels, hashed_uniform, sample
 from onnx import TensorProto, helper, numpy_helper
 from serve import Job, serve
 
@@ -70,10 +70,18 @@ def matmul(work: dict) -> Job:
     batch = (work["batch"],) if work["batch"] > 1 else ()
     graph, last = Graph(), [*range(len(batch)), len(batch) + 1, len(batch)]
 
+    def turned(name: str, transposed: bool) -> str:
+        return graph.op("Transpose", name, perm=last) if transposed else name
+
+    if work["products"] > 1:
+        x = graph.input(hashed_uniform(1, (inner, inner)))
+        for y in chain_factors(work):
+            x = graph.op("MatMul", turned(x, work["transposeA"]), turned(graph.input(y), work["transposeB"]))
+        return graph.job(x)
+
     def operand(seed: int, shape: tuple[int, int], transposed: bool) -> str:
         stored = shape[::-1] if transposed else shape
-        name = graph.input(hashed_uniform(seed, (*batch, *stored)))
-        return graph.op("Transpose", name, perm=last) if transposed else name
+        return turned(graph.input(hashed_uniform(seed, (*batch, *stored))), transposed)
 
     a = operand(1, (rows, inner), work["transposeA"])
     b = operand(2, (inner, columns), work["transposeB"])

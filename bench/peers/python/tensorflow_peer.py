@@ -6,6 +6,7 @@
 import argparse
 import os
 from collections.abc import Callable
+from functools import reduce
 
 arguments = argparse.ArgumentParser(description=__doc__)
 arguments.add_argument("--threads", type=int, default=1)
@@ -16,7 +17,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tensorflow as tf
-from data import hashed_labels, hashed_uniform, sample
+from data import chain_factors, hashed_labels, hashed_uniform, sample
 from serve import Job, serve
 
 tf.config.threading.set_intra_op_parallelism_threads(options.threads)
@@ -39,6 +40,9 @@ def matmul(work: dict) -> Job:
     rows, inner, columns = work["rows"], work["inner"], work["columns"]
     batch = [work["batch"]] if work["batch"] > 1 else []
     flags = {"transpose_a": work["transposeA"], "transpose_b": work["transposeB"]}
+    if work["products"] > 1:
+        chain = lambda x, *factors: reduce(lambda x, y: tf.matmul(x, y, **flags), factors, x)
+        return once(chain, uniform(1, inner, inner), *map(tf.constant, chain_factors(work)))
     a = uniform(1, *batch, *((inner, rows) if work["transposeA"] else (rows, inner)))
     b = uniform(2, *batch, *((columns, inner) if work["transposeB"] else (inner, columns)))
     return once(lambda a, b: tf.matmul(a, b, **flags), a, b)

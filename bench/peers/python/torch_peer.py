@@ -8,6 +8,7 @@
 import argparse
 import os
 from collections.abc import Callable
+from functools import reduce
 
 arguments = argparse.ArgumentParser(description=__doc__)
 arguments.add_argument("--threads", type=int, default=1)
@@ -21,7 +22,7 @@ import torch
 import torch.nn.functional as F
 
 import torch_gpt
-from data import hashed_labels, hashed_uniform, sample
+from data import chain_factors, hashed_labels, hashed_uniform, sample
 from serve import Job, serve
 from torch_mlp import build_model, build_step
 
@@ -44,6 +45,10 @@ def mlp(work: dict) -> Job:
 def matmul(work: dict) -> Job:
     rows, inner, columns = work["rows"], work["inner"], work["columns"]
     batch = [work["batch"]] if work["batch"] > 1 else []
+    if work["products"] > 1:
+        start, factors = uniform(1, inner, inner), torch.from_numpy(chain_factors(work)).unbind()
+        turned = [y.mT if work["transposeB"] else y for y in factors]
+        return once(lambda: reduce(lambda x, y: (x.mT if work["transposeA"] else x) @ y, turned, start))
     a = uniform(1, *batch, inner, rows).mT if work["transposeA"] else uniform(1, *batch, rows, inner)
     b = uniform(2, *batch, columns, inner).mT if work["transposeB"] else uniform(2, *batch, inner, columns)
     return once(lambda: a @ b)

@@ -52,9 +52,14 @@ function mlp(work) {
   };
 }
 
-function matmul({ batch, rows, inner, columns, transposeA, transposeB }) {
+function matmul({ products, batch, rows, inner, columns, transposeA, transposeB }) {
   const matrices = batch > 1 ? [batch] : [];
   const a = uniform(1, [...matrices, ...(transposeA ? [inner, rows] : [rows, inner])]);
+  if (products > 1) {
+    const factors = tf.unstack(uniform(2, [products, inner, columns], Math.sqrt(3 / inner)));
+    const chain = () => factors.reduce((x, y) => tf.matMul(x, y, transposeA, transposeB), a);
+    return once([a, ...factors], () => tf.tidy(chain));
+  }
   const b = uniform(2, [...matrices, ...(transposeB ? [columns, inner] : [inner, columns])]);
   return once([a, b], () => tf.matMul(a, b, transposeA, transposeB));
 }
