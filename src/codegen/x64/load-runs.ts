@@ -36,13 +36,13 @@ export function markLoadRuns(items: readonly FlatItem[], index: Index, lanes: nu
   for (const family of families.values()) if (family.length >= lanes) markFamily(family, lanes);
 }
 
-/** A load of 32-bit elements from memory that nothing here stores to, its lanes a known distance apart. */
+/** A load from memory that nothing here stores to of elements that fill 32-bit lanes, these a known distance apart. */
 function candidateOf(flat: FlatValue, index: Index): Candidate | undefined {
   const { value, affine, uniform, isLazy } = flat;
   if (value.kind !== "load" || uniform || !isLazy || affine === undefined || value.dynamic.length > 0)
     return undefined;
   const isKnown = affine.terms.every(({ stride }) => typeof stride === "number");
-  if (bytesOf(value.buffer.dtype) !== 4 || typeof affine.constant !== "number" || !isKnown) return undefined;
+  if (bytesOf(value.dtype) !== 4 || typeof affine.constant !== "number" || !isKnown) return undefined;
   const stride = strideOf(affine, index) as number;
   if (stride === 0 || stride === 1) return undefined;
   return { flat, buffer: value.buffer, address: affine, constant: affine.constant, stride };

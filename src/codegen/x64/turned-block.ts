@@ -1,32 +1,63 @@
 /**
- * A square block of 32-bit elements, as many rows as there are lanes, read by rows and turned in registers: lane l of
- * vector i is element i of row l, rows `stride` elements apart.
+ * A square block of elements, as many rows as there are lanes, read by rows and turned in registers: lane l of vector i is
+ * element i of row l, rows `stride` elements apart.
  */
+import { bytesOf, type DType } from "../../base/dtype.ts";
 import type { Memory, Register } from "./assembler/operands.ts";
 import { withBits } from "./assembler/operands.ts";
 import { type Emitter, placeAt } from "./emitter.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
+import type { Storage } from "./storage.ts";
 
-export function loadTurned(e: Emitter, lanes: Lanes, from: Address, stride: number): readonly Register[] {
-  return lanes.shape.bits === 512 ? byWholeRows(lanes, from, stride) : byQuarters(e, lanes, from, stride);
+export interface TurnedBlock {
+  readonly dtype: DType;
+  readonly from: Address;
+  readonly stride: number;
+}
+
+export function loadTurned(
+  e: Emitter,
+  lanes: Lanes,
+  storage: Storage,
+  block: TurnedBlock,
+): readonly Register[] {
+  const isNarrow = bytesOf(block.dtype) < 4;
+  if (lanes.shape.bits === 256 && !isNarrow) return byHalves(e, lanes, block);
+  return byWholeRows(lanes, storage, block);
 }
 
 /**
- * Whole rows, a line of the cache each: every line is touched once, so rows that lie a power of two apart and share
+ * Whole rows, of 64 bytes a line of the cache each: every line is touched once, so rows that lie a power of two apart and share
  * a set of the cache do not push each other out between two touches.
  */
-function byWholeRows(lanes: Lanes, { base, offset }: Address, stride: number): readonly Register[] {
-  const rows = Array.from({ length: 16 }, (_, row) =>
-    lanes.op("vmovups", placeAt(base, offset + 4 * row * stride)),
-  );
+function byWholeRows(
+  lanes: Lanes,
+  storage: Storage,
+  { dtype, from, stride }: TurnedBlock,
+): readonly Register[] {
+  const count = lanes.shape.lanes;
+  const rows = Array.from({ length: count }, (_, row) => {
+    const offset = from.offset + bytesOf(dtype) * row * stride;
+    const [loaded] = storage.load(
+      dtype,
+      { kind: "unit", base: from.base, offset },
+      { mask: undefined, count },
+    );
+    return loaded!;
+  });
   // Four rows at a time: each 128 bits hold four elements of a column then.
-  const fours = [0, 4, 8, 12].map((row) => turnedFours(lanes, rows.slice(row, row + 4)));
+  const fours = Array.from({ length: count / 4 }, (_, i) => turnedFours(lanes, rows.slice(4 * i, 4 * i + 4)));
   const turned: Register[] = [];
   for (let column = 0; column < 4; column++) {
-    const [a, b, c, d] = fours.map((four) => four[column]!) as [Register, Register, Register, Register];
-    const [low, high] = [lanes.op("vshuff32x4", a, b, even), lanes.op("vshuff32x4", c, d, even)];
-    const [lowNext, highNext] = [lanes.op("vshuff32x4", a, b, odd), lanes.op("vshuff32x4", c, d, odd)];
+    const [a, b, c, d] = fours.map((four) => four[column]!);
+    if (c === undefined || d === undefined) {
+      turned[column] = lanes.op("vperm2f128", a!, b!, lowHalves);
+      turned[column + 4] = lanes.op("vperm2f128", a!, b!, highHalves);
+      continue;
+    }
+    const [low, high] = [lanes.op("vshuff32x4", a!, b!, even), lanes.op("vshuff32x4", c, d, even)];
+    const [lowNext, highNext] = [lanes.op("vshuff32x4", a!, b!, odd), lanes.op("vshuff32x4", c, d, odd)];
     turned[column] = lanes.op("vshuff32x4", low, high, even);
     turned[column + 4] = lanes.op("vshuff32x4", lowNext, highNext, even);
     turned[column + 8] = lanes.op("vshuff32x4", low, high, odd);
@@ -35,35 +66,32 @@ function byWholeRows(lanes: Lanes, { base, offset }: Address, stride: number): r
   return turned;
 }
 
-/** Of the 128-bit parts of both operands, the first and third, or the second and fourth. */
+/** Of the 128-bit parts of both operands, the first and third, or the second and fourth; of two halves, the lower or upper. */
 const even = 0x88;
 const odd = 0xdd;
+const lowHalves = 0x20;
+const highHalves = 0x31;
 
-/** Four elements of four rows at a time, in all 128-bit parts at once. */
-function byQuarters(
+/** Words of eight rows, in halves of four: an instruction loads and inserts the second. */
+function byHalves(
   e: Emitter,
   lanes: Lanes,
-  { base, offset }: Address,
-  stride: number,
+  { from: { base, offset }, stride }: TurnedBlock,
 ): readonly Register[] {
-  const count = lanes.shape.lanes;
-  const quarter = (row: number, column: number): Memory =>
+  const half = (row: number, column: number): Memory =>
     placeAt(base, offset + 4 * (row * stride + column), 128);
   /** Elements column … column + 3 of rows row and row + 4. */
   const rowsFrom = (row: number, column: number): Register => {
     const first = e.code.vector(128);
-    e.code.emit("vmovups", first, quarter(row, column));
-    return lanes.op("vinsertf128", withBits(first, lanes.shape.bits), quarter(row + 4, column), 1);
+    e.code.emit("vmovups", first, half(row, column));
+    return lanes.op("vinsertf128", withBits(first, lanes.shape.bits), half(row + 4, column), 1);
   };
-  const turned: Register[] = [];
-  for (let column = 0; column < count; column += 4)
-    turned.push(
-      ...turnedFours(
-        lanes,
-        [0, 1, 2, 3].map((row) => rowsFrom(row, column)),
-      ),
-    );
-  return turned;
+  return [0, 4].flatMap((column) =>
+    turnedFours(
+      lanes,
+      [0, 1, 2, 3].map((row) => rowsFrom(row, column)),
+    ),
+  );
 }
 
 /** Squares of four by four, turned within 128 bits: vector i has element i of each row. */

@@ -169,7 +169,8 @@ export class GroupWriter {
 
   /** All loads of a run at once. */
   private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {
-    const rows = loadTurned(this.e, this.lanes, this.k.address(buffer, address, []), stride);
+    const block = { dtype: buffer.dtype, from: this.k.address(buffer, address, []), stride };
+    const rows = loadTurned(this.e, this.lanes, this.k.storage, block);
     loads.forEach((load, i) => {
       load.groups.set(group.offset, [rows[i]!]);
     });

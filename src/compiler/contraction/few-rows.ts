@@ -6,29 +6,19 @@
  *   as many streams as there are steps.
  * - depth (x·Wᵀ): blocks of as many columns as lanes and as many steps are turned in registers, where accumulators stay.
  */
-import { bytesOf } from "../../base/dtype.ts";
-import { maxOf, type Size } from "../../base/size.ts";
+import { bytesOf, computeDType } from "../../base/dtype.ts";
+import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { batchCount, type Problem, type Side } from "./problem.ts";
+import { batchCount, depthOf, type Problem, type Side } from "./problem.ts";
 import { isEven, isShareable, largestAxis } from "./sharing.ts";
-import { isCut } from "./slices.ts";
+import { cutOf } from "./slices.ts";
 
-/** An operand of a product of matrices: a side with one axis of its own and one of depth. */
-export interface MatrixSide {
-  readonly whole: Side;
-  readonly ownStride: Size;
-  readonly depthStride: Size;
-}
-
-/** A product of matrices of known sizes: one axis each of rows and of depth. */
+/** A problem with one axis of rows, of known sizes. */
 export interface MatrixProblem {
   readonly whole: Problem;
   readonly rows: number;
   readonly columns: number;
-  readonly depth: Size;
-  readonly left: MatrixSide;
-  readonly right: MatrixSide;
 }
 
 /** A problem of few rows, and how its matrix is read. */
@@ -66,7 +56,7 @@ export function fewRowsOf(
 ): FewRows | undefined {
   for (const oriented of orientations) {
     const problem = matricesOf(oriented);
-    if (problem === undefined || (isCut(problem.depth) && typeof problem.depth !== "number")) continue;
+    if (problem === undefined) continue;
     const { rows, columns } = problem;
     const isFew = rows * repeats(oriented) <= mostRows && rows < columns;
     const found = isFew ? formOf(problem, dtype, target) : undefined;
@@ -76,16 +66,14 @@ export function fewRowsOf(
 }
 
 function matricesOf(whole: Problem): MatrixProblem | undefined {
-  const { rows: list, columns, depth: steps, left, right } = whole;
-  const [rows, depth] = [list[0], steps[0]];
-  const isPlain = list.length === 1 && steps.length === 1;
-  if (!isPlain || typeof rows !== "number" || typeof columns !== "number") return undefined;
-  const sideOf = (side: Side): MatrixSide => ({
-    whole: side,
-    ownStride: side.ownStrides[0]!,
-    depthStride: side.depthStrides[0]!,
-  });
-  return { whole, rows, columns, depth: depth!, left: sideOf(left), right: sideOf(right) };
+  const { rows, columns, depth, left } = whole;
+  const [only] = rows;
+  if (rows.length !== 1 || typeof only !== "number" || typeof columns !== "number") return undefined;
+  const cut = cutOf(depth);
+  const isWhole = cut === undefined || (cut.axis === 0 && typeof depth[0] === "number");
+  // Each of the few rows' elements is loaded again for each group of columns: computing it there is too much.
+  if (!isWhole || left.produced !== undefined) return undefined;
+  return { whole, rows: only, columns };
 }
 
 /** How many matrices of the batch use the same right matrix. */
@@ -93,28 +81,32 @@ const repeats = ({ batch, right }: Problem): number =>
   batch.reduce<number>((n, size, axis) => (right.batchStrides[axis] === 0 ? n * maxOf(size) : n), 1);
 
 function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescription): FewRows | undefined {
-  const { rows, columns, depth, right } = problem;
+  const { rows, columns, whole } = problem;
+  const { depth, right } = whole;
+  const inner = maxOf(depth.at(-1)!);
   const shared = sharedOf(problem, target);
   const parts = shared.axis === "columns" ? target.threads : 1;
-  if (isTurned(right, dtype, target) && columns >= target.lanes * parts && maxOf(depth) >= target.lanes) {
+  if (isTurned(right, dtype, target) && columns >= target.lanes * parts && inner >= target.lanes) {
     const rowsTogether = target.vectorRegisters - target.lanes - 4;
     return { problem, adjacent: "depth", together: target.lanes, rowsTogether, width: target.lanes, shared };
   }
-  const bytes = maxOf(depth) * columns * bytesOf(right.whole.buffer.dtype);
+  const bytes = depthOf(whole) * columns * bytesOf(right.buffer.dtype);
   const isFar = bytes > (rows > rowsFromCache ? target.cacheBytes.l2 : leastBytes);
-  if (right.ownStride !== 1 || rows > 8 || columns < leastColumns || !isFar) return undefined;
+  if (right.ownStrides[0] !== 1 || rows > 8 || columns < leastColumns || !isFar) return undefined;
   const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
   return { problem, adjacent: "columns", together: streams, rowsTogether: rows, width, shared };
 }
 
 /** Whether square blocks of the side can be turned in registers. */
 function isTurned(
-  { whole: { buffer }, depthStride, ownStride }: MatrixSide,
+  { buffer, depthStrides, ownStrides: [ownStride] }: Side,
   dtype: ScalarDType,
   target: TargetDescription,
 ): boolean {
-  const isApart = depthStride === 1 && typeof ownStride === "number" && Math.abs(ownStride) > 1;
-  return target.arithmetic === "x64" && isApart && buffer.dtype === "f32" && dtype === "f32";
+  const isApart = depthStrides.at(-1) === 1 && typeof ownStride === "number" && Math.abs(ownStride) > 1;
+  return (
+    target.arithmetic === "x64" && isApart && bytesOf(computeDType(buffer.dtype)) === 4 && dtype === "f32"
+  );
 }
 
 /** As many columns as accumulators fit into the first cache; but runs of 8 KiB even where those only fit into the second. */

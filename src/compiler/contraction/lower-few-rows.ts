@@ -1,15 +1,16 @@
 /** Kernels for few rows by a matrix: see `few-rows.ts`. */
+import type { Shape } from "../../base/shape.ts";
 import type { Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
-import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
+import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer, Register, Statement, Value } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { type FewRows, type MatrixSide, piecesOf } from "./few-rows.ts";
+import { type FewRows, piecesOf } from "./few-rows.ts";
 import type { Epilogue } from "./kernel.ts";
 import { type AxisSpan, forTiles } from "./loops.ts";
-import { placeOf, sideAddress } from "./problem.ts";
-import { isCut, slicesOf } from "./slices.ts";
+import { loadElement, placeOf, type Side, sideAddress } from "./problem.ts";
+import { cutOf, slicesOf } from "./slices.ts";
 import { balanced, type Tiling } from "./tiles.ts";
 
 export interface FewRowsRequest {
@@ -85,14 +86,17 @@ function bodyOf(
   return b.statements;
 }
 
-/** Calls `chain` for each slice of the depth (see `slices.ts`), and `end` after each. */
+/** A step in depth: an index for each of its axes. */
+type Step = readonly Affine[];
+
+/** Calls `chain` for each slice of the depth (see `slices.ts`) with its part of the first axis, and `end` after each. */
 function forSlices(
   b: KernelBuilder,
-  depth: number,
-  chain: (length: number, start: Affine) => void,
+  depth: Shape,
+  chain: (length: Size, start: Affine) => void,
   end: () => void,
 ): void {
-  const { full, length, rest } = slicesOf(depth);
+  const { full, length, rest } = slicesOf(depth[0] as number, cutOf(depth)!.longest);
   b.serial("slice", full, (s) => {
     chain(length, scaleAffine(s, length));
     end();
@@ -102,28 +106,51 @@ function forSlices(
   end();
 }
 
-/** Steps in depth, some together and then those that are left. */
+interface StepRange {
+  readonly depth: Shape;
+  /** Of the first axis. */
+  readonly length: Size;
+  readonly start: Affine;
+  readonly together: number;
+}
+
+/** All steps of a range, so many of the last axis together, given as a list, and then those that are left. */
 function inSteps(
   b: KernelBuilder,
-  { length, start, together }: { readonly length: Size; readonly start: Affine; readonly together: number },
-  step: (k: Affine, count: number) => void,
+  { depth, length, start, together }: StepRange,
+  body: (steps: readonly Step[]) => void,
+  outer: Step = [],
 ): void {
-  b.loop("serial", "k", length, {
+  const axis = outer.length;
+  const [size, from] = axis === 0 ? [length, start] : [depth[axis]!, zeroAffine];
+  const at = (index: Affine): Step => [...outer, addAffine(from, index)];
+  if (axis < depth.length - 1) {
+    b.serial(`k${axis}`, size, (index) => inSteps(b, { depth, length, start, together }, body, at(index)));
+    return;
+  }
+  b.loop("serial", "k", size, {
     step: together,
-    body: (k) => step(addAffine(start, k), together),
-    ...(together > 1 && { remainder: (k: Affine) => step(addAffine(start, k), 1) }),
+    body: (index) => body(range(together).map((i) => at(addAffine(index, constantAffine(i))))),
+    ...(together > 1 && { remainder: (index: Affine) => body([at(index)]) }),
   });
 }
 
 /** Loads of both sides, converted. */
 function loadsOf({ few, dtype }: FewRowsRequest, b: KernelBuilder, batch: readonly Affine[]) {
-  const load = ({ whole, depthStride }: MatrixSide, own: Affine, k: Affine): Value => {
-    const address = addAffine(sideAddress(whole, batch, [own]), scaleAffine(k, depthStride));
-    return b.convert(dtype, b.load(whole.buffer, address));
-  };
+  const { left, right } = few.problem.whole;
+  const load = (side: Side, own: Affine, step: Step): Value =>
+    b.convert(
+      dtype,
+      loadElement(b, side, (source) =>
+        addAffine(
+          sideAddress(source, batch, [own]),
+          viewAddress({ strides: source.depthStrides, offset: 0 }, step),
+        ),
+      ),
+    );
   return {
-    left: (row: Affine, k: Affine) => load(few.problem.left, row, k),
-    right: (column: Affine, k: Affine) => load(few.problem.right, column, k),
+    left: (row: Affine, step: Step) => load(left, row, step),
+    right: (column: Affine, step: Step) => load(right, column, step),
   };
 }
 
@@ -133,7 +160,8 @@ const range = (count: number): number[] => [...Array(count).keys()];
 
 function inMemory(request: FewRowsRequest): Piece {
   const { few, dtype } = request;
-  const { rows, depth } = few.problem;
+  const { rows, whole } = few.problem;
+  const { depth } = whole;
   const newScratch = (what: string): KernelBuffer => ({
     name: `${what} of ${request.name}`,
     dtype,
@@ -142,7 +170,7 @@ function inMemory(request: FewRowsRequest): Piece {
     scope: "thread",
   });
   const chains = newScratch("chains");
-  const sums = isCut(depth) ? newScratch("sums") : undefined;
+  const sums = cutOf(depth) !== undefined ? newScratch("sums") : undefined;
   const at = (row: Affine, j: Affine): Affine => addAffine(scaleAffine(row, few.width), j);
 
   const emit = (b: KernelBuilder, batch: readonly Affine[], columns: AxisSpan): void => {
@@ -152,10 +180,9 @@ function inMemory(request: FewRowsRequest): Piece {
     const clear = (buffer: KernelBuffer): void =>
       each((row, j) => b.store(buffer, at(row, j), b.constant(dtype, 0)));
     const chain = (length: Size, start: Affine): void =>
-      inSteps(b, { length, start, together: few.together }, (k, count) =>
+      inSteps(b, { depth, length, start, together: few.together }, (steps) =>
         b.vector("j", columns.size, (j) => {
           const column = addAffine(columns.start, j);
-          const steps = range(count).map((i) => addAffine(k, constantAffine(i)));
           const loaded = steps.map((step) => right(column, step));
           b.unrolled("i", rows, (row) => {
             const before = b.load(chains, at(row, j));
@@ -165,10 +192,10 @@ function inMemory(request: FewRowsRequest): Piece {
         }),
       );
     clear(chains);
-    if (sums === undefined) chain(depth, zeroAffine);
+    if (sums === undefined) chain(depth[0]!, zeroAffine);
     else {
       clear(sums);
-      forSlices(b, depth as number, chain, () =>
+      forSlices(b, depth, chain, () =>
         each((row, j) => {
           const sum = b.binary("add", b.load(sums, at(row, j)), b.load(chains, at(row, j)));
           b.store(sums, at(row, j), sum);
@@ -206,7 +233,7 @@ function turnedTile(
   { rows, columns }: { readonly rows: AxisSpan; readonly columns: AxisSpan },
 ): void {
   const { few, dtype } = request;
-  const { depth } = few.problem;
+  const { depth } = few.problem.whole;
   const { left, right } = loadsOf(request, b, batch);
   const newRegister = (name: string): Register => ({
     name: `${name}${rows.size}`,
@@ -215,23 +242,22 @@ function turnedTile(
     lanes: few.width,
   });
   const chains = newRegister("chain");
-  const sums = isCut(depth) ? newRegister("sum") : undefined;
+  const sums = cutOf(depth) !== undefined ? newRegister("sum") : undefined;
   const clear = (register: Register): void =>
     b.unrolled("i", rows.size, (i) => b.set(register, b.constant(dtype, 0), i));
   const each = (body: (i: Affine, j: Affine) => void): void =>
     b.vector("j", columns.size, (j) => b.unrolled("i", rows.size, (i) => body(i, j)));
   const chain = (length: Size, start: Affine): void => {
     clear(chains);
-    inSteps(b, { length, start, together: few.together }, (k, count) =>
+    inSteps(b, { depth, length, start, together: few.together }, (steps) =>
       b.vector(
         "j",
         columns.size,
         (j) => {
-          for (const step of range(count)) {
-            const at = addAffine(k, constantAffine(step));
-            const y = right(addAffine(columns.start, j), at);
+          for (const step of steps) {
+            const y = right(addAffine(columns.start, j), step);
             b.unrolled("i", rows.size, (i) => {
-              const x = left(addAffine(rows.start, i), at);
+              const x = left(addAffine(rows.start, i), step);
               b.set(chains, b.mulAdd(x, y, b.read(chains, i)), i);
             });
           }
@@ -240,10 +266,10 @@ function turnedTile(
       ),
     );
   };
-  if (sums === undefined) chain(depth, zeroAffine);
+  if (sums === undefined) chain(depth[0]!, zeroAffine);
   else {
     clear(sums);
-    forSlices(b, depth as number, chain, () =>
+    forSlices(b, depth, chain, () =>
       each((i) => b.set(sums, b.binary("add", b.read(sums, i), b.read(chains, i)), i)),
     );
   }

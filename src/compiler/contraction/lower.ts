@@ -185,8 +185,7 @@ class ContractionLowering {
     const own = name === "left" ? problem.rows : [problem.columns];
     const matrix = multiplySizes(productOf(own), productOf(depth));
     const { dtype, target } = this.request;
-    const from = inPlace(side);
-    const about = { from, depth, dtype, together: stepsTogether(side, depth, dtype, target) };
+    const about = { from: side, depth, dtype, together: stepsTogether(side, depth, dtype, target) };
     const isAlone = this.shared === "batch" || (this.shared === "none" && this.parts.length === 1);
     const isOwn =
       batchCount(problem) > 1 && side.batchStrides.every((s, axis) => s !== 0 || batch[axis] === 1);
@@ -221,7 +220,7 @@ class ContractionLowering {
     for (const { tiles, mode } of isShared
       ? sharedTiles(first)
       : [{ tiles: first, mode: "serial" as const }]) {
-      const b = new KernelBuilder();
+      const b = new KernelBuilder(target);
       const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
       forBoxes(
         b,

@@ -1,4 +1,5 @@
 /** Where a tile finds its operand's elements: in the operand's own memory, or packed into panels of a tile's size. */
+import { bytesOf, computeDType } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
 import { maxOf, multiplySizes, productOf, type Size, sameSize } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
@@ -6,7 +7,7 @@ import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from 
 import type { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { type Side, sideAddress } from "./problem.ts";
+import { loadElement, type Side, sideAddress, sourcesOf } from "./problem.ts";
 
 /** A tile's extent along each axis of its side. */
 export interface Span {
@@ -80,7 +81,7 @@ export function packedBatch(
 }
 
 export interface Packing {
-  readonly from: Panels;
+  readonly from: Side;
   readonly to: Panels;
   readonly depth: Shape;
   readonly dtype: ScalarDType;
@@ -95,15 +96,20 @@ export function packTile(
   tile: Span,
   batch: readonly Affine[],
 ): void {
-  const [source, target] = [from.depthStrides(tile), to.depthStrides(tile)];
-  const copy = (lane: readonly Affine[], at: readonly Affine[]): void => {
-    const x = b.load(from.buffer, addAffine(from.address(batch, tile, lane), at[0]!));
-    b.store(to.buffer, addAffine(to.address(batch, tile, lane), at[1]!), b.convert(dtype, x));
+  const target = to.depthStrides(tile);
+  const sources = sourcesOf(from).map(inPlace);
+  const source = from.depthStrides;
+  const copy = (lane: readonly Affine[], [place, ...at]: readonly Affine[]): void => {
+    const x = loadElement(b, from, (_, i) => addAffine(sources[i]!.address(batch, tile, lane), at[i]!));
+    b.store(to.buffer, addAffine(to.address(batch, tile, lane), place!), b.convert(dtype, x));
   };
   // Nearest elements of the source last: a line that was fetched is used up.
   const order = depth.map((_, axis) => axis).sort((i, j) => byStride(source[j]!, source[i]!) || i - j);
   const pick = <Item>(list: readonly Item[]): Item[] => order.map((axis) => list[axis]!);
-  const loops = mergedLoops(pick(depth), [pick(source), pick(target)]);
+  const loops = mergedLoops(pick(depth), [
+    pick(target),
+    ...sources.map((panels) => pick(panels.depthStrides(tile))),
+  ]);
   const lanesFrom = (first: Affine, size: number): void =>
     forSteps(b, loops, together, (at, { count, strides }) =>
       alongBox(b, tile.sizes.slice(0, -1), (outer) =>
@@ -211,6 +217,6 @@ export function stepsTogether(
   const across = ownStrides.at(-1)!;
   const isAlong = depthStrides.some((stride, axis) => stride === 1 && maxOf(depth[axis]!) >= target.lanes);
   const isTurned = isAlong && typeof across === "number" && Math.abs(across) > 1;
-  const isPlain = buffer.dtype === "f32" && dtype === "f32";
+  const isPlain = bytesOf(computeDType(buffer.dtype)) === 4 && dtype === "f32";
   return target.arithmetic === "x64" && isTurned && isPlain ? target.lanes : 1;
 }

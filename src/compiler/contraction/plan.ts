@@ -47,9 +47,12 @@ export function planContraction(
 
 /** Windows that overlap are read in place: packed, they would fill several times the memory that they show. */
 const packingOf = (problem: Problem, name: "left" | "right"): readonly boolean[] =>
-  overlaps(problem, problem[name], name === "left" ? problem.rows : [problem.columns])
-    ? [false]
-    : [false, true];
+  // What is computed as it is loaded is computed once.
+  problem[name].produced !== undefined
+    ? [true]
+    : overlaps(problem, problem[name], name === "left" ? problem.rows : [problem.columns])
+      ? [false]
+      : [false, true];
 
 interface Machine {
   readonly dtype: ScalarDType;

@@ -9,7 +9,8 @@ import { maxElementCount, type Shape } from "../../base/shape.ts";
 import { maxOf, productOf, type Size, sameSize } from "../../base/size.ts";
 import type { View } from "../../graph/view.ts";
 import { addAffine, constantAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
-import type { Affine, KernelBuffer } from "../../ir/kernel.ts";
+import type { KernelBuilder } from "../../ir/builder.ts";
+import type { Affine, KernelBuffer, Value } from "../../ir/kernel.ts";
 
 /**
  * One input: a view of shape (batch…, rows…, depth…) or (batch…, depth…, columns…) with any strides, at `base` (in counters of
@@ -19,6 +20,16 @@ export interface ContractionOperand {
   readonly buffer: KernelBuffer;
   readonly view: View;
   readonly base?: Affine;
+  readonly produced?: Produced<ContractionOperand>;
+}
+
+/**
+ * An operand whose elements are computed as they are loaded (weights of few bits, pixels): the operand itself says where the
+ * first of the numbers for it lies, `others` where the rest do, each seen through a view of the operand's shape.
+ */
+export interface Produced<Source> {
+  readonly others: readonly Source[];
+  value(b: KernelBuilder, loaded: readonly Value[]): Value;
 }
 
 /** What is contracted: how many axes of the operands are the batch's, and how many are summed over. */
@@ -34,6 +45,7 @@ export interface Side {
   readonly batchStrides: readonly Size[];
   readonly ownStrides: readonly Size[];
   readonly depthStrides: readonly Size[];
+  readonly produced?: Produced<Side>;
 }
 
 export interface Problem {
@@ -105,8 +117,23 @@ function partsOf(
     batchStrides: strides.slice(0, batch),
     ownStrides: strides.slice(starts.own, starts.own + ownCount),
     depthStrides: strides.slice(starts.depth, starts.depth + depth),
+    ...producedOf(operand, (other) => partsOf(other, starts, { batch, depth }, ownCount)),
   };
 }
+
+/** What else is read for an element, each source made into another form of one. */
+const producedOf = <From extends { readonly produced?: Produced<From> }, To>(
+  { produced }: From,
+  make: (other: From) => To,
+): { produced?: Produced<To> } =>
+  produced === undefined ? {} : { produced: { ...produced, others: produced.others.map(make) } };
+
+/** A side with strides of its own, for all that it reads. */
+const restrided = (side: Side, strides: (side: Side) => Partial<Side>): Side => ({
+  ...side,
+  ...strides(side),
+  ...producedOf(side, (other) => restrided(other, strides)),
+});
 
 function orient({
   shape,
@@ -130,16 +157,14 @@ function orient({
     rows: down.map(sizeOf),
     columns: sizeOf(across),
     depth,
-    left: {
-      ...left,
-      batchStrides: [...left.batchStrides, ...outer.map(() => 0)],
-      ownStrides: rows.length > 0 ? left.ownStrides : [0],
-    },
-    right: {
-      ...right,
-      batchStrides: [...right.batchStrides, ...right.ownStrides.slice(0, -1)],
-      ownStrides: [right.ownStrides.at(-1) ?? 0],
-    },
+    left: restrided(left, ({ batchStrides, ownStrides }) => ({
+      batchStrides: [...batchStrides, ...outer.map(() => 0)],
+      ownStrides: rows.length > 0 ? ownStrides : [0],
+    })),
+    right: restrided(right, ({ batchStrides, ownStrides }) => ({
+      batchStrides: [...batchStrides, ...ownStrides.slice(0, -1)],
+      ownStrides: [ownStrides.at(-1) ?? 0],
+    })),
     places: { batch: [...batch, ...outer], rows: down, columns: across },
   };
 }
@@ -171,6 +196,19 @@ export function sideAddress(side: Side, batch: readonly Affine[], own: readonly 
   const matrix = viewAddress({ strides: side.batchStrides, offset: 0 }, batch);
   return addAffine(addAffine(side.base, matrix), inMatrix);
 }
+
+/** The element whose numbers lie where `addressOf` says for each of a side's sources. */
+export function loadElement(
+  b: KernelBuilder,
+  side: Side,
+  addressOf: (source: Side, i: number) => Affine,
+): Value {
+  const loaded = sourcesOf(side).map((source, i) => b.load(source.buffer, addressOf(source, i)));
+  return side.produced === undefined ? loaded[0]! : side.produced.value(b, loaded);
+}
+
+/** All that is read for a side's elements. */
+export const sourcesOf = (side: Side): readonly Side[] => [side, ...(side.produced?.others ?? [])];
 
 /**
  * Whether a side shows more elements than the memory under it holds (windows that overlap): packing would copy each of them

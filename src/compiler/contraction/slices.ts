@@ -5,12 +5,8 @@
  * at most one chain; each index of those before it has slices of its own.
  */
 import { maxElementCount, type Shape } from "../../base/shape.ts";
-import { maxOf, type Size } from "../../base/size.ts";
 
 export const longestChain = 4096;
-
-/** Whether the depth is, or may be, longer than one chain. */
-export const isCut = (depth: Size): boolean => maxOf(depth) > longestChain;
 
 export interface Slices {
   /** Slices of `length`; then one of `rest`, if that is not 0. */
