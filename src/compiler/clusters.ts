@@ -27,8 +27,16 @@ export interface Cluster {
   readonly isCommit: boolean;
   /** Sums down the columns of this cluster's rows that it carries along: their own clusters add its partial sums. */
   carried?: { readonly rows: number; readonly sums: Node[] };
+  /** Of a contraction: what computes its operands as they are loaded (`operand-producers.ts`). */
+  operands?: readonly OperandProducer[];
   /** The cluster that leaves partial sums of all of this one's reductions: the domain is (parts, columns). */
   carriedBy?: Cluster;
+}
+
+/** Members of no cluster that compute an operand of a contraction, and the one whose value it is. */
+export interface OperandProducer {
+  readonly root: Node;
+  readonly members: readonly Node[];
 }
 
 /** From so many results on, a contraction's tail may have this cost and read so many arrays of the results' size. */
@@ -384,9 +392,13 @@ export class Fusion {
 }
 
 /** The roots whose inputs a cluster's kernel reads. */
-export function readersIn({ members, carried, carriedBy }: Cluster): readonly Node[] {
+export function readersIn({ members, carried, carriedBy, operands = [] }: Cluster): readonly Node[] {
   const isCarried = new Set(carriedBy?.carried?.sums);
-  return [...[...members.keys()].filter((root) => !isCarried.has(root)), ...(carried?.sums ?? [])];
+  return [
+    ...[...members.keys()].filter((root) => !isCarried.has(root)),
+    ...(carried?.sums ?? []),
+    ...operands.flatMap((operand) => operand.members),
+  ];
 }
 
 const lastId = (cluster: Cluster): number => Math.max(...[...cluster.members.keys()].map((root) => root.id));

@@ -2,7 +2,7 @@
 import { computeDType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { maxOf, productOf, type Size } from "../base/size.ts";
+import { maxOf, multiplySizes, productOf, type Size, sameSize } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import type { View } from "../graph/view.ts";
 import { viewAddress } from "../ir/affine.ts";
@@ -17,6 +17,7 @@ import type { ContractionOperand } from "./contraction/problem.ts";
 import { collapseDomain } from "./domain.ts";
 import { MemberEvaluator } from "./evaluate-member.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
+import { type OperandForm, operandForm } from "./operand-producers.ts";
 
 export interface DotRequest {
   readonly cluster: Cluster;
@@ -30,7 +31,8 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
   const members = [...cluster.members.keys()].sort((a, b) => a.id - b.id);
   const dot = members.find((member) => member.op.kind === "dot") as Node<DotAxes>;
   const context = new KernelContext(host);
-  const over = resultAxes(cluster, dot, accesses);
+  const operands = operandsOf(cluster, dot, accesses);
+  const over = resultAxes(cluster, dot, { accesses, operands });
   const whole = positionView("full", cluster.domain, undefined);
   const position = over.collapse(whole);
 
@@ -54,9 +56,11 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
     });
   };
 
-  const [a, b] = dot.inputs.map((input, i) => {
-    const access = accesses.inMemory(input);
-    return operandOf({ ...access, view: over.operand(access.view, i) }, context);
+  const [a, b] = operands.map(({ leaves, value }, which) => {
+    const [first, ...others] = leaves.map(({ access, view }) =>
+      sourceOf({ ...access, view: over.operand(view, which) }, context),
+    );
+    return { ...first!, ...(value !== undefined && { produced: { others, value } }) };
   });
   const { kernels, scratch } = lowerContraction({
     name: nameOf(dot, members),
@@ -78,6 +82,44 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
   }));
 }
 
+/** An operand as it is read: one access, or those from which its elements are computed. */
+interface Operand {
+  readonly leaves: OperandForm["leaves"];
+  readonly value?: OperandForm["value"];
+}
+
+/** Both operands, their depth in the same axes: in more than one where what one is computed from needs it. */
+function operandsOf(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): readonly Operand[] {
+  const forms = ([0, 1] as const).map((which) => {
+    const { root } = accesses.inMemory(dot.inputs[which]!);
+    const producer = cluster.operands?.find((operand) => operand.root === root);
+    return producer && operandForm(dot, which, producer, accesses);
+  });
+  const depth = forms.find((form) => form !== undefined)?.depth;
+  return forms.map((form, which) => {
+    if (form !== undefined) return form;
+    const access = accesses.inMemory(dot.inputs[which]!);
+    const at = which === 0 ? access.view.shape.length - dot.attributes.depth : dot.attributes.batch;
+    return {
+      leaves: [{ access, view: depth === undefined ? access.view : splitAxis(access.view, at, depth) }],
+    };
+  });
+}
+
+/** A view with the axis at `at` in these sizes, if it is not yet. */
+function splitAxis(view: View, at: number, sizes: Shape): View {
+  if (sizes.length === 1) return view;
+  const whole = sizes.every((size, i) => sameSize(size, view.shape[at + i] ?? -1));
+  if (whole) return view;
+  const strides = sizes.map((_, i) => multiplySizes(view.strides[at]!, productOf(sizes.slice(i + 1))));
+  const put = <T>(list: readonly T[], items: readonly T[]): T[] => [
+    ...list.slice(0, at),
+    ...items,
+    ...list.slice(at + 1),
+  ];
+  return { ...view, shape: put(view.shape, sizes), strides: put(view.strides, strides) };
+}
+
 interface ResultAxes {
   /** Of the result, collapsed. */
   readonly sizes: Shape;
@@ -92,9 +134,15 @@ interface ResultAxes {
  * The result's axes without those of size 1, and neighbours as one where both operands and all that the tail touches walk them
  * as one: one long axis of rows is cut into better tiles than two short ones.
  */
-function resultAxes(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): ResultAxes {
-  const { batch, depth } = dot.attributes;
-  const [a, b] = dot.inputs.map((input) => accesses.inMemory(input).view) as [View, View];
+function resultAxes(
+  cluster: Cluster,
+  dot: Node<DotAxes>,
+  { accesses, operands }: { readonly accesses: Accesses; readonly operands: readonly Operand[] },
+): ResultAxes {
+  const { batch } = dot.attributes;
+  const [as, bs] = operands.map(({ leaves }) => leaves.map(({ view }) => view)) as [View[], View[]];
+  const [a] = as as [View, ...View[]];
+  const depth = a.shape.length - (dot.inputs[0]!.shape.length - dot.attributes.depth);
   const present = [...dot.shape.keys()].filter((axis) => dot.shape[axis] !== 1);
   const firstColumn = a.shape.length - depth;
   const groupOf = (axis: number): number => (axis < batch ? 0 : axis < firstColumn ? 1 : 2);
@@ -105,16 +153,18 @@ function resultAxes(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): R
     strides: present.map(strides),
     offset: 0,
   });
-  const left = over((axis) => (axis < firstColumn ? a.strides[axis]! : 0));
-  const right = over((axis) =>
-    axis < batch ? b.strides[axis]! : axis < firstColumn ? 0 : b.strides[columnOf(axis)]!,
-  );
+  const left = ({ strides }: View): View => over((axis) => (axis < firstColumn ? strides[axis]! : 0));
+  const right = ({ strides }: View): View =>
+    over((axis) => (axis < batch ? strides[axis]! : axis < firstColumn ? 0 : strides[columnOf(axis)]!));
   const tail = [...cluster.members].flatMap(([member, level]) =>
     member === dot ? [] : memberViews(member, level, cluster, accesses)!,
   );
   const position = positionView("full", cluster.domain, undefined);
-  const domain = collapseDomain(cluster.domain, [], [left, right, position, ...tail], (axis) =>
-    groupOf(present[axis]!),
+  const domain = collapseDomain(
+    cluster.domain,
+    [],
+    [...as.map(left), ...bs.map(right), position, ...tail],
+    (axis) => groupOf(present[axis]!),
   );
   const counts = [0, 1, 2].map((group) => domain.groups.filter((own) => own === group).length);
   const depthView = (view: View, from: number): View => ({
@@ -141,13 +191,13 @@ function resultAxes(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): R
     operand: (view, which) =>
       which === 0
         ? joined(
-            pick(domain.collapse(left), (axis) => axis < batches + rows),
+            pick(domain.collapse(left(view)), (axis) => axis < batches + rows),
             batches + rows,
             depthView(view, firstColumn),
             view.offset,
           )
         : joined(
-            pick(domain.collapse(right), (axis) => axis < batches || axis >= batches + rows),
+            pick(domain.collapse(right(view)), (axis) => axis < batches || axis >= batches + rows),
             batches,
             depthView(view, batch),
             view.offset,
@@ -156,7 +206,7 @@ function resultAxes(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): R
 }
 
 /** A slice of a scan's input begins where the iteration is. */
-function operandOf({ root, view }: Access, context: KernelContext): ContractionOperand {
+function sourceOf({ root, view }: Access, context: KernelContext): ContractionOperand {
   const { buffer, base } = context.host.locate(root);
   return { buffer: context.bufferFor(buffer, "load"), view, base };
 }

@@ -30,6 +30,7 @@ import { lowerLoops } from "./lower-loops.ts";
 import { lowerOrder } from "./lower-order.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
+import { takeProducers } from "./operand-producers.ts";
 import { type KernelCall, SameClusters } from "./same-clusters.ts";
 import { SameKernels } from "./same-kernels.ts";
 
@@ -257,6 +258,7 @@ export class BlockLowering {
     for (const root of roots) fusion.place(root);
     fusion.splitTails();
     carrySums(fusion, this.accesses);
+    takeProducers(fusion, this.accesses, new Set(wanted.map(({ node }) => this.accesses.of(node).root)));
     return fusion;
   }
 

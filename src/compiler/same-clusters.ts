@@ -101,7 +101,9 @@ class ClusterText {
   constructor(request: ClusterRequest, opNumbers: Map<object, number>) {
     this.request = request;
     this.opNumbers = opNumbers;
-    const members = [...request.cluster.members.keys()].sort((a, b) => a.id - b.id);
+    const { members: own, operands = [] } = request.cluster;
+    const inside = [...own.keys(), ...operands.flatMap((operand) => operand.members)];
+    const members = inside.sort((a, b) => a.id - b.id);
     this.memberNumbers = new Map(members.map((member, i) => [member, i]));
   }
 
@@ -123,7 +125,7 @@ class ClusterText {
 
   private writeMember(member: Node): void {
     const { cluster, accesses } = this.request;
-    this.write(cluster.members.get(member)!, accesses.copies.has(member) ? "copy" : "");
+    this.write(cluster.members.get(member) ?? "operand", accesses.copies.has(member) ? "copy" : "");
     this.writeNode(member);
     for (const input of member.inputs) this.write(input.dtype, sizesText(input.shape));
     for (const access of readsOf(member, accesses)) this.writeAccess(access);

@@ -1,0 +1,148 @@
+/** Operands that are computed from fewer bytes: as contractions load them, to the bits that they have in memory. */
+import { expect, test } from "vitest";
+import { type DType, encode } from "../base/dtype.ts";
+import type { Node } from "../graph/node.ts";
+import { Trace, withTrace } from "../graph/trace.ts";
+import * as ops from "../ops/index.ts";
+import type { Device } from "../runtime/device.ts";
+import { createWasmDevice } from "../runtime/wasm-device.ts";
+import { nativeDevices, unfusedNativeDevices } from "../testing/native-targets.ts";
+
+interface Input {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+const x = (rows: number, depth: number): Input => ({ dtype: "f32", shape: [rows, depth] });
+const transposed = (w: Node): Node => ops.permute(w, [1, 0]);
+const f32 = (node: Node): Node => ops.cast(node, "f32");
+
+/** Weights of 8 bits with a scale for each output. */
+const scaled = (weight: Node, scale: Node): Node =>
+  ops.mul(f32(weight), ops.broadcastTo(ops.reshape(scale, [weight.shape[0]!, 1]), weight.shape));
+
+/** Two weights of 4 bits a byte, the lower first; 32 along the depth share a scale. */
+function fourBits(packed: Node, scale: Node, [outputs, depth]: readonly [number, number]): Node {
+  const shape = [outputs, depth / 32, 2, 16];
+  const bytes = ops.broadcastTo(ops.reshape(packed, [outputs, depth / 32, 1, 16]), shape);
+  const shifts = ops.broadcastTo(
+    ops.reshape(ops.array({ dtype: "u8", shape: [2], data: new Uint8Array([0, 4]) }), [1, 1, 2, 1]),
+    shape,
+  );
+  const nibbles = ops.and(ops.shiftRight(bytes, shifts), ops.like(bytes, 15));
+  const scales = ops.broadcastTo(ops.reshape(scale, [outputs, depth / 32, 1, 1]), shape);
+  return ops.reshape(ops.mul(ops.sub(f32(nibbles), ops.like(scales, 8)), scales), [outputs, depth]);
+}
+
+interface Case {
+  readonly title: string;
+  readonly inputs: readonly Input[];
+  readonly product: (...inputs: readonly Node[]) => Node;
+}
+
+const cases: readonly Case[] = [
+  ...[1, 3, 20].map((rows) => ({
+    title: `${rows} rows by weights of 8 bits, a scale for each output`,
+    inputs: [x(rows, 96), { dtype: "i8" as const, shape: [70, 96] }, { dtype: "f32" as const, shape: [70] }],
+    product: (a: Node, w: Node, scale: Node) => ops.dot(a, transposed(scaled(w, scale))),
+  })),
+  ...[1, 20].map((rows) => ({
+    title: `${rows} rows by weights of 4 bits, a scale for each 32`,
+    inputs: [
+      x(rows, 96),
+      { dtype: "u8" as const, shape: [40, 48] },
+      { dtype: "f32" as const, shape: [40, 3] },
+    ],
+    product: (a: Node, w: Node, scale: Node) => ops.dot(a, transposed(fourBits(w, scale, [40, 96]))),
+  })),
+  {
+    title: "a row by 4-bit weights whose depth is cut alike",
+    inputs: [x(1, 8192), { dtype: "u8", shape: [20, 4096] }, { dtype: "f32", shape: [20, 256] }],
+    product: (a, w, scale) => ops.dot(a!, transposed(fourBits(w!, scale!, [20, 8192]))),
+  },
+  {
+    title: "a vector by bf16 columns that lie side by side",
+    inputs: [x(1, 300), { dtype: "bf16", shape: [300, 1024] }],
+    product: (a, w) => ops.dot(a!, f32(w!)),
+  },
+  {
+    title: "pixels, scaled and shifted, by a weight",
+    inputs: [
+      { dtype: "u8", shape: [33, 50] },
+      { dtype: "f32", shape: [50, 21] },
+    ],
+    product: (pixels, w) => {
+      const scaled = ops.mul(f32(pixels!), ops.full([33, 50], 1 / 255, "f32"));
+      return ops.dot(ops.sub(scaled, ops.like(scaled, 0.5)), w!);
+    },
+  },
+  {
+    title: "batches, both sides of bf16",
+    inputs: [
+      { dtype: "bf16", shape: [3, 9, 40] },
+      { dtype: "bf16", shape: [3, 40, 17] },
+    ],
+    product: (a, b) => ops.dot(f32(a!), f32(b!)),
+  },
+];
+
+function compiled(device: Device, { inputs, product }: Case) {
+  const fn = withTrace(new Trace("compiled"), () => {
+    const parameters = inputs.map((input) => ops.parameter(input));
+    return { name: "product", parameters, results: [product(...parameters)], assignments: [] };
+  });
+  const executable = device.compile(fn);
+  const [result] = executable.run(inputs.map(arrayOf));
+  const data = Array.from(result!.readSync() as Float32Array);
+  const { kernels } = executable.describe();
+  result!.release();
+  executable.dispose();
+  return { data, kernels: kernels.map(({ name }) => name) };
+}
+
+/** Integers of all bits; floats whose sums round. */
+function arrayOf({ dtype, shape }: Input, seed: number) {
+  const count = shape.reduce((n, size) => n * size, 1);
+  const floats = Float64Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898 + seed) * 3);
+  const data = encode(dtype, dtype === "i8" || dtype === "u8" ? floats.map((v) => (v * 1e4) & 0x7f) : floats);
+  return { dtype, shape, data };
+}
+
+const pairs = [
+  ...nativeDevices.map((device) => ({ device, unfused: unfusedNativeDevices()[0]! })),
+  { device: createWasmDevice(), unfused: createWasmDevice({ isFused: false }) },
+];
+
+test.each(cases)("$title", (what) => {
+  for (const { device, unfused } of pairs) {
+    const { data, kernels } = compiled(device, what);
+    expect(data, device.name).toEqual(compiled(unfused, what).data);
+    expect(
+      kernels.filter((name) => !name.startsWith("dot")),
+      "kernels that are no part of the product",
+    ).toEqual([]);
+  }
+});
+
+test("what others read, or what is no fewer bytes, stays in memory", () => {
+  const device = createWasmDevice();
+  const weight: Input = { dtype: "i8", shape: [48, 40] };
+  const kernelsOf = (product: Case["product"], inputs: readonly Input[]): number =>
+    compiled(device, { title: "", inputs, product }).kernels.filter((name) => !name.startsWith("dot")).length;
+  expect(kernelsOf((a, b) => ops.dot(ops.exp(a!), b!), [x(9, 48), { dtype: "f32", shape: [48, 40] }])).toBe(
+    1,
+  );
+  const twice = (a: Node | undefined, w: Node | undefined): Node => {
+    const f = f32(w!);
+    return ops.dot(ops.dot(a!, f), transposed(f));
+  };
+  expect(kernelsOf(twice, [x(9, 48), weight])).toBe(1);
+  // 11,008 as one axis is cut into 3,670, in blocks of 32 into 3,680: another order of the sum.
+  const [rows, depth] = [2, 11_008];
+  expect(
+    kernelsOf(
+      (a, w, scale) => ops.dot(a!, transposed(fourBits(w!, scale!, [rows, depth]))),
+      [x(1, depth), { dtype: "u8", shape: [rows, depth / 2] }, { dtype: "f32", shape: [rows, depth / 32] }],
+    ),
+  ).toBe(1);
+});
