@@ -1,12 +1,18 @@
 /** Activations as layers: the shape stays, and most work element by element. */
 import type { DType } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
+import type { RandomKey } from "../base/random.ts";
+import { shapeText } from "../base/shape.ts";
 import type { Features, TensorShape } from "../base/shape-types.ts";
-import type { Gate } from "../ops/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { type Gate, randomUniform } from "../ops/index.ts";
+import { type Tensor, where } from "../tensor/index.ts";
+import { withPlace } from "../tensor/located.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { RandomStream } from "./random-stream.ts";
 
 /** A layer that gives a tensor of the shape and dtype it gets. */
 abstract class Activation<What extends string> extends Module {
@@ -391,5 +397,72 @@ export class GLU extends Module {
   }
   protected override describe(): string {
     return `${this.gate}, axis ${this.axis}`;
+  }
+}
+
+/**
+ * Softmax over the channels of (N, C, H, W) or (C, H, W), at each place.
+ *
+ * @throws ShapeError in `forward` for other axes
+ * @example await new Softmax2d().forward(zeros([1, 2, 1, 1])).toArray() // [[[[0.5]], [[0.5]]]]
+ */
+export class Softmax2d extends Activation<"Softmax2d"> {
+  protected apply(x: Tensor): Tensor {
+    if (x.shape.length === 3 || x.shape.length === 4) return x.softmax(-3);
+    throw withPlace(new ShapeError(`${this} expects (N, C, H, W) or (C, H, W), got ${shapeText(x.shape)}`));
+  }
+}
+
+/**
+ * x where x > threshold, else a value.
+ *
+ * @example new Threshold(0.5, -1).forward(tensor([0.25, 0.5, 2])) // [-1, -1, 2]
+ */
+export class Threshold extends Activation<"Threshold"> {
+  readonly threshold: number;
+  readonly value: number;
+  constructor(threshold: number, value: number) {
+    super();
+    this.threshold = threshold;
+    this.value = value;
+  }
+  protected apply(x: Tensor): Tensor {
+    return where(x.greater(this.threshold), x, this.value);
+  }
+  protected override describe(): string {
+    return `above ${this.threshold}, else ${this.value}`;
+  }
+}
+
+/**
+ * x where x ≥ 0, else a·x with a drawn from [low, high) for each element in training, and their middle in evaluation. Xu et al.,
+ * "Empirical evaluation of rectified activations in convolutional network", 2015.
+ *
+ * @throws ArgumentError unless low ≤ high
+ * @example new RReLU({ low: 0.25, high: 0.75 }).eval().forward(tensor([-2, 3])) // [-1, 3]
+ */
+export class RReLU extends Activation<"RReLU"> {
+  readonly low: number;
+  readonly high: number;
+  readonly random: RandomStream;
+  constructor(
+    options: { readonly low?: number; readonly high?: number; readonly key?: RandomKey | number } = {},
+  ) {
+    super();
+    checkOptions("RReLU", options, ["low", "high", "key"]);
+    const { low = 1 / 8, high = 1 / 3, key } = options;
+    if (!(low <= high)) throw new ArgumentError(`RReLU: needs low ≤ high, got ${low} and ${high}`);
+    this.low = low;
+    this.high = high;
+    this.random = new RandomStream(key);
+  }
+  protected apply(x: Tensor): Tensor {
+    if (!this.training) return x.leakyRelu((this.low + this.high) / 2);
+    const draws: Tensor = fromNode(randomUniform(nodeOf(this.random.next()), nodeOf(x).shape));
+    const slope: Tensor = draws.mul(this.high - this.low).add(this.low);
+    return where(x.greaterEqual(0), x, x.mul(slope.cast(x.dtype)));
+  }
+  protected override describe(): string {
+    return `${this.low} … ${this.high}`;
   }
 }

@@ -2,6 +2,7 @@
 import { ArgumentError, nearestName } from "../base/errors.ts";
 import { touch } from "../tensor/index.ts";
 import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
 
 /** Holds modules and is never called: who looks into it while a function is traced depends on what it holds. */
 abstract class Container extends Module {
@@ -144,5 +145,100 @@ export class ModuleDict<const R extends Readonly<Record<string, Module>> = Recor
 
   protected override fields(): Iterable<readonly [string, unknown]> {
     return this.names.map((name, at) => [name, this.modules[at]] as const);
+  }
+}
+
+/**
+ * Parameters by number: `0`, `1`, … of wherever it is a field, as in PyTorch. An array in a field does as well.
+ *
+ * @example
+ * const scales = new ParameterList([new Parameter([1, 2]), new Parameter([3])]);
+ * [...scales.stateDict().keys()]; // ["0", "1"]
+ */
+export class ParameterList extends Container implements Iterable<Parameter> {
+  private readonly values: Parameter[];
+
+  constructor(parameters: Iterable<Parameter> = []) {
+    super();
+    this.values = [...parameters];
+  }
+
+  get length(): number {
+    touch(this);
+    return this.values.length;
+  }
+
+  /** The parameter at an index; negative ones count from the end. @throws ArgumentError where there is none */
+  at(index: number): Parameter {
+    touch(this);
+    const found = this.values.at(index);
+    if (found !== undefined) return found;
+    throw new ArgumentError(`ParameterList: index ${index} is out of range for ${this.length} parameters`);
+  }
+
+  /** Adds a parameter at the end. */
+  append(parameter: Parameter): this {
+    this.values.push(parameter);
+    return this;
+  }
+
+  [Symbol.iterator](): IterableIterator<Parameter> {
+    touch(this);
+    return this.values[Symbol.iterator]();
+  }
+
+  protected override fields(): Iterable<readonly [string, unknown]> {
+    return this.values.map((parameter, index) => [String(index), parameter] as const);
+  }
+}
+
+/**
+ * Parameters by name: those of wherever it is a field. A plain record in a field does as well.
+ *
+ * @example
+ * const bounds = new ParameterDict({ low: new Parameter(0), high: new Parameter(1) });
+ * await bounds.get("high").item(); // 1
+ */
+export class ParameterDict extends Container implements Iterable<[string, Parameter]> {
+  private readonly values: Map<string, Parameter>;
+
+  constructor(parameters: Readonly<Record<string, Parameter>> = {}) {
+    super();
+    this.values = new Map(Object.entries(parameters));
+  }
+
+  get size(): number {
+    touch(this);
+    return this.values.size;
+  }
+
+  /** @throws ArgumentError where there is none of this name */
+  get(name: string): Parameter {
+    touch(this);
+    const found = this.values.get(name);
+    if (found !== undefined) return found;
+    const nearest = nearestName(name, [...this.values.keys()]);
+    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+    throw new ArgumentError(`ParameterDict: nothing is named "${name}"${hint}`);
+  }
+
+  has(name: string): boolean {
+    touch(this);
+    return this.values.has(name);
+  }
+
+  /** Adds a parameter, or replaces the one of that name. */
+  set(name: string, parameter: Parameter): this {
+    this.values.set(name, parameter);
+    return this;
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, Parameter]> {
+    touch(this);
+    return this.values.entries();
+  }
+
+  protected override fields(): Iterable<readonly [string, unknown]> {
+    return this.values;
   }
 }

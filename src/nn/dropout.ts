@@ -5,12 +5,13 @@ import { checkOptions } from "../base/options.ts";
 import type { RandomKey } from "../base/random.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
 import type { Features, TensorShape } from "../base/shape-types.ts";
-import { randomUniform } from "../ops/index.ts";
+import { randomNormal, randomUniform } from "../ops/index.ts";
 import { type Tensor, where } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { RandomStream } from "./random-stream.ts";
+import { requireImage } from "./spatial.ts";
 
 export interface DropoutOptions {
   /** What masks are drawn from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
@@ -74,6 +75,15 @@ export class Dropout extends Dropping<"Dropout"> {
   }
 }
 
+/** One draw for all of a channel. */
+function channelMask(what: string, x: Tensor): Shape {
+  const { shape } = nodeOf(x);
+  if (shape.length >= 3) return shape.map((size, axis) => (axis < 2 ? size : 1));
+  throw new ShapeError(
+    `${what}: expects (batch, channels, …) with at least three axes, got ${shapeText(shape)}; use Dropout for vectors`,
+  );
+}
+
 /**
  * Dropout of whole channels: one draw for each element of the first two axes (batch and channels), for images and sequences
  * whose neighbours say the same. PyTorch's `Dropout1d`, `Dropout2d`, `Dropout3d`. Tompson et al., "Efficient object
@@ -88,11 +98,55 @@ export class Dropout extends Dropping<"Dropout"> {
  */
 export class FeatureDropout extends Dropping<"FeatureDropout"> {
   protected override maskShape(x: Tensor): Shape {
-    const { shape } = nodeOf(x);
-    if (shape.length >= 3) return shape.map((size, axis) => (axis < 2 ? size : 1));
-    throw new ShapeError(
-      `FeatureDropout: expects (batch, channels, …) with at least three axes, got ${shapeText(shape)}; use Dropout for vectors`,
-    );
+    return channelMask("FeatureDropout", x);
+  }
+  protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
+    return isDropped ? where(isDropped, 0, x.mul(1 / (1 - this.p))) : x.mul(0);
+  }
+}
+
+abstract class SpatialDropout<What extends string> extends Dropping<What> {
+  protected abstract readonly rank: number;
+  protected override maskShape(x: Tensor): Shape {
+    requireImage(this.toString(), x, this.rank);
+    return nodeOf(x).shape.map((size, axis) => (axis < 2 ? size : 1));
+  }
+  protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
+    return isDropped ? where(isDropped, 0, x.mul(1 / (1 - this.p))) : x.mul(0);
+  }
+}
+/** {@link FeatureDropout} for (N, C, L). @example new Dropout1d(0.5).eval().forward(ones([1, 2, 3])).shape // [1, 2, 3] */
+export class Dropout1d extends SpatialDropout<"Dropout1d"> {
+  protected get rank(): number {
+    return 1;
+  }
+}
+/** {@link FeatureDropout} for (N, C, H, W). @example new Dropout2d(0.5).eval().forward(ones([1, 2, 3, 3])).shape // [1, 2, 3, 3] */
+export class Dropout2d extends SpatialDropout<"Dropout2d"> {
+  protected get rank(): number {
+    return 2;
+  }
+}
+/** {@link FeatureDropout} for (N, C, D, H, W). @example new Dropout3d(0.5).eval().forward(ones([1, 2, 2, 3, 3])).shape // [1, 2, 2, 3, 3] */
+export class Dropout3d extends SpatialDropout<"Dropout3d"> {
+  protected get rank(): number {
+    return 3;
+  }
+}
+
+/**
+ * Stochastic depth: each sample (the first axis) is 0 with probability p, else x / (1 − p): stands at the end of a residual branch,
+ * which is so left out. Huang et al., "Deep networks with stochastic depth", ECCV 2016; torchvision's `StochasticDepth` in mode "row",
+ * timm's `DropPath`.
+ *
+ * @throws ArgumentError unless 0 ≤ p ≤ 1
+ * @example
+ * const y = new DropPath(0.5, { key: 1 }).forward(ones([4, 2]));
+ * await y.toArray(); // [[0, 0], [2, 2], [0, 0], [2, 2]]
+ */
+export class DropPath extends Dropping<"DropPath"> {
+  protected override maskShape(x: Tensor): Shape {
+    return nodeOf(x).shape.map((size, axis) => (axis === 0 ? size : 1));
   }
   protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
     return isDropped ? where(isDropped, 0, x.mul(1 / (1 - this.p))) : x.mul(0);
@@ -115,11 +169,97 @@ const saturated = -1.0507009873554805 * 1.6732632423543772;
  */
 export class AlphaDropout extends Dropping<"AlphaDropout"> {
   protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
-    const { p } = this;
-    if (isDropped === null) return x.mul(0);
-    const scale = 1 / Math.sqrt((1 - p) * (1 + p * saturated ** 2));
-    return where(isDropped, saturated, x)
-      .mul(scale)
-      .sub(scale * p * saturated);
+    return droppedToAlpha(x, isDropped, this.p);
+  }
+}
+
+function droppedToAlpha(x: Tensor, isDropped: Tensor | null, p: number): Tensor {
+  if (isDropped === null) return x.mul(0);
+  const scale = 1 / Math.sqrt((1 - p) * (1 + p * saturated ** 2));
+  return where(isDropped, saturated, x)
+    .mul(scale)
+    .sub(scale * p * saturated);
+}
+
+/**
+ * {@link AlphaDropout} of whole channels: one draw for each element of the first two axes.
+ *
+ * @throws ArgumentError unless 0 ≤ p ≤ 1; ShapeError in `forward` for fewer than three axes
+ * @example new FeatureAlphaDropout(0.1).eval().forward(ones([1, 4, 2])).shape // [1, 4, 2]
+ */
+export class FeatureAlphaDropout extends Dropping<"FeatureAlphaDropout"> {
+  protected override maskShape(x: Tensor): Shape {
+    return channelMask("FeatureAlphaDropout", x);
+  }
+  protected drop(x: Tensor, isDropped: Tensor | null): Tensor {
+    return droppedToAlpha(x, isDropped, this.p);
+  }
+}
+
+/** Noise that is added, or multiplies, in training; nothing in evaluation. */
+abstract class Noise<What extends string> extends Module {
+  /** For the type checker alone. */
+  declare readonly features: Features<What, number, "same">;
+  readonly random: RandomStream;
+
+  constructor(options: DropoutOptions) {
+    super();
+    checkOptions(this.constructor.name, options, ["key"]);
+    this.random = new RandomStream(options.key);
+  }
+
+  /** Standard normal numbers of a shape. */
+  protected normal(x: Tensor): Tensor {
+    return fromNode(randomNormal(nodeOf(this.random.next()), nodeOf(x).shape)).cast(x.dtype) as Tensor;
+  }
+  protected abstract disturbed(x: Tensor): Tensor;
+
+  forward<S extends TensorShape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> {
+    return (this.training ? this.disturbed(x as Tensor) : x) as Tensor<S, D>;
+  }
+}
+
+/**
+ * In training x + σ·n with n standard normal, anew in every call; in evaluation x itself. Keras's `GaussianNoise`.
+ *
+ * @throws ArgumentError unless σ ≥ 0
+ * @example await new GaussianNoise(0.1).eval().forward(tensor([1, 2])).toArray() // [1, 2]
+ */
+export class GaussianNoise extends Noise<"GaussianNoise"> {
+  readonly stddev: number;
+  constructor(stddev: number, options: DropoutOptions = {}) {
+    super(options);
+    if (!(stddev >= 0)) throw new ArgumentError(`GaussianNoise: stddev must be 0 or more, got ${stddev}`);
+    this.stddev = stddev;
+  }
+  protected disturbed(x: Tensor): Tensor {
+    return x.add(this.normal(x).mul(this.stddev));
+  }
+  protected override describe(): string {
+    return String(this.stddev);
+  }
+}
+
+/**
+ * In training x·(1 + n·√(p / (1 − p))) with n standard normal: as much noise as `Dropout(p)` makes, without zeros. In evaluation x
+ * itself. Srivastava et al., JMLR 2014, section 10; Keras's `GaussianDropout`.
+ *
+ * @throws ArgumentError unless 0 ≤ p < 1
+ * @example await new GaussianDropout(0.1).eval().forward(tensor([1, 2])).toArray() // [1, 2]
+ */
+export class GaussianDropout extends Noise<"GaussianDropout"> {
+  readonly p: number;
+  constructor(p = 0.5, options: DropoutOptions = {}) {
+    super(options);
+    if (!(p >= 0 && p < 1))
+      throw new ArgumentError(`GaussianDropout: the probability must be from 0 to below 1, got ${p}`);
+    this.p = p;
+  }
+  protected disturbed(x: Tensor): Tensor {
+    const noise = this.normal(x).mul(Math.sqrt(this.p / (1 - this.p)));
+    return x.mul(noise.add(1));
+  }
+  protected override describe(): string {
+    return String(this.p);
   }
 }

@@ -15,16 +15,19 @@ export {
   PReLU,
   ReLU,
   ReLU6,
+  RReLU,
   SELU,
   Sigmoid,
   SiLU,
   Softmax,
+  Softmax2d,
   Softmin,
   Softplus,
   SoftShrink,
   Softsign,
   Tanh,
   TanhShrink,
+  Threshold,
 } from "./activations.ts";
 export {
   type AttentionOptions,
@@ -32,7 +35,8 @@ export {
   scaledDotProductAttention,
 } from "./attention.ts";
 export { Bilinear, type BilinearOptions } from "./bilinear.ts";
-export { ModuleDict, ModuleList } from "./containers.ts";
+export { Concat, Parallel, Residual } from "./branches.ts";
+export { ModuleDict, ModuleList, ParameterDict, ParameterList } from "./containers.ts";
 export {
   Conv1d,
   Conv2d,
@@ -43,8 +47,21 @@ export {
   ConvTranspose3d,
   type TransposedConvolutionOptions,
 } from "./convolution.ts";
-export { AlphaDropout, Dropout, type DropoutOptions, FeatureDropout } from "./dropout.ts";
+export {
+  AlphaDropout,
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  Dropout3d,
+  type DropoutOptions,
+  DropPath,
+  FeatureAlphaDropout,
+  FeatureDropout,
+  GaussianDropout,
+  GaussianNoise,
+} from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
+export { type BagOptions, EmbeddingBag, type EmbeddingBagOptions } from "./embedding-bag.ts";
 export { Flatten, Identity, Unflatten } from "./flatten.ts";
 export type { Initializer, InitializerRequest } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
@@ -67,13 +84,43 @@ export {
   InstanceNorm1d,
   InstanceNorm2d,
   InstanceNorm3d,
+  type InstanceNormOptions,
   LayerNorm,
   type LayerNormOptions,
+  LocalResponseNorm,
+  type LocalResponseNormOptions,
   type NormOptions,
   RMSNorm,
   type RMSNormOptions,
 } from "./normalization.ts";
+export {
+  CircularPad1d,
+  CircularPad2d,
+  CircularPad3d,
+  ConstantPad1d,
+  ConstantPad2d,
+  ConstantPad3d,
+  type PadWidths,
+  ReflectionPad1d,
+  ReflectionPad2d,
+  ReflectionPad3d,
+  ReplicationPad1d,
+  ReplicationPad2d,
+  ReplicationPad3d,
+  ZeroPad1d,
+  ZeroPad2d,
+  ZeroPad3d,
+} from "./padding.ts";
 export { Parameter, type ParameterOptions } from "./parameter.ts";
+export {
+  Parametrization,
+  parametrize,
+  removeParametrization,
+  type SpectralNormOptions,
+  spectralNorm,
+  type WeightNormOptions,
+  weightNorm,
+} from "./parametrize.ts";
 export {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -85,6 +132,10 @@ export {
   AvgPool1d,
   AvgPool2d,
   AvgPool3d,
+  LPPool1d,
+  LPPool2d,
+  LPPool3d,
+  type LPPoolOptions,
   MaxPool1d,
   MaxPool2d,
   MaxPool3d,
@@ -93,8 +144,20 @@ export {
 } from "./pooling.ts";
 export { RandomStream } from "./random-stream.ts";
 export {
+  ChannelShuffle,
+  Fold,
+  Lambda,
+  Permute,
+  PixelShuffle,
+  PixelUnshuffle,
+  Reshape,
+  Unfold,
+  type UnfoldOptions,
+} from "./rearrange.ts";
+export {
   GRU,
   LSTM,
+  type LSTMOptions,
   type LSTMResult,
   type RecurrentOptions,
   type RecurrentResult,
@@ -102,6 +165,7 @@ export {
   type RNNOptions,
   type RunOptions,
 } from "./recurrent.ts";
+export { type CellOptions, GRUCell, LSTMCell, RNNCell } from "./recurrent-cells.ts";
 export { Sequential } from "./sequential.ts";
 export {
   CosineSimilarity,
@@ -132,3 +196,4 @@ export {
   type TransformerLayerOptions,
 } from "./transformer.ts";
 export { updateBatchNorm } from "./update-batch-norm.ts";
+export { type InterpolateOptions, type InterpolationMode, interpolate, Upsample } from "./upsample.ts";

@@ -110,7 +110,7 @@ export abstract class BatchNorm extends Module {
   forward(x: Tensor): Tensor {
     this.check(x);
     const rank = x.shape.length;
-    const axes = [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)];
+    const axes = this.statisticsAxes(rank);
     const { runningMean, runningVar, epsilon } = this;
     if (!this.training && runningMean !== undefined && runningVar !== undefined) {
       const scale = runningVar.add(epsilon).rsqrt() as Tensor;
@@ -121,20 +121,33 @@ export abstract class BatchNorm extends Module {
     return scaled(standardized(x, axes, epsilon), this.weight, this.bias);
   }
 
+  /** Instance norms do not, as in PyTorch. */
+  protected get countsBatches(): boolean {
+    return true;
+  }
+
+  /** What statistics are over. */
+  protected statisticsAxes(rank: number): number[] {
+    return [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)];
+  }
+
   private track(x: Tensor, axes: readonly number[]): void {
     const { runningMean, runningVar, numBatchesTracked, momentum } = this;
     if (runningMean === undefined || runningVar === undefined || numBatchesTracked === undefined) return;
     const count = axes.reduce((n, axis) => n * (x.shape as readonly number[])[axis]!, 1);
-    const mean = x.mean(axes) as Tensor;
+    // Of instance norms the mean over samples is taken in.
+    const ofChannel = (statistic: Tensor): Tensor =>
+      (statistic.shape.length > 1 ? statistic.mean(0) : statistic) as Tensor;
+    const mean = ofChannel(x.mean(axes) as Tensor);
     // The running variance is the unbiased estimate, the one that is divided by is not, as in PyTorch.
-    const variance = x.var(axes, { correction: Math.min(1, count - 1) }) as Tensor;
+    const variance = ofChannel(x.var(axes, { correction: Math.min(1, count - 1) }) as Tensor);
     const batches = numBatchesTracked.add(1) as Tensor;
     const share: Tensor | number = momentum ?? (batches.cast("f32").reciprocal() as Tensor);
     const towards = (state: StateTensor, value: Tensor): Tensor =>
       state.add(value.sub(state).mul(share)) as Tensor;
     runningMean.assign(towards(runningMean, mean));
     runningVar.assign(towards(runningVar, variance));
-    numBatchesTracked.assign(batches);
+    if (this.countsBatches) numBatchesTracked.assign(batches);
   }
 
   protected override describe(): string {
@@ -306,51 +319,95 @@ export class GroupNorm extends Module {
   }
 }
 
-abstract class InstanceNorm extends Module {
-  readonly numFeatures: number;
-  readonly epsilon: number;
-  readonly weight: Parameter | undefined;
-  readonly bias: Parameter | undefined;
+export interface InstanceNormOptions extends NormOptions {
+  /** How much of a batch's statistics goes into the running ones; default 0.1. */
+  readonly momentum?: number;
+  /** Default false: true keeps running statistics, which take the sample's place in evaluation. */
+  readonly trackRunningStats?: boolean;
+}
+
+/** A batch norm over one sample: as in PyTorch, nothing is learnt or tracked unless asked for. */
+abstract class InstanceNorm extends BatchNorm {
   private readonly rank: number;
 
-  constructor(rank: number, numFeatures: number, options: NormOptions = {}) {
-    super();
-    const what = this.constructor.name;
-    checkOptions(what, options, ["epsilon", "affine"]);
-    requirePositive(what, { numFeatures });
+  constructor(rank: number, numFeatures: number, options: InstanceNormOptions = {}) {
+    super(numFeatures, { affine: false, trackRunningStats: false, ...options });
     this.rank = rank;
-    this.numFeatures = numFeatures;
-    this.epsilon = options.epsilon ?? 1e-5;
-    // As in PyTorch, nothing is learnt unless asked for.
-    const isAffine = options.affine ?? false;
-    this.weight = isAffine ? scaleOf(numFeatures, 1, "weight") : undefined;
-    this.bias = isAffine ? scaleOf(numFeatures, 0, "bias") : undefined;
   }
-  forward(x: Tensor): Tensor {
+  protected check(x: Tensor): void {
     requireImage(this.toString(), x, this.rank, this.numFeatures);
-    const axes = Array.from({ length: this.rank }, (_, i) => i + 2);
-    return scaled(standardized(x, axes, this.epsilon), this.weight, this.bias);
   }
-  protected override describe(): string {
-    return `${this.numFeatures}${this.weight === undefined ? ", not affine" : ""}`;
+  protected override statisticsAxes(rank: number): number[] {
+    return Array.from({ length: rank - 2 }, (_, i) => i + 2);
+  }
+  protected override get countsBatches(): boolean {
+    return false;
   }
 }
 
 /** Each channel of each sample (N, C, L) to mean 0 and variance 1. Ulyanov et al., 2016. @example new InstanceNorm1d(3).forward(zeros([8, 3, 4])).shape // [8, 3, 4] */
 export class InstanceNorm1d extends InstanceNorm {
-  constructor(numFeatures: number, options: NormOptions = {}) {
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super(1, numFeatures, options);
   }
 }
 /** Each channel of each image to mean 0 and variance 1. @example new InstanceNorm2d(3).forward(zeros([8, 3, 4, 4])).shape // [8, 3, 4, 4] */
 export class InstanceNorm2d extends InstanceNorm {
-  constructor(numFeatures: number, options: NormOptions = {}) {
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super(2, numFeatures, options);
   }
 }
 /** Each channel of each volume to mean 0 and variance 1. @example new InstanceNorm3d(3).forward(zeros([8, 3, 2, 4, 4])).shape // [8, 3, 2, 4, 4] */
 export class InstanceNorm3d extends InstanceNorm {
-  constructor(numFeatures: number, options: NormOptions = {}) {
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     super(3, numFeatures, options);
+  }
+}
+
+export interface LocalResponseNormOptions {
+  /** Default 1e-4. */
+  readonly alpha?: number;
+  /** Default 0.75. */
+  readonly beta?: number;
+  /** Default 1. */
+  readonly k?: number;
+}
+
+/**
+ * x_c / (k + α/n·Σ x²)^β, the sum over n channels around c: AlexNet's norm. (N, C, …) → the same. Krizhevsky, Sutskever and Hinton,
+ * NeurIPS 2012; α divided by n as in PyTorch.
+ *
+ * @throws ArgumentError unless n is a positive integer
+ * @example new LocalResponseNorm(2, { alpha: 2, beta: 1, k: 0 }).forward(tensor([[[1], [1]]])) // [[[1], [0.5]]]
+ */
+export class LocalResponseNorm extends Module {
+  readonly size: number;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
+    super();
+    checkOptions("LocalResponseNorm", options, ["alpha", "beta", "k"]);
+    requirePositive("LocalResponseNorm", { size });
+    this.size = size;
+    ({ alpha: this.alpha = 1e-4, beta: this.beta = 0.75, k: this.k = 1 } = options);
+  }
+  forward(x: Tensor): Tensor {
+    const shape = x.shape as readonly number[];
+    if (shape.length < 2)
+      throw withPlace(new ShapeError(`${this} expects (N, channels, …), got ${shapeText(shape)}`));
+    const before = Math.floor(this.size / 2);
+    const widths = shape.map((_, axis) => (axis === 1 ? [before, this.size - 1 - before] : [0, 0]));
+    const padded = x.square().pad(widths as [number, number][]) as Tensor;
+    const terms = Array.from({ length: this.size }, (_, i) => padded.slice(1, i, i + shape[1]!) as Tensor);
+    const sum = terms.reduce((a, b) => a.add(b) as Tensor);
+    const divisor = sum
+      .mul(this.alpha / this.size)
+      .add(this.k)
+      .pow(this.beta);
+    return x.div(divisor) as Tensor;
+  }
+  protected override describe(): string {
+    return `${this.size} channels`;
   }
 }

@@ -160,7 +160,77 @@ export class AvgPool3d extends AveragePool {
   }
 }
 
+export interface LPPoolOptions {
+  /** From one window to the next; the window's size unless told. */
+  readonly stride?: PerAxis;
+  /** Default false: true also keeps windows that reach over the end. */
+  readonly ceilMode?: boolean;
+}
+
+abstract class LPPool extends Pool {
+  readonly normType: number;
+  constructor(
+    rank: number,
+    { normType, kernelSize }: { normType: number; kernelSize: PerAxis },
+    options: LPPoolOptions,
+  ) {
+    super(rank, kernelSize, options, []);
+    if (!(normType > 0))
+      throw new ArgumentError(`${this.constructor.name}: normType must be above 0, got ${normType}`);
+    this.normType = normType;
+  }
+  protected pool(x: Tensor, geometry: PoolGeometry): Tensor {
+    // As in PyTorch, where `ceilMode` cuts a window off its mean counts as that of a whole one.
+    const powers = x.pow(this.normType) as Tensor;
+    const means = located(() => fromNode(averagePool(nodeOf(powers), { ...geometry, countsPadding: false })));
+    const count = this.kernelSize.reduce((n, size) => n * size, 1);
+    return means.mul(count).pow(1 / this.normType) as Tensor;
+  }
+}
+
+/** (Σ xᵖ)^(1/p) over each window of one axis. @example new LPPool1d(1, 2).forward(tensor([[[1, 3, 2, 0]]])) // [[[4, 2]]] */
+export class LPPool1d extends LPPool {
+  constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
+    super(1, { normType, kernelSize }, options);
+  }
+}
+/** (Σ xᵖ)^(1/p) over each window of an image. @example new LPPool2d(2, 2).forward(zeros([8, 3, 6, 6])).shape // [8, 3, 3, 3] */
+export class LPPool2d extends LPPool {
+  constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
+    super(2, { normType, kernelSize }, options);
+  }
+}
+/** (Σ xᵖ)^(1/p) over each window of a volume. @example new LPPool3d(2, 2).forward(zeros([1, 2, 4, 4, 4])).shape // [1, 2, 2, 2, 2] */
+export class LPPool3d extends LPPool {
+  constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
+    super(3, { normType, kernelSize }, options);
+  }
+}
+
 /** Windows of ⌊i·size/out⌋ … ⌈(i + 1)·size/out⌉ along each spatial axis, so that the result has the size asked for. */
+function inWindows(
+  x: Tensor,
+  counts: readonly number[],
+  fold: (part: Tensor, axis: number) => Tensor,
+): Tensor {
+  return counts.reduce((image, count, i) => {
+    const axis = i + 2;
+    const size = (image.shape as readonly number[])[axis]!;
+    if (size === count) return image;
+    const parts = Array.from({ length: count }, (_, at) => {
+      const [start, stop] = [Math.floor((at * size) / count), Math.ceil(((at + 1) * size) / count)];
+      return fold(image.slice(axis, start, stop) as Tensor, axis);
+    });
+    return count === 1 ? parts[0]! : (concat(parts, axis) as Tensor);
+  }, x);
+}
+
+const meanAlong = (part: Tensor, axis: number): Tensor => part.mean(axis, { keepDims: true }) as Tensor;
+
+/** Means to spatial sizes that are given. */
+export const adaptiveAverage = (x: Tensor, counts: readonly number[]): Tensor =>
+  inWindows(x, counts, meanAlong);
+
 abstract class Adaptive extends Module {
   readonly outputSize: readonly number[];
   constructor(rank: number, outputSize: PerAxis) {
@@ -171,17 +241,7 @@ abstract class Adaptive extends Module {
 
   forward(x: Tensor): Tensor {
     requireImage(this.toString(), x, this.outputSize.length);
-    return this.outputSize.reduce((image, count, i) => this.along(image, i + 2, count), x);
-  }
-
-  private along(x: Tensor, axis: number, count: number): Tensor {
-    const size = (x.shape as readonly number[])[axis]!;
-    if (size === count) return x;
-    const parts = Array.from({ length: count }, (_, i) => {
-      const [start, stop] = [Math.floor((i * size) / count), Math.ceil(((i + 1) * size) / count)];
-      return this.fold(x.slice(axis, start, stop) as Tensor, axis);
-    });
-    return count === 1 ? parts[0]! : (concat(parts, axis) as Tensor);
+    return inWindows(x, this.outputSize, (part, axis) => this.fold(part, axis));
   }
   protected override describe(): string {
     return `to ${perAxisText(this.outputSize)}`;
@@ -190,7 +250,7 @@ abstract class Adaptive extends Module {
 
 abstract class AdaptiveAverage extends Adaptive {
   protected fold(part: Tensor, axis: number): Tensor {
-    return part.mean(axis, { keepDims: true }) as Tensor;
+    return meanAlong(part, axis);
   }
 }
 abstract class AdaptiveMax extends Adaptive {

@@ -33,6 +33,11 @@ export interface RNNOptions extends RecurrentOptions {
   readonly nonlinearity?: "tanh" | "relu";
 }
 
+export interface LSTMOptions extends RecurrentOptions {
+  /** Size of the hidden states, a learnt projection of o·tanh(c): Sak, Senior and Beaufays, 2014. Default 0: none, hiddenSize. */
+  readonly projSize?: number;
+}
+
 export interface RunOptions {
   /**
    * How many steps of each sequence count, i32 of shape (N). What comes after changes nothing: outputs there are 0, the last
@@ -49,14 +54,37 @@ interface Weights {
   readonly hidden: Tensor;
   readonly inputBias: Tensor | undefined;
   readonly hiddenBias: Tensor | undefined;
+  /** Of LSTM with projSize: (projSize, hiddenSize). */
+  readonly projection: Tensor | undefined;
 }
 
 /** States of shape (N, hidden): one of RNN and GRU, hidden and cell of LSTM. */
 type States = readonly Tensor[];
 
-const product = (x: Tensor, weight: Tensor): Tensor => x.matmul(weight.transpose()) as Tensor;
-const plus = (x: Tensor, bias: Tensor | undefined): Tensor =>
+export const product = (x: Tensor, weight: Tensor): Tensor => x.matmul(weight.transpose()) as Tensor;
+export const plus = (x: Tensor, bias: Tensor | undefined): Tensor =>
   bias === undefined ? x : (x.add(bias) as Tensor);
+
+/** h′ from W_ih·x + b_ih + W_hh·h + b_hh. */
+export const rnnStep = (sum: Tensor, nonlinearity: "tanh" | "relu"): Tensor =>
+  (nonlinearity === "tanh" ? sum.tanh() : sum.relu()) as Tensor;
+
+/** h′ from W_i·x + b_i and W_h·h + b_h, gates r, z, n side by side. */
+export function gruStep(ofInput: Tensor, ofHidden: Tensor, h: Tensor): Tensor {
+  const [xr, xz, xn] = ofInput.split(3, -1) as [Tensor, Tensor, Tensor];
+  const [hr, hz, hn] = ofHidden.split(3, -1) as [Tensor, Tensor, Tensor];
+  const reset = xr.add(hr).sigmoid() as Tensor;
+  const update = xz.add(hz).sigmoid() as Tensor;
+  const candidate = xn.add(reset.mul(hn)).tanh() as Tensor;
+  return candidate.add(update.mul(h.sub(candidate))) as Tensor;
+}
+
+/** o·tanh(c′) and c′ from the sums of the gates i, f, g, o side by side. */
+export function lstmStep(sums: Tensor, c: Tensor): [output: Tensor, cell: Tensor] {
+  const [i, f, g, o] = sums.split(4, -1) as [Tensor, Tensor, Tensor, Tensor];
+  const cell = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh())) as Tensor;
+  return [o.sigmoid().mul(cell.tanh()) as Tensor, cell];
+}
 
 /** Zeros instead of what follows a sequence's length: that may be anything, NaN too, also as far as gradients go. */
 function withoutRest(x: Tensor, lengths: Tensor | undefined): Tensor {
@@ -68,6 +96,8 @@ function withoutRest(x: Tensor, lengths: Tensor | undefined): Tensor {
 abstract class Recurrent extends Module {
   readonly inputSize: number;
   readonly hiddenSize: number;
+  /** Size of what a step gives: hiddenSize unless projected. */
+  readonly outputSize: number;
   readonly numLayers: number;
   readonly batchFirst: boolean;
   readonly bidirectional: boolean;
@@ -77,17 +107,22 @@ abstract class Recurrent extends Module {
   /** Rows of the weights for each hidden unit. */
   private readonly gates: number;
 
-  constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentOptions) {
+  constructor(gates: number, inputSize: number, hiddenSize: number, options: LSTMOptions) {
     super();
     const what = this.constructor.name;
-    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0 } = options;
+    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, projSize = 0 } = options;
     const { bidirectional = false, key = nextKey() } = options;
     for (const [name, size] of Object.entries({ inputSize, hiddenSize, numLayers })) {
       if (!Number.isInteger(size) || size < 1)
         throw new ArgumentError(`${what}: ${name} must be a positive integer, got ${size}`);
     }
+    if (!(Number.isInteger(projSize) && projSize >= 0 && projSize < hiddenSize))
+      throw new ArgumentError(
+        `${what}: projSize must be from 0 to below hiddenSize ${hiddenSize}, got ${projSize}`,
+      );
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
+    this.outputSize = projSize === 0 ? hiddenSize : projSize;
     this.numLayers = numLayers;
     this.batchFirst = batchFirst;
     this.bidirectional = bidirectional;
@@ -99,7 +134,7 @@ abstract class Recurrent extends Module {
 
   /** U(±1/√hiddenSize), as in PyTorch. */
   private makeWeights(bias: boolean, key: RandomKey): void {
-    const { inputSize, hiddenSize, numLayers, gates } = this;
+    const { inputSize, hiddenSize, outputSize, numLayers, gates } = this;
     const rows = gates * hiddenSize;
     const init = uniform(-1 / Math.sqrt(hiddenSize), 1 / Math.sqrt(hiddenSize));
     const make = (name: string, shape: readonly number[]): void => {
@@ -107,13 +142,15 @@ abstract class Recurrent extends Module {
       this.weights.set(name, new Parameter({ dtype: "f32", shape, data: init(request) }, { name }));
     };
     for (let layer = 0; layer < numLayers; layer++) {
-      const width = layer === 0 ? inputSize : hiddenSize * this.directions.length;
+      const width = layer === 0 ? inputSize : outputSize * this.directions.length;
       for (const suffix of this.directions) {
         make(`weight_ih_l${layer}${suffix}`, [rows, width]);
-        make(`weight_hh_l${layer}${suffix}`, [rows, hiddenSize]);
-        if (!bias) continue;
-        make(`bias_ih_l${layer}${suffix}`, [rows]);
-        make(`bias_hh_l${layer}${suffix}`, [rows]);
+        make(`weight_hh_l${layer}${suffix}`, [rows, outputSize]);
+        if (bias) {
+          make(`bias_ih_l${layer}${suffix}`, [rows]);
+          make(`bias_hh_l${layer}${suffix}`, [rows]);
+        }
+        if (outputSize < hiddenSize) make(`weight_hr_l${layer}${suffix}`, [outputSize, hiddenSize]);
       }
     }
   }
@@ -134,6 +171,7 @@ abstract class Recurrent extends Module {
       hidden: at("weight_hh")!,
       inputBias: at("bias_ih"),
       hiddenBias: at("bias_hh"),
+      projection: at("weight_hr"),
     };
   }
 
@@ -182,8 +220,8 @@ abstract class Recurrent extends Module {
   }
 
   private zeroStates(batch: number, count: number): Tensor[] {
-    const shape = [this.numLayers * this.directions.length, batch, this.hiddenSize];
-    return Array.from({ length: count }, () => zeros(shape) as Tensor);
+    const shapeOf = (size: number): number[] => [this.numLayers * this.directions.length, batch, size];
+    return [this.outputSize, this.hiddenSize].slice(0, count).map((size) => zeros(shapeOf(size)) as Tensor);
   }
 
   private check(x: Tensor, sequence: Tensor): readonly number[] {
@@ -228,15 +266,11 @@ abstract class Recurrent extends Module {
     return { carry, output: outputs as Tensor };
   }
 
-  /** The parts of a gate vector (N, gates·H). */
-  protected split(x: Tensor): readonly Tensor[] {
-    return x.split(this.gates, -1) as Tensor[];
-  }
-
   protected override describe(): string {
     return [
       `${this.inputSize} → ${this.hiddenSize}`,
       ...(this.numLayers > 1 ? [`${this.numLayers} layers`] : []),
+      ...(this.outputSize < this.hiddenSize ? [`projected to ${this.outputSize}`] : []),
       ...(this.bidirectional ? ["bidirectional"] : []),
     ].join(", ");
   }
@@ -278,8 +312,7 @@ export class RNN extends Recurrent {
     return plus(plus(product(x, inputs), inputBias), hiddenBias);
   }
   protected step(prepared: Tensor, [h]: States, { hidden }: Weights): States {
-    const sum = prepared.add(product(h!, hidden)) as Tensor;
-    return [(this.nonlinearity === "tanh" ? sum.tanh() : sum.relu()) as Tensor];
+    return [rnnStep(prepared.add(product(h!, hidden)) as Tensor, this.nonlinearity)];
   }
 }
 
@@ -303,12 +336,7 @@ export class GRU extends Recurrent {
     return plus(product(x, inputs), inputBias);
   }
   protected step(prepared: Tensor, [h]: States, { hidden, hiddenBias }: Weights): States {
-    const [xr, xz, xn] = this.split(prepared) as [Tensor, Tensor, Tensor];
-    const [hr, hz, hn] = this.split(plus(product(h!, hidden), hiddenBias)) as [Tensor, Tensor, Tensor];
-    const reset = xr.add(hr).sigmoid() as Tensor;
-    const update = xz.add(hz).sigmoid() as Tensor;
-    const candidate = xn.add(reset.mul(hn)).tanh() as Tensor;
-    return [candidate.add(update.mul(h!.sub(candidate))) as Tensor];
+    return [gruStep(prepared, plus(product(h!, hidden), hiddenBias), h!)];
   }
 }
 
@@ -319,7 +347,8 @@ export interface LSTMResult extends RecurrentResult {
 
 /**
  * Long short-term memory: i, f, o = σ(…), g = tanh(…), c′ = f·c + i·g, h′ = o·tanh(c′). Hochreiter and Schmidhuber, 1997, with forget
- * gates (Gers et al., 2000). Weights, their order (i, f, g, o) and names as in PyTorch.
+ * gates (Gers et al., 2000). Weights, their order (i, f, g, o) and names as in PyTorch. For truncated backpropagation give the last
+ * states of a part as the first of the next: what comes out of a compiled step has no graph behind it.
  *
  * @throws ShapeError when the input has other axes or features
  * @example
@@ -329,8 +358,8 @@ export interface LSTMResult extends RecurrentResult {
  * cell.shape; // [2, 2, 8]
  */
 export class LSTM extends Recurrent {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    checkOptions("LSTM", options, optionNames);
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
+    checkOptions("LSTM", options, [...optionNames, "projSize"]);
     super(4, inputSize, hiddenSize, options);
   }
   forward(
@@ -344,15 +373,8 @@ export class LSTM extends Recurrent {
   protected prepare(x: Tensor, { inputs, inputBias, hiddenBias }: Weights): Tensor {
     return plus(plus(product(x, inputs), inputBias), hiddenBias);
   }
-  protected step(prepared: Tensor, [h, c]: States, { hidden }: Weights): States {
-    const [i, f, g, o] = this.split(prepared.add(product(h!, hidden)) as Tensor) as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const kept = f.sigmoid().mul(c!) as Tensor;
-    const cell = kept.add(i.sigmoid().mul(g.tanh())) as Tensor;
-    return [o.sigmoid().mul(cell.tanh()) as Tensor, cell];
+  protected step(prepared: Tensor, [h, c]: States, { hidden, projection }: Weights): States {
+    const [output, cell] = lstmStep(prepared.add(product(h!, hidden)) as Tensor, c!);
+    return [projection === undefined ? output : product(output, projection), cell];
   }
 }
