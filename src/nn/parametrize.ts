@@ -27,8 +27,10 @@ type Parametrized = Module & { parametrizations?: Record<string, Parametrization
  * @returns the layer
  * @example
  * class Positive extends Parametrization {
- *   constructor(readonly original: Parameter) {
+ *   readonly original: Parameter;
+ *   constructor(original: Parameter) {
  *     super();
+ *     this.original = original;
  *   }
  *   forward(): Tensor {
  *     return this.original.exp();
@@ -69,7 +71,7 @@ export function parametrize<M extends Module>(
  * @throws ArgumentError when the field is not computed
  * @example
  * const layer = removeParametrization(weightNorm(new Linear(2, 1)), "weight");
- * [...layer.stateDict().keys()]; // ["bias", "weight"]
+ * [...layer.stateDict().keys()]; // ["weight", "bias"]
  */
 export function removeParametrization<M extends Module>(layer: M, name = "weight"): M {
   const holder = layer as unknown as Parametrized & Record<string, unknown>;
