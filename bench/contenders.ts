@@ -1,5 +1,7 @@
 /** Who takes part: how each one's process is started, and why it cannot be where something is missing. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "./child.ts";
 import type { Work } from "./protocol.ts";
@@ -61,6 +63,31 @@ const own = (key: string, title: string, target: string): Contender => ({
   missing: requires(built("netwright/serve.js"), "bench/netwright is not part of this build"),
 });
 
+/** The same with its programs kept on disk; the run that only fills caches fills this one too. */
+function remembering({ startup, compiling, missing }: Contender): Contender {
+  const here = (command: Command): Command => ({
+    ...command,
+    environment: { ...command.environment, NETWRIGHT_CACHE: programFolder() },
+  });
+  return {
+    key: "netwright-x64-kept",
+    title: "Netwright x64, programs kept on disk",
+    threadCounts: onlyOne,
+    serve: () => null,
+    startup: (work) => here(startup(work)!),
+    compiling: (work) => here(compiling!(work)),
+    missing,
+  };
+}
+
+let folder: string | undefined;
+const programFolder = (): string => (folder ??= temporaryFolder());
+function temporaryFolder(): string {
+  const made = mkdtempSync(join(tmpdir(), "netwright-programs-"));
+  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
 const torch = (key: string, title: string, ...flags: string[]): Contender => ({
   key,
   title,
@@ -74,6 +101,7 @@ const torch = (key: string, title: string, ...flags: string[]): Contender => ({
 export const contenders: readonly Contender[] = [
   own("netwright", "Netwright wasm", "wasm"),
   own("netwright-x64", "Netwright x64", "x64"),
+  remembering(own("netwright-x64", "", "x64")),
   torch("torch", "PyTorch"),
   torch("torch-fused", "PyTorch, fused optimizer", "--fused"),
   torch("torch-compile", "PyTorch, torch.compile", "--compile"),

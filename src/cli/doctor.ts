@@ -30,6 +30,7 @@ export function diagnosisText(diagnosis: Diagnosis): string {
     ["processors", processorText(processors)],
     ["caches", processors.caches.map(cacheText).join(", ") || "unknown"],
     ["huge pages", processors.hugePages ?? "unknown"],
+    ["disk cache", programsText(diagnosis.programCache)],
     ["memory", diagnosis.memoryLimitBytes === undefined ? "unknown" : bytesText(diagnosis.memoryLimitBytes)],
     [
       "settings",
@@ -45,6 +46,12 @@ export function diagnosisText(diagnosis: Diagnosis): string {
 function targetText({ target }: Diagnosis): string {
   if (target === undefined) return "none runs here";
   return `${target.name}, ${count(target.threads, "thread")}, arithmetic ${target.arithmetic}`;
+}
+
+function programsText(cache: Diagnosis["programCache"]): string {
+  if (cache === undefined) return "none: set NETWRIGHT_CACHE=1 to keep them";
+  if ("reason" in cache) return `none: ${cache.reason}`;
+  return `${count(cache.files, "file")}, ${bytesText(cache.bytes)}, in ${cache.folder}`;
 }
 
 function nativeText({ instructionSet, reasons }: Diagnosis["native"]): string {

@@ -96,6 +96,7 @@ const healthy: Diagnosis = {
     hugePages: "madvise",
   },
   memoryLimitBytes: 16_500_000_000,
+  programCache: { folder: "/home/a/.cache/netwright", files: 12, bytes: 700_000 },
   settings: {},
 };
 
@@ -111,6 +112,7 @@ test("the text for people", () => {
     processors    8 allowed on 4 cores, no quota: 4 threads by default
     caches        L1 32 KiB shared by 2, L2 1 MiB
     huge pages    madvise
+    disk cache    12 files, 683.6 KiB, in /home/a/.cache/netwright
     memory        15.4 GiB
     settings      none
     "
@@ -126,6 +128,7 @@ test("the text where nothing is as it should be", () => {
     native: { instructionSet: undefined, features: [], reasons: ["it is made for Linux on x64"] },
     processors: { ...healthy.processors, quota: 1.5, threads: 1, caches: [], hugePages: undefined },
     memoryLimitBytes: undefined,
+    programCache: { reason: 'others may write to "/cache": chmod go-w' },
     settings: { NETWRIGHT_THREADS: "1" },
   });
   expect(text).toMatchInlineSnapshot(`
@@ -140,6 +143,7 @@ test("the text where nothing is as it should be", () => {
     processors    8 allowed on 4 cores, a quota of 1.5: 1 thread by default
     caches        unknown
     huge pages    unknown
+    disk cache    none: others may write to "/cache": chmod go-w
     memory        unknown
     settings      NETWRIGHT_THREADS=1
     "

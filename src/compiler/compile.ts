@@ -20,6 +20,9 @@ import { mergeScans } from "./merge-scans.ts";
 import { planMemory } from "./plan-memory.ts";
 import { simplify } from "./simplify.ts";
 
+/** Where this code was loaded from: with another build, programs may differ. */
+export const compilerModule = import.meta.url;
+
 export interface CompileOptions {
   readonly target: TargetDescription;
   /** false: every op is a kernel of its own, so that tests can tell what fusion changes (nothing, if it is right). */

@@ -120,6 +120,11 @@ export const nativeHost = (): { readonly reason: string } => ({
 export const mapFile = (_path: string): { readonly reason: string } => ({
   reason: "a browser page maps no files",
 });
+export const privateFolder = (_path: string): { readonly reason: string } => ({
+  reason: "a browser page has no files",
+});
+export const userCacheFolder = (): string => "";
+export const moduleStamp = (url: string): string => url;
 export const appendProfilerMap = (_text: string): void => {};
 export const writeObjectFile = (_folder: string, _name: string, _bytes: Uint8Array): void => {};
 

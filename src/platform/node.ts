@@ -1,7 +1,8 @@
 /** The platform in Node. Everything that bears a Node name stands in this file and in `node/`. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { FileError } from "../base/errors.ts";
 import { fetchBytes } from "./fetch.ts";
 import type { Sha256 } from "./platform.ts";
@@ -18,6 +19,7 @@ export {
 } from "./node/files.ts";
 export { mapFile } from "./node/mapped-file.ts";
 export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";
+export { privateFolder, userCacheFolder } from "./node/private-folder.ts";
 export {
   env,
   machine,
@@ -87,6 +89,11 @@ export function resolvePackageFile(packageName: string, file: string): string | 
   }
   return undefined;
 }
+
+export const moduleStamp = (url: string): string => {
+  const { size, mtimeMs } = statSync(fileURLToPath(url));
+  return `${size}@${mtimeMs}`;
+};
 
 export function packageVersion(packageName: string): string | undefined {
   const installed = resolvePackageFile(packageName, "package.json");

@@ -19,6 +19,18 @@ export interface FileReader {
 /** What is written to a file: one piece, or pieces made as they are needed. */
 export type FileContent = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
+/** A folder whose files nobody but this user can have written. Nothing here throws: a cache that fails is an empty one. */
+export interface PrivateFolder {
+  readonly path: string;
+  /** A whole file; undefined when there is none of at most so many bytes, or when others could have written it. */
+  read(name: string, maxBytes: number): Uint8Array<ArrayBuffer> | undefined;
+  /** The whole file or nothing, whatever happens. Gives whether it is there. */
+  write(name: string, bytes: Uint8Array): boolean;
+  /** Removes the files that were not used for longest, until the rest has at most so many bytes. */
+  trim(maxBytes: number): void;
+  usage(): { readonly files: number; readonly bytes: number };
+}
+
 /** A running SHA-256. */
 export interface Sha256 {
   update(bytes: Uint8Array): Sha256;
@@ -145,6 +157,10 @@ export interface Platform {
   download(url: string, options: { maxBytes: number }): Promise<Uint8Array>;
   /** Decompressed gzip data; an error above `maxBytes`, before more than that is held. */
   gunzip(bytes: Uint8Array, options: { maxBytes: number }): Promise<Uint8Array>;
+  /** The folder, made where missing; or why nothing that is read from there may be run. */
+  privateFolder(path: string): PrivateFolder | { readonly reason: string };
+  /** Where this user's programs keep what they can make again. */
+  userCacheFolder(): string;
   /** The path of a file inside an installed npm package, looked for from the working folder, then from Netwright; undefined when missing. */
   resolvePackageFile(packageName: string, file: string): string | undefined;
 
@@ -177,6 +193,8 @@ export interface Platform {
   setExitCode(code: number): void;
   /** Of an installed package, or of Netwright itself; undefined when missing. */
   packageVersion(packageName: string): string | undefined;
+  /** Size and time of the file that a module (its `import.meta.url`) was loaded from: another build, another stamp. */
+  moduleStamp(url: string): string;
 
   terminal(stream: "stdout" | "stderr"): TerminalFacts;
   write(stream: "stdout" | "stderr", text: string): void;

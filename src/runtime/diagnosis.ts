@@ -2,17 +2,13 @@
 import { nativeReport } from "#native";
 import { env, machine, memory, packageVersion, processors } from "#platform";
 import { NetwrightError } from "../base/errors.ts";
+import { flags } from "../base/flags.ts";
 import type { MachineFacts, ProcessorFacts } from "../platform/platform.ts";
 import { chosenDevice } from "./devices.ts";
+import { ProgramCache, programCache } from "./program-cache/cache.ts";
 
 /** Variables of the environment that change what runs. */
-export const settings = [
-  "NETWRIGHT_TARGET",
-  "NETWRIGHT_THREADS",
-  "NETWRIGHT_BACKGROUND_MS",
-  "NETWRIGHT_DEBUG",
-  "NETWRIGHT_PERF_MAP",
-] as const;
+export const settings = Object.keys(flags).filter((name) => name !== "NETWRIGHT_TEST_TIER");
 
 export interface Diagnosis {
   readonly versions: { readonly netwright: string | undefined; readonly koffi: string | undefined };
@@ -32,6 +28,11 @@ export interface Diagnosis {
     readonly reasons: readonly string[];
   };
   readonly processors: ProcessorFacts;
+  /** Where programs are kept for later processes, or why they are not; undefined when nobody asked. */
+  readonly programCache:
+    | { readonly folder: string; readonly files: number; readonly bytes: number }
+    | { readonly reason: string }
+    | undefined;
   readonly memoryLimitBytes: number | undefined;
   /** Those that are set. */
   readonly settings: Readonly<Record<string, string>>;
@@ -54,9 +55,16 @@ export function diagnose(): Diagnosis {
       reasons,
     },
     processors: processors(),
+    programCache: cacheFacts(),
     memoryLimitBytes: memory().limitBytes,
     settings: Object.fromEntries(set),
   };
+}
+
+function cacheFacts(): Diagnosis["programCache"] {
+  const cache = programCache();
+  if (!(cache instanceof ProgramCache)) return cache;
+  return { folder: cache.folder.path, ...cache.folder.usage() };
 }
 
 function chosen(): Pick<Diagnosis, "target" | "problem"> {

@@ -11,16 +11,17 @@ import type { MappedArray } from "../base/mapped-array.ts";
 import { maxElementCount, type Shape } from "../base/shape.ts";
 import { Dimension, evaluateSize, type Size } from "../base/size.ts";
 import { compileProgram } from "../compiler/compile.ts";
-import { describeProgram } from "../compiler/describe.ts";
+import { describeProgram, type ProgramCost } from "../compiler/describe.ts";
 import type { GraphFunction } from "../graph/function.ts";
 import type { State } from "../graph/state.ts";
 import type { CheckFailure } from "../ir/evaluate.ts";
-import type { Program, ProgramResult } from "../ir/program.ts";
+import type { Program } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { printPass } from "./debug.ts";
 import type { Device, Executable, ProgramDescription, Storage } from "./device.ts";
 import { FunctionRun, type RunningProgram } from "./function-run.ts";
 import { RunQueue } from "./run-queue.ts";
+import type { RunnableProgram } from "./runnable-program.ts";
 import { stepError } from "./step-error.ts";
 import {
   HostStorage,
@@ -66,6 +67,13 @@ export interface MemoryExecutable {
   dispose(): void;
 }
 
+/** What a compiled function runs. */
+export interface MemoryProgram {
+  readonly program: RunnableProgram;
+  readonly executable: MemoryExecutable;
+  readonly cost: () => ProgramCost;
+}
+
 export interface MemoryDeviceParts {
   readonly target: TargetDescription;
   readonly memory: MemoryPool;
@@ -77,7 +85,9 @@ export interface MemoryDeviceParts {
   readonly readsMappedFiles?: boolean;
   /** false: every op is a kernel of its own, for tests. */
   readonly isFused?: boolean | undefined;
-  instantiate(program: Program): MemoryExecutable;
+  instantiate(program: Program, fn: GraphFunction): MemoryExecutable;
+  /** A program of the function's structure that was kept from before: nothing is compiled then. */
+  remembered?(fn: GraphFunction): MemoryProgram | undefined;
 }
 
 /** Throughput assumed by the time estimate of describe(): one thread of a current processor. */
@@ -112,9 +122,14 @@ export class MemoryDevice implements Device, StorageOwner {
   }
 
   compile(fn: GraphFunction): Executable {
+    return new MemoryFunction(this, fn, this.parts.remembered?.(fn) ?? this.compileAnew(fn));
+  }
+
+  private compileAnew(fn: GraphFunction): MemoryProgram {
     const { target, isFused } = this.parts;
     const program = compileProgram(fn, { target, isFused, onPass: printPass });
-    return new MemoryFunction(this, fn, program, this.parts.instantiate(program));
+    const executable = this.parts.instantiate(program, fn);
+    return { program, executable, cost: () => describeProgram(program) };
   }
 
   upload({ dtype, shape, data }: HostArray): Storage {
@@ -266,7 +281,8 @@ interface StatePlace {
 class MemoryFunction implements Executable {
   private readonly device: MemoryDevice;
   private readonly fn: GraphFunction;
-  private readonly program: Program;
+  private readonly program: RunnableProgram;
+  private readonly cost: () => ProgramCost;
   private readonly executable: MemoryExecutable;
   private readonly dimensions: readonly Dimension[];
   /** What a run is given; addresses of constants never change. */
@@ -278,10 +294,11 @@ class MemoryFunction implements Executable {
   /** `moves` of the device when the addresses of states were looked up. */
   private moves = -1;
 
-  constructor(device: MemoryDevice, fn: GraphFunction, program: Program, executable: MemoryExecutable) {
+  constructor(device: MemoryDevice, fn: GraphFunction, { program, executable, cost }: MemoryProgram) {
     this.device = device;
     this.fn = fn;
     this.program = program;
+    this.cost = cost;
     this.dimensions = program.dimensions;
     this.executable = executable;
     this.arguments = {
@@ -404,7 +421,7 @@ class MemoryFunction implements Executable {
   }
 
   describe(): ProgramDescription {
-    const cost = describeProgram(this.program);
+    const cost = this.cost();
     const { flopPerSecond, bytesPerSecond, secondsPerKernel } = assumed;
     const seconds = cost.kernels.reduce(
       (sum, { flop, bytes }) =>
@@ -479,7 +496,7 @@ class MemoryFunction implements Executable {
   }
 
   private takeResult(
-    { dtype, buffer }: ProgramResult,
+    { dtype, buffer }: RunnableProgram["results"][number],
     shape: readonly number[],
     address: number,
     run: ValueRun | undefined,

@@ -4,9 +4,14 @@ import { isStatic } from "../base/shape.ts";
 import type { Node } from "../graph/node.ts";
 import { originText } from "../graph/origin.ts";
 
+/** What the message needs of a node. */
+export type CheckedNode = Pick<Node, "attributes" | "shape" | "origin"> & {
+  readonly op: { readonly name: string };
+};
+
 /** A check that did not hold: the node, the row-major position of the element in it, and the element. */
 export interface FailedCheck {
-  readonly node: Node;
+  readonly node: CheckedNode;
   readonly position: number;
   readonly value: number;
 }
@@ -31,7 +36,7 @@ export function stepError({ node, position, value }: FailedCheck): StepError {
 }
 
 /** The position as one index an axis, where the shape is known. */
-function indexOf({ shape }: Node, position: number): number[] {
+function indexOf({ shape }: CheckedNode, position: number): number[] {
   if (!isStatic(shape)) return [position];
   const index: number[] = [];
   for (let axis = shape.length - 1; axis >= 0; axis--) {

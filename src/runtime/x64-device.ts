@@ -1,5 +1,4 @@
 /** The native device: a compiled function is x86-64 machine code, run in this process. */
-import { processors } from "#platform";
 import { ArgumentError, PlatformError } from "../base/errors.ts";
 import { avx2, avx512, type Isa } from "../codegen/x64/isa.ts";
 import { type TargetDescription, x64Target } from "../ir/target.ts";
@@ -8,8 +7,8 @@ import { MemoryDevice } from "./memory-device.ts";
 import { RunQueue } from "./run-queue.ts";
 import { BackgroundThread } from "./x64/background.ts";
 import { doctor } from "./x64/doctor.ts";
-import { NativeExecutable } from "./x64/executable.ts";
 import { NativeMemory } from "./x64/memory.ts";
+import { nativePrograms } from "./x64/programs.ts";
 import { requireNativeSystem } from "./x64/system.ts";
 import { NativeThreads } from "./x64/threads.ts";
 
@@ -31,6 +30,7 @@ export interface NativeDeviceOptions {
  * @throws PlatformError where machine code, or the instruction set asked for, cannot run: `doctor()` says why
  */
 export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
+  const { isFused, keepsSubnormals } = options;
   const isa = chooseIsa(options.isa);
   const system = requireNativeSystem();
   const queue = new RunQueue();
@@ -39,33 +39,26 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   const count = options.threads ?? 1;
   // They start when the first program is worth more than one thread.
   const threads = count > 1 ? new NativeThreads(system, memory, count) : undefined;
+  const target = {
+    ...describeTarget(isa),
+    threads: count,
+    name: options.isa === undefined ? "x64" : `x64-${isa.name}`,
+  };
   return new MemoryDevice({
-    target: {
-      ...describeTarget(isa),
-      threads: count,
-      name: options.isa === undefined ? "x64" : `x64-${isa.name}`,
-    },
+    target,
     memory,
     queue,
     readsMappedFiles: true,
     backgroundMs: options.backgroundMs ?? 1,
-    isFused: options.isFused,
-    instantiate: (program) =>
-      new NativeExecutable(program, system, memory, {
-        isa,
-        threads,
-        background,
-        lastCacheBytes,
-        keepsSubnormals: options.keepsSubnormals,
-      }),
+    isFused,
+    ...nativePrograms({
+      target,
+      isFused,
+      system,
+      memory,
+      options: { isa, threads, background, keepsSubnormals },
+    }),
   });
-}
-
-let cacheBytes: number | undefined;
-/** Where the platform does not tell, nothing goes past the caches. */
-function lastCacheBytes(): number {
-  cacheBytes ??= Math.max(0, ...processors().caches.map(({ bytes }) => bytes)) || Infinity;
-  return cacheBytes;
 }
 
 function chooseIsa(wanted: "avx2" | "avx512" | undefined): Isa {

@@ -3,7 +3,7 @@ import type { TypedArray } from "../base/dtype.ts";
 import type { Dimension } from "../base/size.ts";
 import type { CheckFailure } from "../ir/evaluate.ts";
 import type { Kernel } from "../ir/kernel.ts";
-import { NativeExecutable, type NativeOptions } from "../runtime/x64/executable.ts";
+import { emitNative, NativeExecutable, type NativeOptions } from "../runtime/x64/executable.ts";
 import { NativeMemory } from "../runtime/x64/memory.ts";
 import { requireNativeSystem } from "../runtime/x64/system.ts";
 import { NativeThreads } from "../runtime/x64/threads.ts";
@@ -30,11 +30,9 @@ export function runNativeKernel(
   const threads = count === 1 ? undefined : (pools.get(count) ?? new NativeThreads(system, used, count));
   if (threads !== undefined) pools.set(count, threads);
   const program = { ...programOf(kernel, [...dimensions.keys()]), threads: count };
-  const executable = new NativeExecutable(program, system, used, {
-    parallelMicroseconds: 0,
-    ...options,
-    threads,
-  });
+  const native = { parallelMicroseconds: 0, ...options, threads };
+  const code = emitNative(program, native);
+  const executable = new NativeExecutable({ program, code }, system, used, native);
   const inputs = arrays.map((array) => used.allocate(array.byteLength));
   const viewOf = (i: number): TypedArray =>
     used.view(kernel.buffers[i]!.dtype, inputs[i]!, arrays[i]!.length);

@@ -15,7 +15,8 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import type { Dimension } from "../../base/size.ts";
-import type { Placement, Program } from "../../ir/program.ts";
+import type { State } from "../../graph/state.ts";
+import type { Placement } from "../../ir/program.ts";
 
 export const statusOffset = 0;
 export const positionOffset = 8;
@@ -33,6 +34,16 @@ export const flushSubnormals = 0x9fc0;
 /** The mode that C and JavaScript run in. */
 export const keepSubnormals = 0x1f80;
 
+/** What a program is given. */
+export interface ProgramArguments {
+  readonly name: string;
+  readonly dimensions: readonly Dimension[];
+  readonly inputs: readonly unknown[];
+  readonly states: readonly State[];
+  readonly results: readonly unknown[];
+  readonly arrays: readonly { readonly array: object }[];
+}
+
 export class ArgumentLayout {
   readonly bytes: number;
   /** Offsets of the first of each. */
@@ -42,9 +53,9 @@ export class ArgumentLayout {
   readonly states: number;
   readonly results: number;
   readonly arrays: number;
-  private readonly program: Program;
+  private readonly program: ProgramArguments;
 
-  constructor(program: Program) {
+  constructor(program: ProgramArguments) {
     this.program = program;
     this.arena = firstDimension + 8 * program.dimensions.length;
     this.inputs = this.arena + 8;

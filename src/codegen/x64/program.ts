@@ -30,6 +30,9 @@ import { ArgumentLayout, modeOffset, record, statusOffset, stepOffset, threadsOf
 import { emitReport } from "./report.ts";
 import { emitFork, mostRecordWords } from "./threads.ts";
 
+/** Where this code was loaded from: with another build, programs may differ. */
+export const generatorModule = import.meta.url;
+
 export interface ProgramCode {
   readonly code: MachineBytes;
   readonly layout: ArgumentLayout;

@@ -17,7 +17,7 @@ export interface LoadedCode {
 }
 
 /** Copies code to where it can run. It stays until `unloadCode`. */
-export function loadCode(system: NativeSystem, code: MachineBytes): LoadedCode {
+export function loadCode(system: NativeSystem, code: Pick<MachineBytes, "bytes" | "symbols">): LoadedCode {
   const bytes = Math.max(pageBytes, Math.ceil(code.bytes.length / pageBytes) * pageBytes);
   const reasons: string[] = [];
   // perf looks up names only for memory that no file is behind.

@@ -4,8 +4,8 @@
  * `add-symbol-file`.
  */
 import { appendProfilerMap, env, writeObjectFile } from "#platform";
-import type { CodeSymbol, MachineBytes } from "../../codegen/x64/assembler/assembler.ts";
-import { elfObject } from "../../codegen/x64/assembler/elf.ts";
+import type { CodeSymbol } from "../../codegen/x64/assembler/assembler.ts";
+import { type ElfCode, elfObject } from "../../codegen/x64/assembler/elf.ts";
 
 export function appendPerfMap(symbols: readonly CodeSymbol[], address: number): void {
   const lines = symbols.map(
@@ -17,7 +17,7 @@ export function appendPerfMap(symbols: readonly CodeSymbol[], address: number): 
 let programs = 0;
 
 /** The program's code at the address where it runs, when the environment names a folder: 1-train.o, 2-train.o … */
-export function dumpObjectFile(code: MachineBytes, address: number, program: string): void {
+export function dumpObjectFile(code: ElfCode, address: number, program: string): void {
   const folder = env("NETWRIGHT_ELF");
   if (!folder) return;
   const name = program.replaceAll(/[^\w.-]+/g, "-").slice(0, 80);

@@ -3,7 +3,7 @@ import { InternalError } from "../../base/errors.ts";
 import type { MachineBytes } from "../../codegen/x64/assembler/assembler.ts";
 import type { Isa } from "../../codegen/x64/isa.ts";
 import {
-  type ArgumentLayout,
+  ArgumentLayout,
   flushSubnormals,
   keepSubnormals,
   modeOffset,
@@ -18,6 +18,7 @@ import type { CheckFailure } from "../../ir/evaluate.ts";
 import type { Program } from "../../ir/program.ts";
 import type { RunningProgram } from "../function-run.ts";
 import type { RunArguments } from "../memory-device.ts";
+import type { RunnableProgram } from "../runnable-program.ts";
 import { BackgroundThread } from "./background.ts";
 import { type LoadedCode, loadCode, unloadCode } from "./code-memory.ts";
 import { dumpObjectFile } from "./debug-files.ts";
@@ -40,13 +41,21 @@ export interface NativeOptions {
   readonly keepsSubnormals?: boolean | undefined;
 }
 
-export class NativeExecutable {
-  readonly program: Program;
-  readonly code: MachineBytes;
-  readonly spills: number;
+/** A program's code, as it can be loaded at any address. */
+export interface NativeCode extends Omit<MachineBytes, "offsetOf"> {
+  /** Offset of its entry. */
+  readonly entry: number;
   readonly isParallel: boolean;
-  /** Writing the code. */
-  readonly emitMs: number;
+}
+
+export function emitNative(program: Program, options: NativeOptions): NativeCode {
+  const isShared = options.threads !== undefined;
+  const { code, entry, isParallel } = emitProgram(isShared ? program : { ...program, threads: 1 }, options);
+  return { bytes: code.bytes, symbols: code.symbols, codeBytes: code.codeBytes, entry, isParallel };
+}
+
+export class NativeExecutable {
+  readonly program: RunnableProgram;
   private readonly system: NativeSystem;
   private readonly memory: NativeMemory;
   private readonly layout: ArgumentLayout;
@@ -59,17 +68,18 @@ export class NativeExecutable {
   private readonly entry: (block: number) => number;
   private isDisposed = false;
 
-  constructor(program: Program, system: NativeSystem, memory: NativeMemory, options: NativeOptions) {
+  constructor(
+    { program, code }: { readonly program: RunnableProgram; readonly code: NativeCode },
+    system: NativeSystem,
+    memory: NativeMemory,
+    options: NativeOptions,
+  ) {
     this.program = program;
     this.system = system;
     this.memory = memory;
-    const start = performance.now();
     const { threads } = options;
-    const shared = threads === undefined ? { ...program, threads: 1 } : program;
-    const { code, layout, entry, spills, isParallel } = emitProgram(shared, options);
-    this.emitMs = performance.now() - start;
-    this.code = code;
-    this.spills = spills;
+    const { entry, isParallel } = code;
+    const layout = new ArgumentLayout(program);
     this.layout = layout;
     this.loaded = loadCode(system, code);
     dumpObjectFile(code, this.loaded.address, program.name);
@@ -81,7 +91,6 @@ export class NativeExecutable {
     memory.reserveArena(program.arenaBytes);
     this.words = memory.view("u32", this.block, layout.bytes / 4) as Uint32Array;
     this.words.fill(0);
-    this.isParallel = isParallel;
     if (isParallel && threads !== undefined) this.put(poolOffset, threads.start());
     this.put(threadsOffset, isParallel && threads !== undefined ? threads.count : 1);
     this.words[modeOffset / 4] = options.keepsSubnormals ? keepSubnormals : flushSubnormals;

@@ -1,6 +1,9 @@
 /** Machine code as an ELF object file with symbols: `objdump -d`, gdb (`add-symbol-file`) and perf then name our kernels. */
 import type { MachineBytes } from "./assembler.ts";
 
+/** Code and the names of its parts. */
+export type ElfCode = Omit<MachineBytes, "offsetOf">;
+
 const headerBytes = 64;
 const sectionBytes = 64;
 const symbolBytes = 24;
@@ -8,7 +11,7 @@ const machineX64 = 62;
 const sectionNames = ["", ".text", ".symtab", ".strtab", ".shstrtab"] as const;
 
 /** `address`: where the code is loaded, or 0. */
-export function elfObject(code: MachineBytes, address = 0): Uint8Array {
+export function elfObject(code: ElfCode, address = 0): Uint8Array {
   const names = stringTable(code.symbols.map(({ name }) => name));
   const sections = stringTable(sectionNames);
   const symbols = symbolTable(code, names.offsets);
@@ -50,7 +53,7 @@ function stringTable(names: readonly string[]): { bytes: Uint8Array; offsets: re
 }
 
 /** The first entry is empty; ours are global functions of section 1. */
-function symbolTable({ symbols }: MachineBytes, names: readonly number[]): Uint8Array {
+function symbolTable({ symbols }: ElfCode, names: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(symbolBytes * (symbols.length + 1)));
   symbols.forEach(({ start, bytes }, i) => {
     const at = symbolBytes * (i + 1);
