@@ -109,12 +109,12 @@ test("the chart has a bar for each contender that has a figure", async () => {
 test("options name what is accepted", () => {
   expect(readOptions(["mlp", "--peers", "torch", "--threads", "2"])).toMatchObject({
     words: ["mlp"],
-    contenders: ["netwright", "netwright-x64", "torch", "machine", "machine-x64"],
+    contenders: ["netwright", "netwright-x64", "netwright-x64-kept", "torch", "machine", "machine-x64"],
     threads: 2,
   });
   expect(readOptions(["--help"])).toBeNull();
   expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no workload "mpl": choose of machine, mlp, call, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, gpt-small, inference, startup, compile]`,
+    `[Error: no workload "mpl": choose of machine, mlp, cnn, call, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, gpt-small, inference, startup, compile]`,
   );
   expect(() => readOptions(["--peers", "karas"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: no peer "karas": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, keras, onnx, tfjs, jax-js, machine, machine-x64, node, python, or none]`,

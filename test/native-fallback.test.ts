@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import type { Diagnosis } from "../src/runtime/diagnosis.ts";
 import { doctor } from "../src/runtime/x64/doctor.ts";
 import { root } from "./source.ts";
 
@@ -72,6 +73,8 @@ import { device, tensor } from "netwright";
 const sum = await tensor([1, 2, 3]).mul(2).sum().item();
 const { target, fallback } = device();
 console.log(JSON.stringify({ sum, target, fallback }));
+process.argv.splice(1, process.argv.length, "netwright", "doctor", "--json");
+await import("./dist/cli/netwright.js");
 `;
 
 function run(machine: string, options: { env?: Record<string, string>; flags?: readonly string[] } = {}) {
@@ -96,12 +99,18 @@ const why = `machine code cannot run here: ${here.reasons.join("; ")}`;
 const fallbackOf = (machine: string): string => {
   const { stdout, stderr, status } = run(machine);
   expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
-  const answer = JSON.parse(stdout) as { sum: number; target: string; fallback: string };
+  const [answer, diagnosis] = stdout.split("\n").map((line) => line && JSON.parse(line)) as [
+    { sum: number; target: string; fallback: string },
+    Diagnosis,
+  ];
   expect(answer).toMatchObject({ sum: 12, target: "wasm" });
+  expect(diagnosis).toMatchObject({ problem: answer.fallback, target: { name: "wasm" } });
+  expect(diagnosis.native.instructionSet).toBeUndefined();
+  expect(answer.fallback).toContain(diagnosis.native.reasons.join("; "));
   return answer.fallback;
 };
 
-describe("cpu falls back to WebAssembly without a word on the terminal", () => {
+describe("cpu falls back to WebAssembly without a word on the terminal, and doctor says why", () => {
   test("without koffi", () => {
     expect(fallbackOf("without koffi")).toMatchInlineSnapshot(
       `"machine code cannot run here: the optional package "koffi" is not installed: npm install koffi"`,
@@ -151,7 +160,7 @@ test("a target that was asked for says why it cannot run", () => {
 test("a process that may neither compile JavaScript nor make memory executable runs machine code", (context) => {
   context.skip(!canRun, why);
   const { stdout } = run("plain", { flags: ["--jitless"] });
-  expect(JSON.parse(stdout)).toMatchObject({ sum: 12, target: "x64" });
+  expect(JSON.parse(stdout.split("\n")[0]!)).toMatchObject({ sum: 12, target: "x64" });
 });
 
 test("a process without WebAssembly and without machine code says both", () => {

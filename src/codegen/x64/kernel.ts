@@ -367,8 +367,8 @@ export class KernelEmitter {
   }
 
   /**
-   * Threads claim some iterations at a time, so that one that is held up does not hold up the others; the last thread also
-   * takes the remainder. Iterations touch disjoint memory: who runs them changes nothing.
+   * Threads claim some iterations at a time, so that one that is held up does not hold up the others; the caller, who alone is
+   * sure to come, also takes the remainder. Iterations touch disjoint memory: who runs them changes nothing.
    */
   private shared({ index, extent, step, body, remainder }: Loop): void {
     const { e } = this;
@@ -403,10 +403,7 @@ export class KernelEmitter {
     code.bind(all);
     if (step === 1 || remainder.length === 0) return;
     const done = code.label();
-    const next = code.general();
-    code.emit("mov", next, thread);
-    code.emit("add", next, 1);
-    code.emit("cmp", next, threads);
+    code.emit("cmp", thread, 0);
     code.emit("jne", done);
     const rest = new Scope(index, e.multiplied(iterations, step), true);
     this.scopes.inside(rest, () => this.block(remainder));

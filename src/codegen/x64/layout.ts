@@ -96,8 +96,9 @@ export class ArgumentLayout {
  *
  *     byte   0  i32   generation: raised for each job; what sleepers wait on
  *           64  i32   how many sleep
- *          128  i32   how many have not finished the job
- *          192  i64   the kernel; 0: the threads end
+ *          128  i32   how many of them are inside the job, or asking whether they may
+ *          132  i32   1 while they may
+ *          192  i64   the kernel
  *          200  i64   its record, of which every thread makes a copy with its own number
  *          208  i64   how many words the record has
  *          216  i32   MXCSR
@@ -106,7 +107,8 @@ export class ArgumentLayout {
 export const pool = {
   generation: 0,
   sleepers: 64,
-  unfinished: 128,
+  inside: 128,
+  open: 132,
   kernel: 192,
   record: 200,
   words: 208,

@@ -1,5 +1,10 @@
 /**
  * Threads that wait for kernels: they look for work for a while, give the processor away for a while, then sleep on a futex.
+ *
+ * All work is claimed, so the caller of a kernel needs nobody: when it finds nothing more to claim it closes the job and waits
+ * only for those that are inside. A thread that the system has not let run in time, because there are more threads than
+ * processors, holds up nobody. Whoever comes says so first (`inside`), then asks whether the job is `open`; the caller closes
+ * first, then looks who is inside: one of the two sees the other.
  */
 import type { Assembler } from "./assembler/assembler.ts";
 import {
@@ -20,20 +25,23 @@ import {
 import { faultSignals } from "./faults.ts";
 import { modeOffset, pool, poolOffset, record } from "./layout.ts";
 
-const [eax, ecx, edx, esi, ebx] = [gpr32(0), gpr32(1), gpr32(2), gpr32(6), gpr32(3)];
+const [eax, edx, esi, ebx] = [gpr32(0), gpr32(2), gpr32(6), gpr32(3)];
 const [r8, r9, r12, r13, r14] = [gpr64(8), gpr64(9), gpr64(12), gpr64(13), gpr64(14)];
 const systemCalls = { maskSignals: 14, yield: 24, futex: 202 } as const;
 const futexWaitPrivate = 128;
 const futexWakePrivate = 129;
 /** Looks before a thread gives the processor away: some microseconds. */
 const looks = 300;
-/** Times that a thread gives it away before it sleeps: about a millisecond. */
-const yields = 2000;
+/** Times that a thread gives it away before it sleeps: about a millisecond; less where others want the processor. */
+const [patientYields, hastyYields] = [2000, 20];
 /** Words of the largest record that a thread can copy. */
 export const mostRecordWords = 512;
 
-/** The main function of a thread, `f(start)`: start holds the pool's address and the thread's number. */
-export function emitWorker(a: Assembler): void {
+/**
+ * The main function of a thread, `f(start)`: start holds the pool's address and the thread's number. `isCrowded`: there are
+ * more threads than processors.
+ */
+export function emitWorker(a: Assembler, { isCrowded = false }: { isCrowded?: boolean } = {}): void {
   a.begin("wait for kernels");
   for (const register of [rbx, rbp, r12, r13, r14, gpr64(15)]) a.emit("push", register);
   a.emit("mov", rbp, rsp);
@@ -48,7 +56,7 @@ export function emitWorker(a: Assembler): void {
   a.emit("mov", at(rsp, frame + 16), rbp);
   a.emit("mov", at(rsp, frame + 24), 0);
   maskSignals(a);
-  const [next, found, sleep, end] = [a.here(), a.label(), a.label(), a.label()];
+  const [next, found, sleep, leave] = [a.here(), a.label(), a.label(), a.label()];
   a.emit("mov", r12, at(rsp, frame));
   a.emit("mov", gpr32(14), at(rsp, frame + 24, 32));
   const look = (): void => {
@@ -62,7 +70,7 @@ export function emitWorker(a: Assembler): void {
   a.emit("pause");
   a.emit("sub", ebx, 1);
   a.emit("jne", looking);
-  a.emit("mov", ebx, yields);
+  a.emit("mov", ebx, isCrowded ? hastyYields : patientYields);
   const yielding = a.here();
   a.emit("mov", eax, systemCalls.yield);
   a.emit("syscall");
@@ -84,9 +92,10 @@ export function emitWorker(a: Assembler): void {
   a.emit("lock dec", at(r12, pool.sleepers, 32));
   a.bind(found);
   a.emit("mov", at(rsp, frame + 24, 32), eax);
+  a.emit("lock inc", at(r12, pool.inside, 32));
+  a.emit("cmp", at(r12, pool.open, 32), 0);
+  a.emit("je", leave);
   a.emit("mov", rax, at(r12, pool.kernel));
-  a.emit("test", rax, rax);
-  a.emit("je", end);
   copyRecord(a);
   a.emit("mov", rcx, at(rsp, frame + 8));
   a.emit("mov", at(rsp, record.thread), rcx);
@@ -94,14 +103,9 @@ export function emitWorker(a: Assembler): void {
   a.emit("mov", rdi, rsp);
   a.emit("call", rax);
   a.emit("mov", r12, at(rsp, frame));
-  a.emit("lock dec", at(r12, pool.unfinished, 32));
+  a.bind(leave);
+  a.emit("lock dec", at(r12, pool.inside, 32));
   a.emit("jmp", next);
-  a.bind(end);
-  a.emit("lock dec", at(r12, pool.unfinished, 32));
-  a.emit("mov", rsp, at(rsp, frame + 16));
-  for (const register of [gpr64(15), r14, r13, r12, rbp, rbx]) a.emit("pop", register);
-  a.emit("xor", rax, rax);
-  a.emit("ret");
 }
 
 /** Signals belong to the threads that JavaScript runs on, those of a fault to the thread that made it. */
@@ -134,7 +138,7 @@ export interface ForkFrame {
   readonly block: number;
 }
 
-/** Runs a kernel on all threads; its record of `words` words lies at rsp. All registers are lost. */
+/** Runs a kernel on whichever threads come; its record of `words` words lies at rsp. All registers are lost. */
 export function emitFork(a: Assembler, kernel: Label, words: number, { block }: ForkFrame): void {
   const [awake, done, waiting, yielding] = [a.label(), a.label(), a.label(), a.label()];
   a.emit("mov", rdx, at(rsp, block));
@@ -146,9 +150,8 @@ export function emitFork(a: Assembler, kernel: Label, words: number, { block }: 
   a.emit("mov", eax, at(rdx, modeOffset, 32));
   a.emit("mov", at(r8, pool.mode, 32), eax);
   a.emit("mov", at(r8, pool.claimed), 0);
-  a.emit("mov", rcx, at(rsp, record.threads));
-  a.emit("sub", rcx, 1);
-  a.emit("mov", at(r8, pool.unfinished, 32), ecx);
+  // Whoever sees the new generation must not find the job closed.
+  a.emit("mov", at(r8, pool.open, 32), 1);
   a.emit("lock inc", at(r8, pool.generation, 32));
   a.emit("cmp", at(r8, pool.sleepers, 32), 0);
   a.emit("je", awake);
@@ -162,9 +165,10 @@ export function emitFork(a: Assembler, kernel: Label, words: number, { block }: 
   a.emit("call", kernel);
   a.emit("mov", rdx, at(rsp, block));
   a.emit("mov", r8, at(rdx, poolOffset));
+  a.emit("lock dec", at(r8, pool.open, 32));
   a.emit("mov", r9, looks);
   a.bind(waiting);
-  a.emit("cmp", at(r8, pool.unfinished, 32), 0);
+  a.emit("cmp", at(r8, pool.inside, 32), 0);
   a.emit("je", done);
   a.emit("pause");
   a.emit("sub", r9, 1);
@@ -172,7 +176,7 @@ export function emitFork(a: Assembler, kernel: Label, words: number, { block }: 
   a.bind(yielding);
   a.emit("mov", eax, systemCalls.yield);
   a.emit("syscall");
-  a.emit("cmp", at(r8, pool.unfinished, 32), 0);
+  a.emit("cmp", at(r8, pool.inside, 32), 0);
   a.emit("jne", yielding);
   a.bind(done);
 }

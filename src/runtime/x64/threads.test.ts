@@ -1,5 +1,5 @@
 /** Any number of threads gives the same bits. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { byTier } from "../../../test/tier.ts";
 import type { Node } from "../../graph/node.ts";
 import { State } from "../../graph/state.ts";
@@ -20,6 +20,7 @@ import {
 import type { Device } from "../device.ts";
 import { createNativeDevice } from "../x64-device.ts";
 import { doctor } from "./doctor.ts";
+import { requireNativeSystem } from "./system.ts";
 
 const { isa, reasons } = doctor();
 const [rows, depth, columns] = [253, 310, 187];
@@ -99,6 +100,26 @@ describe("threads", () => {
         expect(firstDifference(got, want!), `${threads} threads`).toBeUndefined();
     const [narrow] = runs(createNativeDevice({ isa: "avx2", threads: 3 }), 1);
     expect(firstDifference(narrow!, want!), "AVX2").toBeUndefined();
+  });
+
+  it("are waited for only once they are at work: some may never come", (context) => {
+    context.skip(isa === undefined, `machine code cannot run here: ${reasons.join("; ")}`);
+    const [want] = runs(createNativeDevice(), 1);
+    const [wanted] = updates(createNativeDevice(), 1);
+    const system = requireNativeSystem();
+    const start = vi.spyOn(system, "startThread").mockReturnValue(0);
+    try {
+      for (const device of [
+        createNativeDevice({ threads: 4 }),
+        createNativeDevice({ threads: 4, isa: "avx2" }),
+      ]) {
+        expect(firstDifference(runs(device, 1)[0]!, want!)).toBeUndefined();
+        expect(firstDifference(updates(device, 1)[0]!, wanted!)).toBeUndefined();
+      }
+      expect(start).toHaveBeenCalledTimes(6);
+    } finally {
+      start.mockRestore();
+    }
   });
 
   it("update many states as they would one after the other", (context) => {

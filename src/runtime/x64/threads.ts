@@ -1,4 +1,5 @@
 /** The threads that run kernels beside the one that calls: started at the first program that is worth it, once. */
+import { processors } from "#platform";
 import { PlatformError } from "../../base/errors.ts";
 import { Assembler } from "../../codegen/x64/assembler/assembler.ts";
 import { pool } from "../../codegen/x64/layout.ts";
@@ -31,7 +32,7 @@ export class NativeThreads {
   private startAll(): number {
     const { system, memory, count } = this;
     const a = new Assembler();
-    emitWorker(a);
+    emitWorker(a, { isCrowded: count > processors().allowed });
     const { address: worker } = loadCode(system, a.finish());
     const block = memory.allocate(pool.bytes);
     memory.view("u8", block, pool.bytes).fill(0);
