@@ -117,7 +117,7 @@ test("options name what is accepted", () => {
     `[Error: no workload "mpl": choose of machine, mlp, cnn, call, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, gpt-small, inference, startup, compile]`,
   );
   expect(() => readOptions(["--peers", "karas"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no peer "karas": choose of netwright, netwright-x64, torch, torch-fused, torch-compile, keras, onnx, tfjs, jax-js, machine, machine-x64, node, python, or none]`,
+    `[Error: no peer "karas": choose of netwright, netwright-x64, netwright-x64-kept, torch, torch-fused, torch-compile, keras, onnx, tfjs, jax-js, machine, machine-x64, node, python, or none]`,
   );
   expect(() => readOptions(["--threads", "0"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: --threads 0: expected a whole number of at least 1]`,
