@@ -10,6 +10,7 @@ export {
   centerLoss,
   centerTargets,
 } from "./center-detector.ts";
+export { ConvNeXt, type ConvNeXtOptions } from "./convnext.ts";
 export { CRNN, type CRNNOptions } from "./crnn.ts";
 export {
   type CtcBeamOptions,
@@ -24,6 +25,7 @@ export {
   type DCGANGeneratorOptions,
   type DCGANOptions,
 } from "./dcgan.ts";
+export { EfficientNet, type EfficientNetOptions } from "./efficientnet.ts";
 export { LeNet, type LeNetOptions } from "./lenet.ts";
 export { MobileNetV2, type MobileNetV2Options } from "./mobilenet-v2.ts";
 export { QNetwork, type QNetworkOptions } from "./q-network.ts";

@@ -7,7 +7,7 @@ import {
   hashedUnit,
   readFixture,
 } from "../../test/fixtures.ts";
-import { Dropout, type Module } from "../nn/index.ts";
+import { Dropout, DropPath, type Module } from "../nn/index.ts";
 import { compile, grad, type HostArray, type Tensor, tensor } from "../tensor/index.ts";
 import * as models from "./index.ts";
 
@@ -31,6 +31,8 @@ const { cases, weightsSeed, inputSeed, stateSeed } = readFixture<{
   inputSeed: number;
   stateSeed: number;
 }>("models.json");
+
+const isDropping = (part: Module): boolean => part instanceof Dropout || part instanceof DropPath;
 
 type Network = Module & { forward(...inputs: Tensor[]): Tensor };
 const sizeOf = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
@@ -69,7 +71,7 @@ function made({ model, options }: ModelRow): Network {
   const network = isClass
     ? new (make as new (...given: unknown[]) => Network)(...options)
     : (make as (...given: unknown[]) => Network)(...options);
-  for (const part of network.namedModules().values()) if (part instanceof Dropout) part.eval();
+  for (const part of network.namedModules().values()) if (isDropping(part)) part.eval();
   return network;
 }
 
@@ -99,13 +101,13 @@ describe("networks of torchvision, and those written in PyTorch", () => {
       expect([...model.namedParameters().keys()].sort()).toEqual(Object.keys(row.gradients).sort());
       const inputs = row.inputs.map(inputOf);
 
-      const isTraining = [...model.namedModules().values()].filter((part) => !(part instanceof Dropout));
+      const isTraining = [...model.namedModules().values()].filter((part) => !isDropping(part));
       model.eval();
       const evaluated = compile((...x: Tensor[]) => model.forward(...x))(...(inputs as never[]));
       expectNear("evaluated", await evaluated.data(), decodeArray(row.evaluated), 1e-4);
 
       for (const part of isTraining) part.train();
-      for (const part of model.namedModules().values()) if (part instanceof Dropout) part.eval();
+      for (const part of model.namedModules().values()) if (isDropping(part)) part.eval();
       const names = [...model.namedParameters().keys()];
       const step = compile((...x: Tensor[]) => {
         const logits = model.forward(...x);
