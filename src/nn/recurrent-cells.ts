@@ -115,7 +115,8 @@ export class GRUCell extends Cell {
     super(3, { inputSize, hiddenSize }, options);
   }
   forward(x: Tensor, h: Tensor = this.zeroState(x)): Tensor {
-    return gruStep(this.ofInput(x), this.ofHidden(h), h);
+    const parts = [this.ofInput(x), this.ofHidden(h)].flatMap((all) => all.split(3, -1) as Tensor[]);
+    return gruStep(parts, h);
   }
 }
 
@@ -136,6 +137,6 @@ export class LSTMCell extends Cell {
   }
   forward(x: Tensor, states?: readonly [hidden: Tensor, cell: Tensor]): [hidden: Tensor, cell: Tensor] {
     const [h, c] = states ?? [this.zeroState(x), this.zeroState(x)];
-    return lstmStep(this.ofInput(x).add(this.ofHidden(h)) as Tensor, c);
+    return lstmStep(this.ofInput(x).add(this.ofHidden(h)).split(4, -1) as Tensor[], c);
   }
 }

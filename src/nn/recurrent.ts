@@ -7,12 +7,13 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
-import { arange, concat, scan, stack, type Tensor, where, zeros } from "../tensor/index.ts";
+import { arange, concat, stack, type Tensor, where, zeros } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
 import { Dropout } from "./dropout.ts";
 import { uniform } from "./initializers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { type CellStep, runLoop, type States } from "./recurrent-loop.ts";
 
 export interface RecurrentOptions {
   /** Layers on top of each other; default 1. */
@@ -58,9 +59,6 @@ interface Weights {
   readonly projection: Tensor | undefined;
 }
 
-/** States of shape (N, hidden): one of RNN and GRU, hidden and cell of LSTM. */
-type States = readonly Tensor[];
-
 export const product = (x: Tensor, weight: Tensor): Tensor => x.matmul(weight.transpose()) as Tensor;
 export const plus = (x: Tensor, bias: Tensor | undefined): Tensor =>
   bias === undefined ? x : (x.add(bias) as Tensor);
@@ -69,19 +67,18 @@ export const plus = (x: Tensor, bias: Tensor | undefined): Tensor =>
 export const rnnStep = (sum: Tensor, nonlinearity: "tanh" | "relu"): Tensor =>
   (nonlinearity === "tanh" ? sum.tanh() : sum.relu()) as Tensor;
 
-/** h′ from W_i·x + b_i and W_h·h + b_h, gates r, z, n side by side. */
-export function gruStep(ofInput: Tensor, ofHidden: Tensor, h: Tensor): Tensor {
-  const [xr, xz, xn] = ofInput.split(3, -1) as [Tensor, Tensor, Tensor];
-  const [hr, hz, hn] = ofHidden.split(3, -1) as [Tensor, Tensor, Tensor];
+/** h′ from the gates r, z, n of W_i·x + b_i, and those of W_h·h + b_h. */
+export function gruStep(gates: readonly Tensor[], h: Tensor): Tensor {
+  const [xr, xz, xn, hr, hz, hn] = gates as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
   const reset = xr.add(hr).sigmoid() as Tensor;
   const update = xz.add(hz).sigmoid() as Tensor;
   const candidate = xn.add(reset.mul(hn)).tanh() as Tensor;
   return candidate.add(update.mul(h.sub(candidate))) as Tensor;
 }
 
-/** o·tanh(c′) and c′ from the sums of the gates i, f, g, o side by side. */
-export function lstmStep(sums: Tensor, c: Tensor): [output: Tensor, cell: Tensor] {
-  const [i, f, g, o] = sums.split(4, -1) as [Tensor, Tensor, Tensor, Tensor];
+/** o·tanh(c′) and c′ from the gates i, f, g, o. */
+export function lstmStep(gates: readonly Tensor[], c: Tensor): [output: Tensor, cell: Tensor] {
+  const [i, f, g, o] = gates as [Tensor, Tensor, Tensor, Tensor];
   const cell = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh())) as Tensor;
   return [o.sigmoid().mul(cell.tanh()) as Tensor, cell];
 }
@@ -175,10 +172,12 @@ abstract class Recurrent extends Module {
     };
   }
 
-  /** What of a step does not depend on the states, for all steps at once: (T, N, features) → (T, N, gates·hidden). */
-  protected abstract prepare(x: Tensor, weights: Weights): Tensor;
-  /** The states after a step; the first of them is the output. */
-  protected abstract step(prepared: Tensor, states: States, weights: Weights): States;
+  /** The states after a step, from its gates and the states before it; the first of them is the output. */
+  protected abstract cell(...parts: Parameters<CellStep>): States;
+  /** Whether W_ih·x + b_ih and W_hh·h + b_hh stand apart. */
+  protected get isApart(): boolean {
+    return false;
+  }
 
   /** (T, N, I) and first states (numLayers·directions, N, H) each: the outputs (T, N, directions·H) and the last states. */
   protected run(
@@ -201,14 +200,9 @@ abstract class Recurrent extends Module {
       const outputs = this.directions.map((suffix, d) => {
         const place = layer * this.directions.length + d;
         const begin = states.map((state) => state.at(place) as Tensor);
-        const { carry, output } = this.loop(
-          layerInput,
-          begin,
-          this.weightsOf(layer, suffix),
-          suffix !== "",
-          options,
-        );
-        carry.forEach((state, i) => {
+        const direction = { reverse: suffix !== "", lengths: options.lengths };
+        const { last, output } = this.loop(layerInput, begin, this.weightsOf(layer, suffix), direction);
+        last.forEach((state, i) => {
           kept[i]!.push(state);
         });
         return output;
@@ -235,35 +229,18 @@ abstract class Recurrent extends Module {
     x: Tensor,
     begin: States,
     weights: Weights,
-    reverse: boolean,
-    { lengths }: RunOptions,
-  ): { carry: States; output: Tensor } {
-    const prepared = this.prepare(x, weights);
-    if (lengths === undefined) {
-      const { carry, outputs } = scan(
-        (states: States, slice: Tensor) => {
-          const next = this.step(slice, states, weights);
-          return { carry: next, output: next[0]! };
-        },
-        begin,
-        prepared,
-        { reverse },
-      );
-      return { carry, output: outputs as Tensor };
-    }
-    const steps = arange((x.shape as readonly number[])[0]!);
-    const { carry, outputs } = scan(
-      (states: States, slice: readonly [Tensor, Tensor]) => {
-        const counts = lengths.greater(slice[1]).expandDims(1) as Tensor; // (N, 1)
-        const next = this.step(slice[0], states, weights);
-        const kept = next.map((state, i) => where(counts, state, states[i]!) as Tensor);
-        return { carry: kept, output: where(counts, next[0]!, 0) as Tensor };
-      },
-      begin,
-      [prepared, steps as Tensor] as const,
-      { reverse },
+    { reverse, lengths }: { reverse: boolean; lengths: Tensor | undefined },
+  ): { output: Tensor; last: States } {
+    const { inputs, hidden, inputBias, hiddenBias, projection } = weights;
+    // All steps at once: (T, N, features) → (T, N, gates·hidden).
+    const withBias = plus(product(x, inputs), inputBias);
+    const { isApart } = this;
+    const ofInputs = isApart ? withBias : plus(withBias, hiddenBias);
+    const apart = isApart ? hiddenBias : undefined;
+    return runLoop(
+      { step: (...parts) => this.cell(...parts), gates: this.gates, isApart, reverse, lengths },
+      { ofInputs, hidden, hiddenBias: apart, projection, begin },
     );
-    return { carry, output: outputs as Tensor };
   }
 
   protected override describe(): string {
@@ -308,11 +285,8 @@ export class RNN extends Recurrent {
     const { output, last } = this.run(x, initial && [initial], 1, options);
     return { output, hidden: last[0]! };
   }
-  protected prepare(x: Tensor, { inputs, inputBias, hiddenBias }: Weights): Tensor {
-    return plus(plus(product(x, inputs), inputBias), hiddenBias);
-  }
-  protected step(prepared: Tensor, [h]: States, { hidden }: Weights): States {
-    return [rnnStep(prepared.add(product(h!, hidden)) as Tensor, this.nonlinearity)];
+  protected cell([sum]: readonly Tensor[]): States {
+    return [rnnStep(sum!, this.nonlinearity)];
   }
 }
 
@@ -332,11 +306,12 @@ export class GRU extends Recurrent {
     const { output, last } = this.run(x, initial && [initial], 1, options);
     return { output, hidden: last[0]! };
   }
-  protected prepare(x: Tensor, { inputs, inputBias }: Weights): Tensor {
-    return plus(product(x, inputs), inputBias);
+  protected cell(gates: readonly Tensor[], [h]: States): States {
+    return [gruStep(gates, h!)];
   }
-  protected step(prepared: Tensor, [h]: States, { hidden, hiddenBias }: Weights): States {
-    return [gruStep(prepared, plus(product(h!, hidden), hiddenBias), h!)];
+  /** The reset gate multiplies what comes of the hidden state alone. */
+  protected override get isApart(): boolean {
+    return true;
   }
 }
 
@@ -370,11 +345,7 @@ export class LSTM extends Recurrent {
     const { output, last } = this.run(x, initial, 2, options);
     return { output, hidden: last[0]!, cell: last[1]! };
   }
-  protected prepare(x: Tensor, { inputs, inputBias, hiddenBias }: Weights): Tensor {
-    return plus(plus(product(x, inputs), inputBias), hiddenBias);
-  }
-  protected step(prepared: Tensor, [h, c]: States, { hidden, projection }: Weights): States {
-    const [output, cell] = lstmStep(prepared.add(product(h!, hidden)) as Tensor, c!);
-    return [projection === undefined ? output : product(output, projection), cell];
+  protected cell(gates: readonly Tensor[], [, c]: States): States {
+    return lstmStep(gates, c!);
   }
 }
