@@ -21,4 +21,26 @@ export { type CsvWriteOptions, formatCsv, writeCsv } from "./csv/write.ts";
 export { parseDate } from "./dates.ts";
 export type { JoinOptions } from "./join.ts";
 export { type JsonlOptions, parseJsonl, readJsonl, streamJsonl, writeJsonl } from "./jsonl.ts";
+export { bin, hashing } from "./pipeline/bins.ts";
+export { clipOutliers, type OutlierMethod, type OutlierOptions } from "./pipeline/clip.ts";
+export { type DatePart, dateParts } from "./pipeline/date-parts.ts";
+export { oneHot, ordinal, type Unknown } from "./pipeline/encode.ts";
+export { type FeatureDataset, type FittedParts, FittedPipeline, type RawRows } from "./pipeline/fitted.ts";
+export { imputeMissing } from "./pipeline/impute.ts";
+export { loadPipeline, parsePipeline } from "./pipeline/load.ts";
+export type { ColumnStep } from "./pipeline/operation.ts";
+export { drop, keep } from "./pipeline/operations.ts";
+export {
+  columns,
+  kinds,
+  type PerColumnStep,
+  Pipeline,
+  type PipelineFitOptions,
+  type PipelineStep,
+  pipeline,
+} from "./pipeline/pipeline.ts";
+export { power, quantile } from "./pipeline/power.ts";
+export { log, maxAbs, minMax, robust, standardize } from "./pipeline/scale.ts";
+export { knnImpute, polynomial, type TableStep } from "./pipeline/several.ts";
+export { targetEncode } from "./pipeline/target-encoding.ts";
 export { type Row, type SchemaOf, Table, table, tableFromRows } from "./table.ts";
