@@ -10,5 +10,22 @@ export {
   type StoredColumn,
 } from "./column.ts";
 export { Dataset } from "./dataset.ts";
+export {
+  type Fold,
+  type FoldOptions,
+  groupKFold,
+  kFold,
+  type Labels,
+  stratifiedKFold,
+  type TimeSeriesOptions,
+  timeSeriesSplit,
+} from "./folds.ts";
 export { type Loader, type LoaderOptions, type LoaderPosition, type LoaderState, loader } from "./loader.ts";
 export { type Mnist, type MnistOptions, mnist } from "./mnist.ts";
+export {
+  type Splittable,
+  type TrainTestIndices,
+  type TrainTestOptions,
+  trainTestIndices,
+  trainTestSplit,
+} from "./train-test.ts";

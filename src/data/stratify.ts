@@ -32,3 +32,36 @@ function quotasOf(
   shares.sort((a, b) => (b.share % 1) - (a.share % 1) || a.value - b.value);
   return new Map(shares.map(({ value, share }) => [value, Math.floor(share) + (missing-- > 0 ? 1 : 0)]));
 }
+
+/** An order cut into `folds` parts in turn, the first ones one longer where it does not divide. */
+export function foldParts(order: Uint32Array, folds: number): Uint32Array[] {
+  let start = 0;
+  return Array.from({ length: folds }, (_, fold) => {
+    const size = Math.floor(order.length / folds) + Number(fold < order.length % folds);
+    return order.subarray(start, (start += size));
+  });
+}
+
+/**
+ * An order cut into parts in which each label has its share: the labels, sorted, are dealt to the parts in turn, which tells how
+ * many of each a part gets. Labels count in the order in which they first stand there (scikit-learn's `StratifiedKFold`).
+ */
+export function stratifiedFoldParts(
+  order: Uint32Array,
+  labels: ArrayLike<number> | ArrayLike<string>,
+  folds: number,
+): Uint32Array[] {
+  const places = new Map<unknown, number>();
+  for (let i = 0; i < labels.length; i++) if (!places.has(labels[i])) places.set(labels[i], places.size);
+  const placeOf = (row: number): number => places.get(labels[row])!;
+  const dealt = Array.from(order, placeOf).sort((a, b) => a - b);
+  const parts: number[][] = [];
+  const rows = Array.from(places.values(), (place) => order.filter((row) => placeOf(row) === place));
+  const taken = new Uint32Array(places.size);
+  for (let fold = 0; fold < folds; fold++) {
+    const part: number[] = [];
+    for (let i = fold; i < dealt.length; i += folds) part.push(rows[dealt[i]!]![taken[dealt[i]!]!++]!);
+    parts.push(part);
+  }
+  return parts.map((part) => Uint32Array.from(part));
+}

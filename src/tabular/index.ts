@@ -1,5 +1,7 @@
 /** Tables: reading them, cleaning them, and turning their columns into features for a network. */
 export type { AggregatedSchema, Aggregation, Aggregations } from "./aggregate.ts";
+export { classWeights, oversample, type SmoteOptions, smote, undersample } from "./balance.ts";
+export { dropDuplicates, dropMissing, dropMissingColumns, dropOutliers, fillFrom } from "./clean.ts";
 export {
   type BooleanColumn,
   type Cell,
@@ -19,6 +21,9 @@ export type { CsvOptions } from "./csv/dialect.ts";
 export { type CsvStreamOptions, parseCsv, type ReadTable, readCsv, streamCsv } from "./csv/read.ts";
 export { type CsvWriteOptions, formatCsv, writeCsv } from "./csv/write.ts";
 export { parseDate } from "./dates.ts";
+export { type ArrowTable, readArrow, tableFromArrow, writeArrow } from "./foreign/arrow.ts";
+export { type ParquetOptions, readParquet, writeParquet } from "./foreign/parquet.ts";
+export { readDuckDb, readSqlite } from "./foreign/sql.ts";
 export type { JoinOptions } from "./join.ts";
 export { type JsonlOptions, parseJsonl, readJsonl, streamJsonl, writeJsonl } from "./jsonl.ts";
 export { bin, hashing } from "./pipeline/bins.ts";
@@ -43,4 +48,5 @@ export { power, quantile } from "./pipeline/power.ts";
 export { log, maxAbs, minMax, robust, standardize } from "./pipeline/scale.ts";
 export { knnImpute, polynomial, type TableStep } from "./pipeline/several.ts";
 export { targetEncode } from "./pipeline/target-encoding.ts";
+export { medianFilter, movingAverage, type SavitzkyGolayOptions, savitzkyGolay } from "./smooth.ts";
 export { type Row, type SchemaOf, Table, table, tableFromRows } from "./table.ts";

@@ -145,7 +145,7 @@ export class Pipeline {
  * const rows = table({ age: [20, null, 40, 35], sex: ["f", "m", "f", "m"], ill: [true, false, true, false] });
  * const prepare = pipeline(imputeMissing({ strategy: "median" }), clipOutliers(), columns({ age: standardize(), sex: oneHot() }));
  * const fitted = prepare.fit(rows, { target: "ill" });
- * fitted.features([{ age: 35, sex: "m" }]).data; // [0.3203563690185547, 0, 1]
+ * fitted.features([{ age: 35, sex: "m" }]).data; // [0.26243194937705994, 0, 1]
  */
 export const pipeline = (...steps: readonly PipelineStep[]): Pipeline => new Pipeline(steps);
 

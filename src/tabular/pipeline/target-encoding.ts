@@ -1,5 +1,6 @@
 /** A step that makes of each category the mean of what is to be predicted, without showing a row its own answer. */
 import { permutation } from "../../base/random.ts";
+import { foldParts, stratifiedFoldParts } from "../../data/stratify.ts";
 import { numberColumn, type TableColumn } from "../column.ts";
 import { mean, variance } from "../statistics.ts";
 import { categoryTexts, sortedCategories } from "./encode.ts";
@@ -78,32 +79,9 @@ function required(target: Target | undefined, name: string): Target {
   throw refuse("targetEncode", name, 'needs to know what is predicted: fit(rows, { target: "…" })');
 }
 
-/** Parts of the rows in turn; of classes each part has its share, as in scikit-learn's StratifiedKFold. */
-function foldsOf(order: Uint32Array, { values, classCount }: Target, folds: number): Uint32Array[] {
-  if (classCount === undefined) {
-    const sizes = Array.from(
-      { length: folds },
-      (_, f) => Math.floor(order.length / folds) + Number(f < order.length % folds),
-    );
-    let start = 0;
-    return sizes.map((size) => order.subarray(start, (start += size)));
-  }
-  // Classes are numbered as they appear; rows sorted by class are dealt to the folds in turn, which tells each fold's counts.
-  const classes = [...new Set(values)];
-  const sortedClasses = Array.from(values, (value) => classes.indexOf(value)).sort((a, b) => a - b);
-  const counts = Array.from({ length: folds }, (_, f) => {
-    const count = classes.map(() => 0);
-    for (let i = f; i < sortedClasses.length; i += folds) count[sortedClasses[i]!]!++;
-    return count;
-  });
-  const parts: number[][] = counts.map(() => []);
-  classes.forEach((value, c) => {
-    const rows = order.filter((row) => values[row] === value);
-    let start = 0;
-    counts.forEach((count, f) => void parts[f]!.push(...rows.subarray(start, (start += count[c]!))));
-  });
-  return parts.map((rows) => Uint32Array.from(rows));
-}
+/** Parts of the rows; of classes each part has its share. */
+const foldsOf = (order: Uint32Array, { values, classCount }: Target, folds: number): Uint32Array[] =>
+  classCount === undefined ? foldParts(order, folds) : stratifiedFoldParts(order, values, folds);
 
 /** Encodings from some of the rows. `like` keeps the categories of a state that is already there. */
 function learn(
