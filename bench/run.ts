@@ -7,6 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { type CompileResult, measureCompile } from "./compile.ts";
 import { contenders } from "./contenders.ts";
+import { measureCsv } from "./csv.ts";
 import { Lane, lanesOf } from "./lane.ts";
 import { describeMachine, loadNow } from "./machine.ts";
 import { type CaseResult, measureCase, type Probe, type Skipped, startProbe } from "./measure.ts";
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
     const measured = await measureAll(options, lanes, await startProbe(probeLane));
     const startup = options.words.includes("startup") ? await runStartup(options) : [];
     const compile = options.words.includes("compile") ? await runCompile(options) : [];
+    if (options.words.includes("csv")) await measureCsv(options.rounds);
     console.log(`\nload ${loadBefore} before, ${loadNow()} after; ${new Date().toISOString()}`);
     const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
     const command = process.argv.slice(2);

@@ -280,11 +280,12 @@ export const cases: readonly Case[] = [
   },
 ];
 
-/** "startup" and "compile" are no cases: they start fresh processes (`startup.ts`, `compile.ts`). */
+/** The last three are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `csv.ts`). */
 export const workloads: readonly string[] = [
   ...new Set(cases.map(({ workload }) => workload)),
   "startup",
   "compile",
+  "csv",
 ];
 
 /** The cases that the words choose: a workload, or the beginning of a case's id ("matmul/512"). */

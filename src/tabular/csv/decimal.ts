@@ -7,7 +7,7 @@
  * change the rounding. Everything else is left to the caller, who asks `Number`.
  */
 
-const powersOfTen = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+export const powersOfTen = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const splitter = 2 ** 27 + 1;
 
 /** What a position is where there is no plain number. */

@@ -14,12 +14,13 @@ import {
   hashStart,
   MissingTexts,
 } from "./byte-dictionary.ts";
-import { type Bytes, losesDigits, noNumber, parseNumberText, readDecimal } from "./decimal.ts";
+import { type Bytes, losesDigits, noNumber, parseNumberText, powersOfTen, readDecimal } from "./decimal.ts";
 import type { Dialect } from "./dialect.ts";
 
 const lineFeed = 10;
 const carriageReturn = 13;
 const quote = 34;
+const minus = 45;
 
 /** What is done with a field. A column whose numbers turn out to be none is skipped and read again as strings. */
 export const fieldKinds = { skip: 0, number: 1, string: 2 } as const;
@@ -54,6 +55,8 @@ export class RowReader {
   readonly #missing: MissingTexts;
   /** 1 for bytes that end a field without quotes. */
   readonly #ends = new Uint8Array(256);
+  /** 1 for columns of numbers with more than nine digits. */
+  readonly #hasLong: Uint8Array;
   readonly #numbers: Float64Array[] = [];
   readonly #entries: Int32Array[] = [];
   #dictionaries: ByteDictionary[] = [];
@@ -84,6 +87,7 @@ export class RowReader {
     this.#dialect = dialect;
     this.#fields = fields;
     this.#kinds = Uint8Array.from(fields, ({ kind }) => kind);
+    this.#hasLong = new Uint8Array(fields.length);
     this.#missing = new MissingTexts(dialect.missing);
     this.line = line;
     for (const byte of [0, dialect.delimiter, lineFeed, carriageReturn]) this.#ends[byte] = 1;
@@ -135,6 +139,7 @@ export class RowReader {
     ];
     const { delimiter, comment, decimalPoint } = this.#dialect;
     const { hasEmpty } = missing;
+    const hasLong = this.#hasLong;
     let p = from;
     while (p < to && this.rowCount < maxRows) {
       const rowStart = p;
@@ -157,17 +162,37 @@ export class RowReader {
           if (p < 0) return rowStart;
         } else if (kind === fieldKinds.number) {
           const data = numbers[c]!;
-          if (hasEmpty && (byte === delimiter || byte === lineFeed)) data[row] = Number.NaN;
-          else {
-            let end = readDecimal(source, p, decimalPoint, data, row);
+          // Numbers of up to nine digits are read here, unless the column has longer ones; everything else is worth a call.
+          const start = byte === minus ? p + 1 : p;
+          const limit = hasLong[c] === 1 ? start : start + 11;
+          let end = start;
+          let point = 0;
+          let digits = 0;
+          byte = bytes[end]!;
+          while (end < limit) {
+            const digit = byte - 48;
+            if (digit >>> 0 < 10) digits = (digits * 10 + digit) | 0;
+            else if (byte === decimalPoint && point === 0) point = end + 1;
+            else break;
+            byte = bytes[++end]!;
+          }
+          const length = point === 0 ? end - start : end - start - 1;
+          if (length > 0 && length < 10 && (byte === delimiter || byte === lineFeed)) {
+            const value = point === 0 ? digits : digits / powersOfTen[end - point]!;
+            data[row] = start === p ? value : -value;
+          } else if (end === p && hasEmpty && (byte === delimiter || byte === lineFeed)) {
+            data[row] = Number.NaN;
+          } else {
+            hasLong[c] = length > 9 ? 1 : hasLong[c]!;
+            end = readDecimal(source, p, decimalPoint, data, row);
             if (end === noNumber || ends[bytes[end]!] === 0 || bytes[end] === 0 || isLong(data[row]!)) {
               end = p;
               while (ends[bytes[end]!] === 0 || (bytes[end] === 0 && end < to)) end++;
               if (end === to) return rowStart;
               this.#storeNumber(bytes, p, end, c);
             }
-            p = end;
           }
+          p = end;
         } else {
           let hash = hashStart;
           const start = p;

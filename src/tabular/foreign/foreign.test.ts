@@ -92,17 +92,6 @@ const has = (name: string): Promise<boolean> =>
     () => false,
   );
 
-test("a package that is missing says how to get it", async (context) => {
-  context.skip(
-    (await has("@duckdb/node-api")) || (await has("better-sqlite3")),
-    "both packages are installed",
-  );
-  await expect(readDuckDb(":memory:", "SELECT 1")).rejects.toThrow(
-    'readDuckDb needs the package "@duckdb/node-api", which is not installed: npm install @duckdb/node-api',
-  );
-  await expect(readSqlite("x", "SELECT 1")).rejects.toThrow("npm install better-sqlite3");
-});
-
 test("SQLite answers as a table", async (context) => {
   context.skip(!(await has("better-sqlite3")), "better-sqlite3 is not installed");
   const { default: Database } = await load("better-sqlite3");
