@@ -117,7 +117,8 @@ export class RowReader {
       };
     });
     this.rowCount = 0;
-    this.#capacity = Math.min(this.#capacity, 4096);
+    // As many again: a stream takes equal numbers.
+    this.#capacity = Math.max(64, Math.min(this.#capacity, count));
     this.#allocate();
     return taken;
   }
