@@ -79,7 +79,8 @@ export class ByteDictionary {
 
   #rehash(): void {
     const old = this.#slots;
-    const slots = new Int32Array(2 * old.length).fill(emptySlot);
+    // Four times as many: each growth is a walk through memory in no order.
+    const slots = new Int32Array(4 * old.length).fill(emptySlot);
     const mask = slots.length - 1;
     for (let from = 0; from < old.length; from += 2) {
       if (old[from] === emptySlot) continue;

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { byTier } from "../../../test/tier.ts";
+import { byTier, fullTest } from "../../../test/tier.ts";
 import { randomKey, uniform } from "../../base/random.ts";
 import { table } from "../table.ts";
 import { readDecimal } from "./decimal.ts";
@@ -243,6 +243,64 @@ describe("in pieces", () => {
       { a: 2, b: "y" },
     ]);
   });
+});
+
+test("any bytes give a table or an error of ours, the same whole and byte by byte", async () => {
+  const below = random(6);
+  const rows = ["1,2\n", 'x,"a\n""b"""\r\n', ",\r", "\n", "#x\r\n", '"é",NA\n'];
+  const pieces = [...rows, ...rows, ...rows, ...rows, '"', ",", "\r", "1", "x", "\0"].map((text) => [
+    ...new TextEncoder().encode(text),
+  ]);
+  const counts = { tables: 0, errors: 0 };
+  for (let round = 0; round < byTier(150, 20_000); round++) {
+    const bytes = Uint8Array.from(
+      Array.from({ length: below(16) }, () => pieces[below(pieces.length)]!).flat(),
+    );
+    const options = {
+      sampleRows: 1 + below(3),
+      comment: below(2) ? "#" : undefined,
+      missing: below(2) ? ["", "NA"] : [],
+    };
+    const outcome = async (read: () => Promise<object[]>): Promise<unknown> => {
+      try {
+        return await read();
+      } catch (error) {
+        expect((error as Error).name).toBe("FormatError");
+        return (error as Error).message.replace(/^\w+[: ]*/, "");
+      }
+    };
+    async function* single(): AsyncGenerator<Uint8Array> {
+      for (const byte of bytes) yield Uint8Array.of(byte);
+    }
+    // Kinds are told: what would be inferred depends on how much of the file has come.
+    const strict = { ...options, header: ["a", "b"], schema: { a: "string", b: "string" } } as const;
+    const whole = await outcome(async () => [...parseCsv(bytes, strict).rows()]);
+    const streamed = await outcome(async () => {
+      const found: object[] = [];
+      for await (const part of streamCsv(single(), { ...strict, batchRows: 2 })) found.push(...part.rows());
+      return found;
+    });
+    expect(streamed).toEqual(whole);
+    await outcome(async () => [...parseCsv(bytes, options).rows()]);
+    counts[typeof whole === "string" ? "errors" : "tables"]++;
+  }
+  expect(Math.min(counts.tables, counts.errors)).toBeGreaterThan(30);
+});
+
+fullTest("a stream of 300 MB takes no more memory than a table of it", async () => {
+  const line = new TextEncoder().encode(`${"1.2345678,some text,".repeat(400)}0\n`.repeat(64));
+  async function* source(): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode(`${Array.from({ length: 801 }, (_, i) => `c${i}`).join(",")}\n`);
+    for (let sent = 0; sent < 3e8; sent += line.length) yield line;
+  }
+  const before = process.memoryUsage().rss;
+  let [rows, peak] = [0, before];
+  for await (const part of streamCsv(source(), { batchRows: 1000 })) {
+    rows += part.length;
+    peak = Math.max(peak, process.memoryUsage().rss);
+  }
+  expect(rows).toBeGreaterThan(35_000);
+  expect(peak - before).toBeLessThan(2.5e8);
 });
 
 describe("written and read again", () => {

@@ -35,7 +35,8 @@ export interface ParquetOptions {
 
 /**
  * Reads a Parquet file; of a path only the parts that are needed. Needs the package `hyparquet`. Compression other than Snappy needs
- * files written without it.
+ * files written without it. Read files that you trust: a damaged one can keep that package busy without end; `readDuckDb` reads
+ * others.
  *
  * @throws PlatformError when the package is missing, FormatError when the file is none, or holds nested values
  * @example
