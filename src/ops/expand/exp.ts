@@ -12,21 +12,21 @@ import { Float } from "./float.ts";
 const ln2High = 0.693145751953125;
 const ln2Low = 1.42860677e-6;
 /** Added to a small number it leaves the number rounded in the lowest bits of the significand. */
-const magic = 1.5 * 2 ** 23;
-export const largest = 88.72283172607422;
-export const smallest = -87.33654;
+export const magic = 1.5 * 2 ** 23;
+const largest = 88.72283172607422;
+const smallest = -87.33654;
 
 /** (eʳ − 1 − r)/r² */
 const coefficients = [
   0.4999999403953552, 0.1666652113199234, 0.04166829213500023, 0.0083687212318182, 0.0013818730367347598,
 ];
 
-/** n (also in the low bits of `nBits`) and r, for x + xLow where x alone is too coarse. */
-export function reduce<V>(f: Float<V>, x: V, xLow?: V): { n: V; nBits: V; r: V } {
+/** n (also in the low bits of `nBits`) and r. */
+export function reduce<V>(f: Float<V>, x: V): { n: V; nBits: V; r: V } {
   const shifted = f.mulAdd(x, Math.LOG2E, magic);
   const n = f.sub(shifted, magic);
   const most = f.mulAdd(n, -ln2High, x);
-  const r = f.mulAdd(n, -ln2Low, xLow === undefined ? most : f.add(most, xLow));
+  const r = f.mulAdd(n, -ln2Low, most);
   return { n, nBits: f.b.bitcast("i32", shifted), r };
 }
 
