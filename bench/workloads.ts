@@ -72,23 +72,45 @@ const modelShapes = gptShapes(12, 256, 2048, 256);
 
 /** A million elements: they stay in the second- or third-level cache, so that arithmetic is seen. */
 const elementary = (name: ElementaryFunction, limit: number): Case => ({
-  ...streamed(
-    "elementwise",
-    `${name}, 1 M`,
-    { kind: "elementwise", function: name, elements: 2 ** 20, limit },
-    2 * F32_BYTES * 2 ** 20,
-  ),
+  ...streamed("elementwise", `${name}, 1 M`, {
+    kind: "elementwise",
+    function: name,
+    elements: 2 ** 20,
+    limit,
+  }),
   id: `elementwise/${name}`,
 });
 
-const streamed = (workload: string, title: string, work: Work, bytes: number): Case => ({
+const streamed = (workload: string, title: string, work: Work): Case => ({
   id: workload,
   workload,
   title,
   work,
   unit: "GB/s",
-  amount: bytes,
+  amount: bytesMoved(work) ?? 0,
 });
+
+/** What must pass through memory in one iteration: inputs read once, results written once; undefined where arithmetic counts. */
+export function bytesMoved(work: Work): number | undefined {
+  switch (work.kind) {
+    case "softmax":
+    case "layernorm":
+      return 2 * F32_BYTES * work.rows * work.columns;
+    case "layernorm-backward":
+      return 3 * F32_BYTES * work.rows * work.columns;
+    case "gelu":
+    case "elementwise":
+      return 2 * F32_BYTES * work.elements;
+    case "triad":
+      return 3 * F32_BYTES * work.elements;
+    case "adamw":
+      return ADAMW_BYTES * work.elements;
+    case "adamw-model":
+      return ADAMW_BYTES * elementsOf(work.shapes);
+    default:
+      return undefined;
+  }
+}
 
 /** Products that one function chains where one alone would be mostly its call. */
 const chained = 20;
@@ -179,7 +201,7 @@ export const cases: readonly Case[] = [
   ),
   { ...matmul(2048, "nn"), id: "machine/matmul-2048", workload: "machine", title: "matmul 2048³" },
   {
-    ...streamed("machine", "triad 3 × 64 MiB", { kind: "triad", elements: 2 ** 24 }, 3 * F32_BYTES * 2 ** 24),
+    ...streamed("machine", "triad 3 × 64 MiB", { kind: "triad", elements: 2 ** 24 }),
     id: "machine/triad",
   },
   { id: "mlp", workload: "mlp", title: "784-64-64-10, batch 32", work: mlpWork, unit: "µs", amount: 1 },
@@ -215,35 +237,29 @@ export const cases: readonly Case[] = [
   matrixVector(1, "nn"),
   matrixVector(1, "nt"),
   matrixVector(8, "nt"),
-  streamed("softmax", "4096×512", { kind: "softmax", rows: 4096, columns: 512 }, 2 * F32_BYTES * 4096 * 512),
-  streamed(
-    "layernorm",
-    "4096×768",
-    { kind: "layernorm", rows: 4096, columns: 768, epsilon: 1e-5 },
-    2 * F32_BYTES * 4096 * 768,
-  ),
+  streamed("softmax", "4096×512", { kind: "softmax", rows: 4096, columns: 512 }),
+  streamed("layernorm", "4096×768", { kind: "layernorm", rows: 4096, columns: 768, epsilon: 1e-5 }),
   {
-    ...streamed(
-      "layernorm",
-      "4096×768 backward",
-      { kind: "layernorm-backward", rows: 4096, columns: 768, epsilon: 1e-5 },
-      3 * F32_BYTES * 4096 * 768,
-    ),
+    ...streamed("layernorm", "4096×768 backward", {
+      kind: "layernorm-backward",
+      rows: 4096,
+      columns: 768,
+      epsilon: 1e-5,
+    }),
     id: "layernorm/backward",
   },
-  streamed("gelu", "10 M, erf", { kind: "gelu", elements: 1e7 }, 2 * F32_BYTES * 1e7),
-  streamed(
-    "adamw",
-    "10 M parameters",
-    { kind: "adamw", elements: 1e7, learningRate: 1e-3, weightDecay: 0.01 },
-    ADAMW_BYTES * 1e7,
-  ),
+  streamed("gelu", "10 M, erf", { kind: "gelu", elements: 1e7 }),
+  streamed("adamw", "10 M parameters", {
+    kind: "adamw",
+    elements: 1e7,
+    learningRate: 1e-3,
+    weightDecay: 0.01,
+  }),
   {
     ...streamed(
       "adamw",
       `${modelShapes.length} parameters, ${(elementsOf(modelShapes) / 1e6).toFixed(1)} M numbers`,
       { kind: "adamw-model", shapes: modelShapes, learningRate: 1e-3, weightDecay: 0.01 },
-      ADAMW_BYTES * elementsOf(modelShapes),
     ),
     id: "adamw/model",
   },

@@ -148,8 +148,9 @@ function scaled({ code }: Emitter, a: Push, b: Push): void {
 }
 
 /**
- * The exact instructions take several of the processor's. `pmax(x, c)` is x < c ? c : x, one instruction, and the same
- * for a constant c that is neither NaN nor the zero whose sign matters; for max(x, +0) adding +0 mends the sign.
+ * V8 makes eight of the processor's instructions of `max`, seven of `min`. `pmax(x, c)` is x < c ? c : x, one instruction, and
+ * the same for a constant c that is neither NaN nor the zero whose sign matters; for max(x, +0) adding +0 mends the sign. Else
+ * both orders are taken, and where they differ (zeros of two signs, NaN) the difference is put right.
  */
 function extreme(
   e: Emitter,
@@ -159,12 +160,18 @@ function extreme(
   c: Push,
   constant: number | undefined,
 ): Push {
-  const exact = after(e, `${shape}.${operator}`, x, c);
-  if (constant === undefined || Number.isNaN(constant)) return exact;
-  const short = after(e, operator === "max" ? `${shape}.pmax` : `${shape}.pmin`, x, c);
-  if (operator === "max" && Object.is(constant, 0)) return after(e, `${shape}.add`, short, c);
-  if (operator === "min" && Object.is(constant, -0)) return exact;
-  return short;
+  const name: PlainOp = operator === "max" ? `${shape}.pmax` : `${shape}.pmin`;
+  const [one, other] = [after(e, name, x, c), after(e, name, c, x)];
+  if (constant !== undefined && !Number.isNaN(constant)) {
+    if (operator === "max" && Object.is(constant, 0)) return after(e, `${shape}.add`, one, c);
+    if (!(operator === "min" && Object.is(constant, -0))) return one;
+  }
+  if (operator === "min") return after(e, "v128.or", one, other);
+  return () => {
+    const kept = e.keep("v128", one);
+    const difference = e.keep("v128", after(e, "v128.xor", kept, other));
+    after(e, `${shape}.sub`, after(e, "v128.or", kept, difference), difference)();
+  };
 }
 
 /** In f64 the quotient of two 32-bit integers is never rounded across an integer, so cutting it off is exact. */
