@@ -28,7 +28,7 @@ describe.each(accuracyRows)("$name", ({ expand, reference, ulp, limit = NaN, ...
   });
 });
 
-/** Below the smallest normal number targets that scale give zero. */
+/** Numbers below the smallest normal one as targets that scale have them, when they do not keep them: zero. */
 const flushed = (x: number): number => (Math.abs(x) < 2 ** -126 ? 0 : x);
 
 test("exp has the same bits whether or not powers of two are scaled by an instruction", () => {
@@ -160,6 +160,7 @@ describe("pow", () => {
       const b = a.map((base) => Math.fround(((next() - 0.5) * 254) / Math.log2(base)));
       const { data } = run("f32", { fused, scales }, a, b);
       for (let i = 0; i < length; i++) {
+        // Those are rounded twice.
         const got = scales ? flushed(data[i]!) : data[i]!;
         const error = ulpError(got, a[i]! ** b[i]!);
         if (error > worst.error) worst = { error, a: a[i]!, b: b[i]! };

@@ -15,9 +15,10 @@ const expCoefficients = [
   0.5000000067651448, 0.16666665869317984, 0.041666295061034114, 0.008333497020996552, 0.001394465102980279,
   0.00019790351152233735,
 ];
-/** Powers of two that no f32 is as large as, or at least as small as, and logarithms a little beyond them. */
-const overflow = { log: 128 * Math.LN2, beyond: 89 };
-const underflow = { log: -126 * Math.LN2, beyond: -88 };
+/** From where on the result is infinite, and below what it is not normal. */
+const [overflow, underflow] = [128 * Math.LN2, -126 * Math.LN2];
+/** Where powers have left the range of f32 on either side, subnormal numbers too: 2¹²⁸ and 2⁻¹⁵¹. */
+const beyond = { above: 89, below: -105 };
 
 /** aᵇ as C defines it: pow(x, 0) = pow(1, y) = 1, NaN for a negative base with a fraction as exponent. */
 export function expandPow<V>(builder: ScalarBuilder<V>, a: V, b: V): V {
@@ -79,7 +80,7 @@ function power32<V>(f: Float<V>, magnitude: V, exponent: V): V {
   const log = logarithm(f, magnitude);
   const wide = new Float(b, log);
   const product = wide.mul(log, b.convert("f64", exponent));
-  const near = wide.min(wide.max(product, underflow.beyond), overflow.beyond);
+  const near = wide.min(wide.max(product, beyond.below), beyond.above);
   const n = b.unary("round", wide.mul(near, Math.LOG2E));
   const r = wide.mulAdd(n, -Math.LN2, near);
   const small = wide.mulAdd(wide.polynomial(r, expCoefficients), wide.mul(r, r), r);
@@ -88,6 +89,6 @@ function power32<V>(f: Float<V>, magnitude: V, exponent: V): V {
   if (b.scales) return b.binary("scale", power, twos);
   const bits = exponentOf(b, b.bitcast("i32", f.add(twos, magic)));
   const scaled = b.bitcast("f32", b.binary("add", b.bitcast("i32", power), bits));
-  const floored = f.select(wide.less(product, underflow.log), 0, scaled);
-  return f.select(wide.less(product, overflow.log), floored, Infinity);
+  const floored = f.select(wide.less(product, underflow), 0, scaled);
+  return f.select(wide.less(product, overflow), floored, Infinity);
 }
