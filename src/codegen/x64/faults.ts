@@ -26,6 +26,9 @@ export const faultSignals = [
   { name: "SIGFPE", number: 8 },
 ] as const;
 
+/** What a page of a mapped file gives that the file no longer has. */
+const busError = 7;
+
 /** The table in memory: how many functions, the handlers that were there before by signal number, the functions. */
 export const faultTable = { count: 0, previous: 64, functions: 1024, most: 65_000 } as const;
 /** One function: from where to where it reaches, and the text to print. */
@@ -116,7 +119,14 @@ function emitMessage(a: Assembler): void {
   write();
   emitDigits(a);
   write();
+  const [shorter, said] = [a.label(), a.label()];
+  a.emit("cmp", at(rsp, signalPlace, 32), busError);
+  a.emit("je", shorter);
   emitText(a, ": generated code touched memory it should not have; please report it\n");
+  a.emit("jmp", said);
+  a.bind(shorter);
+  emitText(a, ": a file of weights was cut short while it was in use (mmap); replace files by renaming\n");
+  a.bind(said);
   write();
 }
 

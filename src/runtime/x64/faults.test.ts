@@ -77,6 +77,58 @@ test("WebAssembly's own faults stay errors", (context) => {
   expect({ stdout, status }).toEqual({ stdout: "RuntimeError: memory access out of bounds\n", status: 0 });
 });
 
+test("a mapped file that was cut short ends the process, and says so", (context) => {
+  context.skip(isa === undefined, why);
+  const folder = mkdtempSync(join(tmpdir(), "netwright-cut-"));
+  try {
+    const { stdout, stderr, signal } = run(
+      `
+      import { truncateSync } from "node:fs";
+      import { compile, tensor } from "netwright";
+      import { openSafetensors, writeSafetensors } from "netwright/formats";
+      const path = ${JSON.stringify(join(folder, "w.safetensors"))};
+      await writeSafetensors(path, new Map([["w", { dtype: "f32", shape: [50_000], data: new Float32Array(50_000) }]]));
+      const total = compile((x) => x.sum());
+      const file = await openSafetensors(path, { mmap: true });
+      const w = tensor(await file.map("w"));
+      console.log(await total(w).item());
+      truncateSync(path, 100);
+      await total(w).item();`,
+      { NETWRIGHT_TARGET: "x64", NETWRIGHT_THREADS: "1" },
+    );
+    expect({ stdout, signal }).toEqual({ stdout: "0\n", signal: "SIGBUS" });
+    expect(stderr).toMatch(
+      /^netwright: SIGBUS in kernel ".*" of "\w+", at 0x…: a file of weights was cut short/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("perf finds the names of kernels at the addresses where they run", (context) => {
+  context.skip(isa === undefined, why);
+  const { stdout, status } = run(
+    `
+    import { readFileSync, unlinkSync } from "node:fs";
+    import { compile, tensor } from "netwright";
+    const double = compile((x) => x.mul(2).softmax());
+    await double(tensor([[1, 2], [3, 4]])).data();
+    const map = "/tmp/perf-" + process.pid + ".map";
+    const names = readFileSync(map, "utf8").trim().split("\\n").map((line) => line.split(" "));
+    unlinkSync(map);
+    // perf looks names up only in executable memory that no file is behind.
+    const runnable = readFileSync("/proc/self/maps", "utf8").split("\\n").filter((line) => / r-xp .* 0 *$/.test(line));
+    const isThere = ([start, bytes]) => runnable.some((line) => {
+      const [from, to] = line.split(" ")[0].split("-").map((x) => parseInt(x, 16));
+      return parseInt(start, 16) >= from && parseInt(start, 16) + parseInt(bytes, 16) <= to;
+    });
+    const kernel = names.find((name) => name.slice(2).join(" ").startsWith("row mul,max,sub,exp"));
+    console.log(kernel !== undefined, isThere(kernel ?? ["0", "0"]));`,
+    { NETWRIGHT_TARGET: "x64", NETWRIGHT_THREADS: "1", NETWRIGHT_PERF_MAP: "1" },
+  );
+  expect({ stdout, status }).toEqual({ stdout: "true true\n", status: 0 });
+});
+
 test("object files of the programs that run name their kernels", (context) => {
   context.skip(isa === undefined, why);
   context.skip(!hasObjdump, objdumpReason);

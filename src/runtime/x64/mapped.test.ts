@@ -2,14 +2,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, it } from "vitest";
 import { mapFile } from "#platform";
 import type { DType } from "../../base/dtype.ts";
 import { MappedArray } from "../../base/mapped-array.ts";
+import type { Node } from "../../graph/node.ts";
 import { State } from "../../graph/state.ts";
 import { Trace, withTrace } from "../../graph/trace.ts";
 import { add, cast, check, dot, greater, like, mul, parameter, readState, sum } from "../../ops/index.ts";
-import type { Device } from "../device.ts";
+import type { Device, Storage } from "../device.ts";
 import { InterpreterDevice } from "../interpreter-device.ts";
 import { createWasmDevice } from "../wasm-device.ts";
 import { createNativeDevice } from "../x64-device.ts";
@@ -135,6 +138,41 @@ describe.skipIf(isa === undefined)(`mapped files${isa ? "" : ` (${reasons.join("
     const [got] = executable.run([device.map(array)])[0]!.readSync();
     expect(got).toBe(2 * numbers(500_000).reduce((a, b) => a + b));
     expect(device.memory().peakBytes).toBeLessThan(500_000);
+  });
+
+  it("stay while a program reads them, whoever has let go of them", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const device = createNativeDevice({ backgroundMs: 0 });
+    const size = 512;
+    const fn = traced(() => {
+      const [x, y] = [0, 1].map(() => parameter({ shape: [size, size], dtype: "f32" })) as [Node, Node];
+      return { parameters: [x, y], results: [sum(dot(x, dot(x, dot(x, y))), 0)] };
+    });
+    const executable = device.compile(fn);
+    const data = numbers(size * size).map((x) => x / 1e4);
+    const host = { dtype: "f32" as const, shape: [size, size], data };
+    const want = executable.run([host, host])[0]!.readSync();
+    const begin = (): { result: Storage; path: string } => {
+      const { path, array } = mappedOf(data, "f32", [size, size]);
+      const storage = device.map(array);
+      const [result] = executable.run([storage, storage]);
+      storage.release();
+      return { result: result!, path };
+    };
+    const { result, path } = begin();
+    for (let i = 0; i < 20 && result.isPending; i++) {
+      gc();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await result.read()).toEqual(want);
+    const isMapped = (): boolean => readFileSync("/proc/self/maps", "utf8").includes(path);
+    for (let i = 0; i < 100 && isMapped(); i++) {
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    // The result is still held, and does not hold what it was made of.
+    expect({ isMapped: isMapped(), error: result.error }).toEqual({ isMapped: false, error: undefined });
   });
 
   it("give back the memory of a state that moves to a file, and take it again", () => {
