@@ -40,6 +40,18 @@ const machines = {
         return library.func(definition);
       } };
     };`,
+  // Fixed addresses are asked for when files are mapped alone.
+  "where the system maps no file": `
+    const koffi = require("koffi");
+    const load = koffi.load;
+    koffi.load = (...args) => {
+      const library = load(...args);
+      return { func: (definition) => {
+        const call = library.func(definition);
+        if (!definition.includes("mmap")) return call;
+        return (...values) => values[3] & 0x10 ? (koffi.errno(13), -1) : call(...values);
+      } };
+    };`,
   // The first function that is called at an address asks CPUID; bit 5 of the fifth word is AVX2.
   "with a processor without AVX2": `
     const koffi = require("koffi");
@@ -77,13 +89,41 @@ process.argv.splice(1, process.argv.length, "netwright", "doctor", "--json");
 await import("./dist/cli/netwright.js");
 `;
 
-function run(machine: string, options: { env?: Record<string, string>; flags?: readonly string[] } = {}) {
+/** Weights that are asked to stay in their file. */
+const mapping = `
+import { load, save } from "netwright/checkpoint";
+import { openSafetensors } from "netwright/formats";
+import { Linear } from "netwright/nn";
+const path = ${JSON.stringify(join(folder, "w.safetensors"))};
+const [model, other] = [new Linear(2, 1), new Linear(2, 1)];
+await save(model, path);
+const file = await openSafetensors(path, { mmap: true });
+await file.close();
+const { notMapped } = await load(other, path, { mmap: true });
+const [a, b] = await Promise.all([model, other].map(({ weight }) => weight.data()));
+console.log(JSON.stringify({ file: file.notMapped, load: notMapped, isSame: a.join() === b.join() }));
+`;
+
+interface RunOptions {
+  readonly env?: Record<string, string>;
+  readonly flags?: readonly string[];
+  readonly program?: string;
+}
+
+function run(machine: string, options: RunOptions = {}) {
   const hook = join(folder, `${machine.replaceAll(" ", "-")}.cjs`);
   const text = machine in machines ? machines[machine as keyof typeof machines] : "";
   // Hooks stand in a folder without packages.
   const from = `const require = module.require("node:module").createRequire(${JSON.stringify(join(root, "package.json"))});`;
   writeFileSync(hook, `{ ${from}\n${text}\n}`);
-  const flags = [...(options.flags ?? []), "--require", hook, "--input-type=module", "--eval", program];
+  const flags = [
+    ...(options.flags ?? []),
+    "--require",
+    hook,
+    "--input-type=module",
+    "--eval",
+    options.program ?? program,
+  ];
   const { stdout, stderr, status } = spawnSync(process.execPath, flags, {
     cwd: root,
     encoding: "utf8",
@@ -149,6 +189,24 @@ describe("cpu falls back to WebAssembly without a word on the terminal, and doct
       `"machine code cannot run here: the processor or the system has no AVX2 with FMA, F16C, BMI1 and BMI2"`,
     );
   });
+});
+
+test("weights that were to stay in their file are read where files cannot be mapped", () => {
+  const { stdout, stderr, status } = run("without koffi", { program: mapping });
+  expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+  expect(JSON.parse(stdout)).toEqual({
+    file: 'the optional package "koffi" is not installed: npm install koffi',
+    load: "the device wasm has a memory of its own",
+    isSame: true,
+  });
+});
+
+test("weights that the system does not map are read by machine code", (context) => {
+  context.skip(!canRun, why);
+  const { stdout, stderr, status } = run("where the system maps no file", { program: mapping });
+  expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+  const reason = expect.stringMatching(/^the system does not map ".*" \(error 13\)$/);
+  expect(JSON.parse(stdout)).toEqual({ file: reason, load: reason, isSame: true });
 });
 
 test("a target that was asked for says why it cannot run", () => {

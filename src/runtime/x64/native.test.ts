@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { processors } from "#platform";
 import { Assembler } from "../../codegen/x64/assembler/assembler.ts";
 import { at, rax, rdi, rsi } from "../../codegen/x64/assembler/operands.ts";
 import { loadCode, unloadCode } from "./code-memory.ts";
@@ -69,6 +70,29 @@ describe("the device's memory", () => {
     expect(() => memory.free(c)).toThrowError("freed before");
     expect(() => memory.view("f32", 64, 1)).toThrowError("outside the memory");
   });
+});
+
+describe("large blocks", () => {
+  it.skipIf(report.isa === undefined)(
+    "begin at multiples of 64 bytes, in memory that asks for huge pages",
+    (context) => {
+      context.skip(processors().hugePages === undefined, "the system has no huge pages");
+      const memory = new NativeMemory(requireNativeSystem());
+      const address = memory.allocate(64 * 2 ** 20 + 5);
+      expect(address % 64).toBe(0);
+      const flags = readFileSync("/proc/self/smaps", "utf8")
+        .split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/)
+        .find((entry) => {
+          const [from, to] = entry
+            .split(" ")[0]!
+            .split("-")
+            .map((part) => Number.parseInt(part, 16));
+          return address >= from! && address < to!;
+        })
+        ?.match(/VmFlags: (.*)/)?.[1];
+      expect(flags?.split(" ")).toContain("hg");
+    },
+  );
 });
 
 describe("features", () => {
