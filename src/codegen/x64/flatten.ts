@@ -5,7 +5,7 @@
 
 import { InternalError } from "../../base/errors.ts";
 import type { Size } from "../../base/size.ts";
-import { strideOf } from "../../ir/affine.ts";
+import { affineKey, strideOf } from "../../ir/affine.ts";
 import type {
   Affine,
   KernelBuffer,
@@ -99,6 +99,9 @@ class Flattener {
   private readonly scopes: Scopes;
   private readonly outside: ReadonlyMap<Value, Register>;
   private readonly known = new Map<Value, FlatValue>();
+  private readonly listed = new Set<FlatValue>();
+  private readonly loads = new Map<string, FlatValue>();
+  private readonly numbers = new Map<object, number>();
   private readonly stored: ReadonlySet<KernelBuffer>;
 
   constructor(loop: Loop, scopes: Scopes, outside: ReadonlyMap<Value, Register>) {
@@ -117,7 +120,8 @@ class Flattener {
       case "define": {
         const value = this.define(statement.value);
         this.known.set(statement.value, value);
-        this.items.push({ kind: "define", value });
+        if (!this.listed.has(value)) this.items.push({ kind: "define", value });
+        this.listed.add(value);
         return;
       }
       case "store": {
@@ -176,7 +180,8 @@ class Flattener {
         const operands = value.dynamic.map((term) => this.use(term.index));
         const isLazy = !this.stored.has(value.buffer);
         const uniform = !varies(affine) && operands.every((x) => x.uniform) && isLazy;
-        return makeFlat({ value, operands, affine, uniform, isLazy });
+        const make = (): FlatValue => makeFlat({ value, operands, affine, uniform, isLazy });
+        return isLazy && operands.length === 0 ? this.loadedOnce(value.buffer, affine, make) : make();
       }
       case "register": {
         this.lanes = Math.max(this.lanes, value.register.lanes);
@@ -201,6 +206,18 @@ class Flattener {
         return makeFlat({ value, operands, uniform: operands.every((x) => x.uniform) });
       }
     }
+  }
+
+  /** What several turns of an unrolled loop load from one place is one value. */
+  private loadedOnce(buffer: KernelBuffer, affine: Affine, make: () => FlatValue): FlatValue {
+    const numberOf = (object: object): string => {
+      if (!this.numbers.has(object)) this.numbers.set(object, this.numbers.size);
+      return `${this.numbers.get(object)}`;
+    };
+    const key = `${numberOf(buffer)}:${affineKey(affine, numberOf)}`;
+    const found = this.loads.get(key) ?? make();
+    this.loads.set(key, found);
+    return found;
   }
 
   private operandsOf(value: Value): FlatValue[] {

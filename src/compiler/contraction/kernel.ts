@@ -116,10 +116,12 @@ class ContractionEmitter {
           this.matrix(batch, (body) => this.tiles(rows, columns, body, { axis: shared.rowAxis, start })),
         );
       });
-    } else {
-      if (packColumns) this.columnTiles(columns, (tile) => packColumns(b, tile));
-      this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, body)));
-    }
+    } else if (packColumns) {
+      this.columnTiles(columns, (tile) => {
+        packColumns(b, tile);
+        this.matrices([], (batch) => this.matrix(batch, (body) => this.rowTiles(rows, (r) => body(r, tile))));
+      });
+    } else this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, body)));
   }
 
   /** Loops over the batch; the shared axis, if any, is outermost. */

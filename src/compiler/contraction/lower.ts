@@ -17,6 +17,7 @@ import { forBatch, forBoxes } from "./loops.ts";
 import { lowerFewRows } from "./lower-few-rows.ts";
 import {
   inPlace,
+  onePanel,
   type Packing,
   type Panels,
   packedBatch,
@@ -39,7 +40,7 @@ import {
 } from "./problem.ts";
 import { type Part, packsOwnColumns, partsOf, sharedPackBytes } from "./sharing.ts";
 import { cutOf } from "./slices.ts";
-import { sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
+import { largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
 export interface ContractionRequest {
   /** Of the kernels: `dot 32×784×64 + bias`. */
@@ -198,8 +199,9 @@ class ContractionLowering {
       return to;
     }
     if (side === problem.right && packsOwnColumns(this.plan, this.parts)) {
-      const buffer = this.newScratch(`packed ${name}`, matrix, "program");
-      const to = packedPanels(buffer, { own, depth, batchStrides: batch.map(() => 0) });
+      const width = largestTile(this.plan.columns);
+      const buffer = this.newScratch(`packed ${name}`, multiplySizes(width, productOf(depth)), "thread");
+      const to = onePanel(buffer, depth);
       const first = zeros(batch);
       this.packColumns = (b, tile) => packTile(b, { ...about, to }, tile, first);
       return to;

@@ -62,6 +62,12 @@ export function packedPanels(
   };
 }
 
+/** One tile at a time, whichever it is, packed like those. */
+export function onePanel(buffer: KernelBuffer, depth: Shape): Panels {
+  const { depthStrides } = packedPanels(buffer, { own: [], depth, batchStrides: [] });
+  return { buffer, address: (_, { sizes }, lane) => linear(lane, sizes), depthStrides };
+}
+
 /** The place of an element in row-major order. */
 export function linear(at: readonly Affine[], sizes: Shape): Affine {
   return at.reduce((sum, index, axis) => addAffine(scaleAffine(sum, sizes[axis]!), index), zeroAffine);
@@ -103,8 +109,11 @@ export function packTile(
     const x = loadElement(b, from, (_, i) => addAffine(sources[i]!.address(batch, tile, lane), at[i]!));
     b.store(to.buffer, addAffine(to.address(batch, tile, lane), place!), b.convert(dtype, x));
   };
-  // Nearest elements of the source last: a line that was fetched is used up.
-  const order = depth.map((_, axis) => axis).sort((i, j) => byStride(source[j]!, source[i]!) || i - j);
+  // Nearest elements of the source last: a line that was fetched is used up. An axis that repeats stays where it is.
+  const reach = source.map((stride, axis) =>
+    stride === 0 ? (source.slice(axis + 1).find((s) => s !== 0) ?? 0) : stride,
+  );
+  const order = depth.map((_, axis) => axis).sort((i, j) => byStride(reach[j]!, reach[i]!) || i - j);
   const pick = <Item>(list: readonly Item[]): Item[] => order.map((axis) => list[axis]!);
   const loops = mergedLoops(pick(depth), [
     pick(target),

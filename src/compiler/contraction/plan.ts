@@ -11,7 +11,7 @@ import { cachePenalty, rowsInPlace } from "./cache.ts";
 import { stepsTogether } from "./panels.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
 import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
-import { type LoadCosts, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
+import { type LoadCosts, largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
 export interface Plan {
   readonly problem: Problem;
@@ -117,17 +117,19 @@ function packCycles(
   { dtype, target, model }: Machine,
 ): number {
   const own = sumOverBoxes(tilings, (size) => size);
-  const isShared = side.batchStrides.every((stride) => stride === 0);
+  const isShared = batchCount(problem) === 1 || side.batchStrides.every((stride) => stride === 0);
   const isTurned = stepsTogether(side, problem.depth, dtype, target) > 1;
   const perVector = isTurned ? turnedElement * model.lanes : vectorCost(side, dtype, model.lanes) + 1;
   const perPanel = sumOverBoxes(tilings, (size) => (model.groups(size) * perVector + 4) / 6);
   const depth = depthOf(problem);
   const misses = sumOverBoxes(tilings, () => 1) * cachePenalty(side, depth, target);
   const lines = (own * depth * bytesOf(dtype)) / 64;
+  // Columns are packed a panel at a time, where there is one matrix of them.
+  const atOnce = side === problem.right && isShared ? largestTile(tilings[0]!) / own : 1;
   return (
     callCycles +
     (isShared ? 1 : batchCount(problem)) *
-      (depth * perPanel + misses + lines * storedLine(64 * lines, target))
+      (depth * perPanel + misses + lines * storedLine(64 * lines * atOnce, target))
   );
 }
 

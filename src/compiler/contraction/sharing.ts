@@ -3,7 +3,8 @@ import { bytesOf } from "../../base/dtype.ts";
 import { maxOf, productOf, type Size } from "../../base/size.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import type { Plan } from "./plan.ts";
-import { batchCount, depthOf, flopOf, type Problem } from "./problem.ts";
+import { batchCount, depthOf, flopOf, type Problem, type Side } from "./problem.ts";
+import { cutOf } from "./slices.ts";
 import { balanced, sumOver, sumOverBoxes, type Tiling } from "./tiles.ts";
 
 /** What one kernel computes, and what its threads share out. */
@@ -204,14 +205,20 @@ function spanOf({ rows, columns, shared }: Part, { problem }: Plan, threads: num
   }
 }
 
-/** Whether each thread packs the columns it works on, just before it needs them. */
-export const packsOwnColumns = (
+/** Whether each thread packs the columns it works on, just before it needs them: a panel at a time, always in the same place. */
+export function packsOwnColumns(
   { problem, packsRight }: Pick<Plan, "problem" | "packsRight">,
   parts: readonly Part[],
-): boolean =>
-  packsRight &&
-  parts[0]?.shared.axis === "columns" &&
-  (batchCount(problem) === 1 || problem.right.batchStrides.every((stride) => stride === 0));
+): boolean {
+  const [first] = parts;
+  // Alone, slices of a depth that is cut go over all columns: a panel of the whole depth would fall out of the caches.
+  const isAlone = parts.length === 1 && first!.shared.axis === "none" && cutOf(problem.depth) === undefined;
+  return packsRight && (first?.shared.axis === "columns" || isAlone) && isOneMatrix(problem, problem.right);
+}
+
+/** Whether all matrices of the batch use the same one of a side. */
+const isOneMatrix = (problem: Problem, side: Side): boolean =>
+  batchCount(problem) === 1 || side.batchStrides.every((stride) => stride === 0);
 
 function packCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescription): number {
   const { problem, rows, columns, cycles } = plan;

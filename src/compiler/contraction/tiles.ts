@@ -166,6 +166,10 @@ export function balanced(size: number, height: number): Segment[] {
   return segments;
 }
 
+/** The size of the largest tile of an axis. */
+export const largestTile = (tiling: Tiling): number =>
+  tiling.kind === "late" ? tiling.size : Math.max(...tiling.segments.map(({ size }) => size));
+
 /** The cost of all tiles of an axis, at the bounds of its dimensions. */
 export function sumOver(tiling: Tiling, cost: (size: number) => number): number {
   if (tiling.kind === "static") return tiling.segments.reduce((sum, s) => sum + s.count * cost(s.size), 0);
