@@ -65,6 +65,14 @@ const cases: readonly Case[] = [
     inputs: [x(1, 300), { dtype: "bf16", shape: [300, 1024] }],
     product: (a, w) => ops.dot(a!, f32(w!)),
   },
+  ...[1, 20].map((rows) => ({
+    title: `${rows} rows of 8 bits by weights of 8 bits, summed in 32`,
+    inputs: [
+      { dtype: "u8" as const, shape: [rows, 75] },
+      { dtype: "i8" as const, shape: [50, 75] },
+    ],
+    product: (a: Node, w: Node) => ops.dot(ops.cast(a, "i32"), transposed(ops.cast(w, "i32"))),
+  })),
   {
     title: "pixels, scaled and shifted, by a weight",
     inputs: [

@@ -77,7 +77,8 @@ function isTakeable(
   const dot = dotOf(cluster);
   const { kind, axes, members, isCommit, carried, carriedBy } = producer;
   const isMap = kind === "loops" && axes === undefined && carried === undefined && carriedBy === undefined;
-  if (!isMap || isCommit !== cluster.isCommit || root.dtype !== "f32" || dot.dtype !== "f32") return false;
+  if (!isMap || isCommit !== cluster.isCommit || root.dtype !== dot.dtype) return false;
+  if (dot.dtype !== "f32" && dot.dtype !== "i32") return false;
   const isOwn = (member: Node): boolean =>
     !wanted.has(member) &&
     [...(readers.get(member) ?? [])].every(

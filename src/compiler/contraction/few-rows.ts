@@ -105,7 +105,10 @@ function isTurned(
 ): boolean {
   const isApart = depthStrides.at(-1) === 1 && typeof ownStride === "number" && Math.abs(ownStride) > 1;
   return (
-    target.arithmetic === "x64" && isApart && bytesOf(computeDType(buffer.dtype)) === 4 && dtype === "f32"
+    target.arithmetic === "x64" &&
+    isApart &&
+    bytesOf(computeDType(buffer.dtype)) === 4 &&
+    bytesOf(dtype) === 4
   );
 }
 

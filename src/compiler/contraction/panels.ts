@@ -226,6 +226,6 @@ export function stepsTogether(
   const across = ownStrides.at(-1)!;
   const isAlong = depthStrides.some((stride, axis) => stride === 1 && maxOf(depth[axis]!) >= target.lanes);
   const isTurned = isAlong && typeof across === "number" && Math.abs(across) > 1;
-  const isPlain = bytesOf(computeDType(buffer.dtype)) === 4 && dtype === "f32";
+  const isPlain = bytesOf(computeDType(buffer.dtype)) === 4 && bytesOf(dtype) === 4;
   return target.arithmetic === "x64" && isTurned && isPlain ? target.lanes : 1;
 }

@@ -15,8 +15,12 @@ export interface ProductMethods {
    * The matrix product, with NumPy's rules: (…, M, K) × (…, K, N) → (…, M, N), batch dimensions broadcast; a vector counts
    * as a row on the left and as a column on the right.
    *
+   * Sums have the operands' dtype: of 8-bit integers they wrap. Cast first to sum in 32 bits; a cast, a scale, shifts and masks
+   * that make an operand from fewer bytes and that nothing else needs are computed as the product loads it.
+   *
    * @throws ShapeError when inner or batch dimensions differ
    * @example tensor([[1, 2], [3, 4]]).matmul([1, 1]) // [3, 7]
+   * @example tensor([[100, 100]], { dtype: "i8" }).cast("i32").matmul(tensor([[100], [27]], { dtype: "i8" }).cast("i32")) // [[12700]]
    */
   matmul<S extends TensorShape, D extends DType, const O extends TensorLike>(
     this: Tensor<S, D>,
