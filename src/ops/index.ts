@@ -29,6 +29,7 @@ export { rematerialize } from "./rematerialize.ts";
 export { type RepeatAttributes, repeatWhile, repeatWhileOp } from "./repeat-while.ts";
 export * from "./rounding.ts";
 export { type ScanAttributes, type ScanResult, type ScanStep, scan, scanOp } from "./scan.ts";
+export { scanInSegments } from "./scan-segments.ts";
 export * from "./select.ts";
 export * from "./slice.ts";
 export * from "./sort.ts";

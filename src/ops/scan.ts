@@ -139,7 +139,7 @@ export function scan(
   { length, reverse = false, range }: { length?: Size; reverse?: boolean; range?: Node } = {},
 ): ScanResult {
   if (range !== undefined) requireRange(range);
-  const steps = lengthOf(slices, length);
+  const steps = lengthOfScan(slices, length);
   const sliceTypes = slices.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }));
   const split = initial.length;
   const traced = traceRegion([...initial, ...sliceTypes], (given) => {
@@ -186,7 +186,8 @@ function requireRange(range: Node): void {
     throw new ShapeError(`scan: a range is i32 of shape (2), first and end, got ${typeText(range)}`);
 }
 
-function lengthOf(slices: readonly Node[], length: Size | undefined): Size {
+/** How often a body runs, by the slices or by what was said. */
+export function lengthOfScan(slices: readonly Node[], length: Size | undefined): Size {
   const lengths = slices.map((slice): Size => {
     const [first] = slice.shape;
     if (first === undefined)

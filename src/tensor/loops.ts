@@ -14,6 +14,12 @@ export interface LoopOptions {
   readonly length?: Size;
   /** From the last slice to the first. */
   readonly reverse?: boolean;
+  /**
+   * Keeps less for the gradient: the carries at the beginning of each segment of so many iterations (of √T for `true`), from which
+   * the backward pass computes the rest again. Memory grows with √T instead of T, for one more forward pass. The length must be
+   * known, and the body assign no state.
+   */
+  readonly rematerialize?: boolean | number;
 }
 
 /** A tree whose tensors are asked for from a list. */
@@ -26,7 +32,7 @@ const fill = (template: Template, nodes: readonly Node[]): unknown => {
  * Runs `body` once for each slice along the first axis of `slices` (tensors in arrays and records; null with a `length`),
  * carrying `carry` from one time to the next; what the body returns as `output` is stacked along a new first axis. One loop
  * in the program: the body is traced once. The gradient is a loop the other way round over what the body kept; wrap the body
- * in `rematerialize` to keep the carries alone. Lengths may be Dimensions.
+ * in `rematerialize` to keep the carries alone, or give the option of that name to keep few of those. Lengths may be Dimensions.
  *
  * @throws ShapeError when lengths differ, or the carry changes its shape or dtype
  * @example
@@ -46,19 +52,22 @@ export function scan<C, X, O = null>(
     const given = treeOf("scan", slices, "slices");
     let output: Template = { kind: "constant", value: null, path: "output" };
     let last: Template = first.template;
-    const result = ops.scan(
-      first.nodes,
-      given.nodes,
-      (carried, sliced) => {
-        const made = body(fill(first.template, carried) as C, fill(given.template, sliced) as X);
-        const next = treeOf("scan", made.carry, "carry");
-        const out = treeOf("scan", made.output ?? null, "output");
-        last = next.template;
-        output = out.template;
-        return { carry: next.nodes, stacked: out.nodes };
-      },
-      options,
-    );
+    const { rematerialize = false, ...loop } = options;
+    const run = (step: Parameters<typeof ops.scan>[2]): ops.ScanResult =>
+      rematerialize === false
+        ? ops.scan(first.nodes, given.nodes, step, loop)
+        : ops.scanInSegments(first.nodes, given.nodes, step, {
+            ...loop,
+            ...(rematerialize !== true && { segment: rematerialize }),
+          });
+    const result = run((carried, sliced) => {
+      const made = body(fill(first.template, carried) as C, fill(given.template, sliced) as X);
+      const next = treeOf("scan", made.carry, "carry");
+      const out = treeOf("scan", made.output ?? null, "output");
+      last = next.template;
+      output = out.template;
+      return { carry: next.nodes, stacked: out.nodes };
+    });
     return { carry: fill(last, result.carry) as C, outputs: fill(output, result.stacked) as AnyShapes<O> };
   });
 }
