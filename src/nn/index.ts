@@ -183,7 +183,7 @@ export {
   type StateSource,
   type StateValue,
 } from "./state-dict.ts";
-export type { LayerSummary, ModuleSummary } from "./summary.ts";
+export type { LayerSummary, ModuleSummary, OptimizerStates } from "./summary.ts";
 export {
   type DecoderMasks,
   type EncoderMasks,

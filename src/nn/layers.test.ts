@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { seed } from "../base/default-key.ts";
 import { randomKey } from "../base/random.ts";
+import { Adam, SGD } from "../optim/index.ts";
 import { dimension, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import {
   Flatten,
@@ -210,12 +211,28 @@ describe("summary", () => {
     expect(summary.trainableParameters).toBe(640);
     expect(summary.bytes).toBe(4 * 50_880);
     expect(summary.toString()).toMatchInlineSnapshot(`
-      "layer            output    parameters     bytes    FLOP
-      Net              (32, 10)                         2.0 k
-        hidden Linear  (32, 64)      50,240  201.0 kB   3.2 M
-        output Linear  (32, 10)         640    2.6 kB  41.0 k
-      50,880 parameters (203.5 kB), 50,240 frozen, 3.3 MFLOP forward"
+      "layer                     output    parameters     bytes    FLOP
+      Net                       (32, 10)                         2.0 k
+        hidden Linear (frozen)  (32, 64)      50,240  201.0 kB   3.2 M
+        output Linear           (32, 10)         640    2.6 kB  41.0 k
+      50,880 parameters (203.5 kB), 640 trainable, 50,240 frozen, 3.3 MFLOP forward"
     `);
+  });
+
+  it("shows what an optimizer keeps for each layer", () => {
+    const net = new Net();
+    net.output.freeze();
+    const optimizer = new Adam(net.hidden.parameters());
+    const summary = net.summary().withOptimizer(optimizer);
+    expect(summary.optimizerBytes).toBe(2 * 4 * 50_240);
+    expect(summary.toString()).toMatchInlineSnapshot(`
+      "layer                     parameters     bytes  optimizer
+      Net
+        hidden Linear               50,240  201.0 kB   401.9 kB
+        output Linear (frozen)         640    2.6 kB
+      50,880 parameters (203.5 kB), 50,240 trainable, 640 frozen, optimizer 401.9 kB"
+    `);
+    expect(net.summary().withOptimizer(new SGD(net.parameters())).optimizerBytes).toBe(0);
   });
 
   it("takes tensors and dimensions, or nothing", () => {

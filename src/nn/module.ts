@@ -237,7 +237,12 @@ export abstract class Module {
 
   // ---- showing ------------------------------------------------------------------------------------------------------------
 
-  /** A table of layers, output shapes, parameters and FLOP for inputs like these; nothing is computed. */
+  /**
+   * A table of layers, output shapes, parameters, bytes and FLOP for inputs like these; nothing is computed. What an optimizer keeps
+   * is added by `.withOptimizer(optimizer)`.
+   *
+   * @example new Linear(4, 2).summary([8, 4]).flop; // 144
+   */
   summary(...inputs: readonly (Tensor | Shape)[]): ModuleSummary {
     return summarize(this, inputs);
   }

@@ -27,14 +27,39 @@ export interface LayerSummary {
   readonly bytes: number;
   /** Floating-point operations of its own forward, its children's apart: 2·M·N·K for a product, 1 an element for the rest. */
   readonly flop: number;
+  /** Bytes that an optimizer keeps for its own parameters: see `withOptimizer`. */
+  readonly optimizerBytes?: number;
+}
+
+/** What an optimizer keeps for a parameter: every optimizer of `netwright/optim` can say it. */
+export interface OptimizerStates {
+  statesOf(parameter: Parameter): ReadonlyMap<string, StateTensor>;
 }
 
 /** The table; `toString()` draws it. */
 export class ModuleSummary {
   readonly layers: readonly LayerSummary[];
+  /** Parameters of the layers, in their order. */
+  readonly #own: readonly (readonly Parameter[])[];
 
-  constructor(layers: readonly LayerSummary[]) {
+  constructor(layers: readonly LayerSummary[], own: readonly (readonly Parameter[])[]) {
     this.layers = layers;
+    this.#own = own;
+  }
+
+  /**
+   * The same with what an optimizer keeps for each layer's parameters.
+   *
+   * @example
+   * const model = new Linear(4, 2);
+   * model.summary().withOptimizer(new Adam(model.parameters())).optimizerBytes; // 80: two moments of ten numbers
+   */
+  withOptimizer(optimizer: OptimizerStates): ModuleSummary {
+    const layers = this.layers.map((layer, i): LayerSummary => {
+      const kept = this.#own[i]!.flatMap((parameter) => [...optimizer.statesOf(parameter).values()]);
+      return { ...layer, optimizerBytes: bytesIn(kept) };
+    });
+    return new ModuleSummary(layers, this.#own);
   }
 
   get parameters(): number {
@@ -47,24 +72,31 @@ export class ModuleSummary {
   get bytes(): number {
     return this.total((layer) => layer.bytes);
   }
+  /** 0 before `withOptimizer`. */
+  get optimizerBytes(): number {
+    return this.total((layer) => layer.optimizerBytes ?? 0);
+  }
   get flop(): number {
     return this.total((layer) => layer.flop);
   }
 
   toString(): string {
     const isTraced = this.layers.some((layer) => layer.outputShape !== undefined);
-    const rows = this.layers.map((layer) => cellsOf(layer, isTraced));
+    const isTrained = this.layers.some((layer) => layer.optimizerBytes !== undefined);
+    const rows = this.layers.map((layer) => cellsOf(layer, isTraced, isTrained));
     const titles = [
       "layer",
       ...(isTraced ? ["output"] : []),
       "parameters",
       "bytes",
+      ...(isTrained ? ["optimizer"] : []),
       ...(isTraced ? ["FLOP"] : []),
     ];
     const frozen = this.parameters - this.trainableParameters;
     const total = [
       `${grouped(this.parameters)} parameters (${sizeText(this.bytes)})`,
-      ...(frozen > 0 ? [`${grouped(frozen)} frozen`] : []),
+      ...(frozen > 0 ? [`${grouped(this.trainableParameters)} trainable, ${grouped(frozen)} frozen`] : []),
+      ...(isTrained ? [`optimizer ${sizeText(this.optimizerBytes)}`] : []),
       ...(isTraced ? [`${countText(this.flop)}FLOP forward`] : []),
     ].join(", ");
     return [...table([titles, ...rows]), total].join("\n");
@@ -84,24 +116,29 @@ export function summarize(module: Module, inputs: readonly (Tensor | Shape)[]): 
   const { modules, states } = listingOf(module);
   const { outputs, flop } = inputs.length === 0 ? untraced : traceForward(module, inputs);
   const unseen = new Set([...states.keys()].filter((state) => !(state instanceof RandomStream)));
+  const ownParameters: Parameter[][] = [];
   const layers = [...modules].map(([layer, path]): LayerSummary => {
     // A tied state counts for the layer that comes first.
     const own = layer
       .members()
       .flatMap(({ value }) => (value instanceof StateTensor && unseen.delete(value) ? [value] : []));
     const parameters = own.filter((state) => state instanceof Parameter);
+    ownParameters.push(parameters);
     return {
       path,
       name: layer.constructor.name,
       outputShape: outputs.get(layer),
       parameters: elementsOf(parameters),
       trainableParameters: elementsOf(parameters.filter((parameter) => parameter.trainable)),
-      bytes: own.reduce((sum, state) => sum + elementsOf([state]) * bytesOf(state.dtype), 0),
+      bytes: bytesIn(own),
       flop: flop.get(path) ?? 0,
     };
   });
-  return new ModuleSummary(layers);
+  return new ModuleSummary(layers, ownParameters);
 }
+
+const bytesIn = (states: readonly StateTensor[]): number =>
+  states.reduce((sum, state) => sum + elementsOf([state]) * bytesOf(state.dtype), 0);
 
 const elementsOf = (states: readonly StateTensor[]): number =>
   states.reduce((sum, { shape }) => sum + maxElementCount(shape), 0);
@@ -159,10 +196,11 @@ function flopOf(node: Node): number {
   }
 }
 
-function cellsOf(layer: LayerSummary, isTraced: boolean): string[] {
+function cellsOf(layer: LayerSummary, isTraced: boolean, isTrained: boolean): string[] {
   const depth = layer.path === "" ? 0 : layer.path.split(".").length;
   const name = layer.path.split(".").at(-1)!;
-  const title = `${"  ".repeat(depth)}${name === "" ? "" : `${name} `}${layer.name}`;
+  const frozen = layer.parameters > 0 && layer.trainableParameters === 0 ? " (frozen)" : "";
+  const title = `${"  ".repeat(depth)}${name === "" ? "" : `${name} `}${layer.name}${frozen}`;
   const shown = (value: number, text: (value: number) => string): string => (value === 0 ? "" : text(value));
   const output = layer.outputShape ? shapeText(layer.outputShape) : "";
   return [
@@ -170,6 +208,7 @@ function cellsOf(layer: LayerSummary, isTraced: boolean): string[] {
     ...(isTraced ? [output] : []),
     shown(layer.parameters, grouped),
     shown(layer.bytes, sizeText),
+    ...(isTrained ? [shown(layer.optimizerBytes ?? 0, sizeText)] : []),
     ...(isTraced ? [shown(layer.flop, countText)] : []),
   ];
 }

@@ -182,6 +182,11 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     return states;
   }
 
+  /** What it keeps for a parameter, by slot; nothing for one that is not its own. */
+  statesOf(parameter: Parameter): ReadonlyMap<string, StateTensor> {
+    return this.#slots.get(parameter) ?? new Map();
+  }
+
   /** Sets all states to the values of the same name: as `loadStateDict` of a module. */
   loadStateDict(source: StateSource, options: LoadOptions = {}): LoadReport {
     const states = new Map([...this.stateDict()].map(([name, state]) => [state, name]));
