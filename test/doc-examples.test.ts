@@ -13,6 +13,7 @@ import {
   reasonNotToRun,
 } from "./examples/extract.ts";
 import { linesBefore, programOf } from "./examples/program.ts";
+import { hasExample, isUsable, publicValues } from "./examples/public.ts";
 import { checkValue, output } from "./examples/runtime.ts";
 import { root } from "./source.ts";
 
@@ -67,16 +68,28 @@ function typeErrors(): string[] {
     });
 }
 
+test("every public function and class has an example", () => {
+  // Those of netwright/testing take nodes of the graph: docs/adding-an-op.md shows them at work.
+  const shown = publicValues().filter((value) => value.entry !== "./testing" && isUsable(value));
+  expect(shown.length).toBeGreaterThan(300);
+  const bare = shown.filter((value) => !hasExample(value));
+  expect(bare.map(({ entry, name, file }) => `${name} of ${entry}, in ${file}`)).toEqual([]);
+});
+
 test("examples type-check", () => {
   expect(typeErrors()).toEqual([]);
 });
 
 describe("an example runs and prints what it says", () => {
-  test.each(examples.map((example) => [place(example), example] as const))("%s", async (_, example) => {
-    if (reasonNotToRun(example) !== undefined) return;
-    output.clear();
-    await import(/* @vite-ignore */ join(folder, example.module));
-  });
+  test.each(examples.map((example) => [place(example), example] as const))(
+    "%s",
+    async (_, example) => {
+      if (reasonNotToRun(example) !== undefined) return;
+      output.clear();
+      await import(/* @vite-ignore */ join(folder, example.module));
+    },
+    120_000,
+  );
 });
 
 describe("the harness", () => {

@@ -4,47 +4,132 @@
  * Rooms throw these classes, never bare `Error`, so that a caller can tell a wrong shape from a broken file.
  */
 
-/** The base of everything Netwright throws on purpose. */
+/**
+ * The base of everything Netwright throws on purpose.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   tensor([1, 2, 3]).reshape([2, 2] as never);
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof NetwrightError); // → true
+ */
 export class NetwrightError extends Error {
   override name = "NetwrightError";
 }
 
-/** Sizes, ranks or axes that do not fit. */
+/**
+ * Sizes, ranks or axes that do not fit.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   tensor([1, 2, 3]).add([1, 2] as never);
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof ShapeError); // → true
+ */
 export class ShapeError extends NetwrightError {
   override name = "ShapeError";
 }
 
-/** An element type an operation does not take. */
+/**
+ * An element type an operation does not take.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   tensor([1], { dtype: "f128" as never });
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof DTypeError); // → true
+ */
 export class DTypeError extends NetwrightError {
   override name = "DTypeError";
 }
 
-/** An argument, option or name that means nothing here. */
+/**
+ * An argument, option or name that means nothing here.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   tensor([1, 2]).quantile(2, 0);
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof ArgumentError); // → true
+ */
 export class ArgumentError extends NetwrightError {
   override name = "ArgumentError";
 }
 
-/** Bytes from outside that are not what they claim to be. */
+/**
+ * Bytes from outside that are not what they claim to be.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   parseSafetensors(Uint8Array.of(1, 2, 3));
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof FormatError); // → true
+ */
 export class FormatError extends NetwrightError {
   override name = "FormatError";
 }
 
-/** A file that could not be found, read or written. What was there before is unchanged. */
+/**
+ * A file that could not be found, read or written. What was there before is unchanged.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   await readIdx("no-such-file");
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof FileError); // → true
+ */
 export class FileError extends NetwrightError {
   override name = "FileError";
 }
 
-/** Something this platform cannot do: files in a browser page, shared memory without cross-origin isolation. */
+/**
+ * Something this platform cannot do: files in a browser page, shared memory without cross-origin isolation.
+ *
+ * @example new PlatformError("no threads here") instanceof NetwrightError; // true
+ */
 export class PlatformError extends NetwrightError {
   override name = "PlatformError";
 }
 
-/** A check inside a running program failed: an index out of range, a loss that is not finite. Nothing was committed. */
+/**
+ * A check inside a running program failed: an index out of range, a loss that is not finite. Nothing was committed.
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   await tensor([1, 2]).gather([7]).data();
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof StepError); // → true
+ */
 export class StepError extends NetwrightError {
   override name = "StepError";
 }
 
-/** A broken invariant of the compiler: never the user's fault. */
+/**
+ * A broken invariant of the compiler: never the user's fault.
+ *
+ * @example new InternalError("a broken invariant") instanceof NetwrightError; // true
+ */
 export class InternalError extends NetwrightError {
   override name = "InternalError";
 }

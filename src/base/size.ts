@@ -6,7 +6,11 @@
  */
 import { ArgumentError, ShapeError } from "./errors.ts";
 
-/** A named size between `min` and `max`, chosen anew at each run of a compiled function. */
+/**
+ * A named size between `min` and `max`, chosen anew at each run of a compiled function.
+ *
+ * @example dimension("time", { min: 1, max: 9 }).max; // 9
+ */
 export class Dimension {
   readonly name: string;
   readonly min: number;

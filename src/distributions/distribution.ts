@@ -8,6 +8,8 @@ import type { Key, Shape } from "./parameters.ts";
  *
  * Samples of continuous distributions are differentiable functions of the parameters (reparameterised); wrap them in
  * `stopGradient` where that is not wanted. Samples of discrete ones have no gradient.
+ *
+ * @example new Normal(0, 1) instanceof Distribution; // true
  */
 export abstract class Distribution {
   readonly batchShape: Shape;

@@ -40,7 +40,11 @@ export async function readIdx(path: string, { maxBytes = 2 ** 30 }: ReadOptions 
   return parseIdxFile(path, await readFile(path), maxBytes);
 }
 
-/** As `parseIdx`, decompressed first where need be. */
+/**
+ * As `parseIdx`, decompressed first where need be.
+ *
+ * @example (await parseIdxFile("x.idx", Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 5, 6), 100)).shape; // [2]
+ */
 export async function parseIdxFile(name: string, bytes: Uint8Array, maxBytes: number): Promise<HostArray> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return parseIdx(bytes, name);
   const content = await gunzip(bytes, { maxBytes }).catch((cause) => {
@@ -133,6 +137,7 @@ interface WriteOptions {
  * Writes an array to an IDX file that replaces the old one only when it is complete.
  *
  * @throws FileError when it cannot be written (then the old file is intact), ArgumentError when IDX cannot hold the array
+ * @example await writeIdx("images.idx", bytes);
  */
 export async function writeIdx(path: string, array: HostArray, options: WriteOptions = {}): Promise<void> {
   await writeFileAtomic(path, serializeIdx(array, options));

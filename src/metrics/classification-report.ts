@@ -19,7 +19,11 @@ export interface ReportOptions {
   readonly zeroDivision?: number;
 }
 
-/** The figures; `toString()` is the table. */
+/**
+ * The figures; `toString()` is the table.
+ *
+ * @example new ClassificationReport(confusionMatrix([0, 1, 1], [0, 1, 0])).accuracy; // 0.6666666666666666
+ */
 export class ClassificationReport {
   readonly perClass: readonly ReportRow[];
   readonly accuracy: number;

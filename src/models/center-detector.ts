@@ -143,6 +143,10 @@ export type CenterTensors = { readonly [Name in keyof CenterTargets]: Tensor };
 /**
  * The map of centres by a focal loss that forgives places near a centre, sizes (× 0.1) and offsets by absolute errors at the centres; each
  * divided by how many centres there are.
+ *
+ * @example
+ * const places = { isCenter: zeros([1, 1, 4, 4]), centers: zeros([1, 1, 4, 4]), sizes: zeros([1, 2, 4, 4]), offsets: zeros([1, 2, 4, 4]) };
+ * centerLoss({ centers: zeros([1, 1, 4, 4]), sizes: zeros([1, 2, 4, 4]), offsets: zeros([1, 2, 4, 4]) }, places).shape; // []
  */
 export function centerLoss(maps: CenterMaps, targets: CenterTensors): Tensor {
   const count = targets.isCenter.sum().maximum(1) as Tensor;

@@ -66,7 +66,8 @@ function stepsOf(what: string, scores: HostArray, { blank = 0, lengths }: CtcDec
  * @throws ShapeError for other axes, ArgumentError for a blank or lengths out of range
  * @example
  * const scores = await tensor([[[0, 5, 0]], [[0, 5, 0]], [[5, 0, 0]], [[0, 5, 0]], [[0, 0, 5]]]).toHost();
- * ctcGreedyDecode(scores); // [[1, 1, 2]]: 1 1 – 1 2
+ * // 1 1 – 1 2
+ * ctcGreedyDecode(scores); // [[1, 1, 2]]
  */
 export function ctcGreedyDecode(scores: HostArray, options: CtcDecodeOptions = {}): number[][] {
   checkOptions("ctcGreedyDecode", options, ["blank", "lengths"]);

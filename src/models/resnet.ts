@@ -38,7 +38,11 @@ const convolution = (
 const shortcut = (inChannels: number, outChannels: number, stride: number): Sequential | undefined =>
   stride === 1 && inChannels === outChannels ? undefined : convNorm(inChannels, outChannels, 1, { stride });
 
-/** Two 3×3 convolutions and a residual: relu(x + f(x)). */
+/**
+ * Two 3×3 convolutions and a residual: relu(x + f(x)).
+ *
+ * @example new BasicBlock({ inChannels: 8, channels: 16, stride: 2 }).forward(zeros([1, 8, 4, 4])).shape; // [1, 16, 2, 2]
+ */
 export class BasicBlock extends Module {
   static readonly expansion = 1;
   readonly conv1: Conv2d;
@@ -63,7 +67,11 @@ export class BasicBlock extends Module {
   }
 }
 
-/** 1×1, 3×3 and 1×1 convolutions to four times the channels, and a residual. The stride is at the 3×3 one, as in torchvision. */
+/**
+ * 1×1, 3×3 and 1×1 convolutions to four times the channels, and a residual. The stride is at the 3×3 one, as in torchvision.
+ *
+ * @example new Bottleneck({ inChannels: 8, channels: 4, stride: 1 }).forward(zeros([1, 8, 4, 4])).shape; // [1, 16, 4, 4]
+ */
 export class Bottleneck extends Module {
   static readonly expansion = 4;
   readonly conv1: Conv2d;

@@ -62,7 +62,11 @@ export function scaledDotProductAttention(
   return mixed(droppedBy(options.dropout, weights), v);
 }
 
-/** softmax(q·kᵀ·scale + …): (…, L, S). */
+/**
+ * softmax(q·kᵀ·scale + …): (…, L, S).
+ *
+ * @example attentionWeights(zeros([1, 2, 4]), zeros([1, 2, 4])); // [[[0.5, 0.5], [0.5, 0.5]]]
+ */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions = {}): Tensor {
   const { mask, keyPaddingMask, softCap, distanceBias } = options;
   const [queries, size] = sizesOf(q).slice(-2) as [number, number];

@@ -33,16 +33,34 @@ export function fansOf(shape: readonly number[]): { fanIn: number; fanOut: numbe
   return { fanIn: into * receptiveField, fanOut: out * receptiveField };
 }
 
-/** All elements `value`. */
+/**
+ * All elements `value`.
+ *
+ * @example new Linear(2, 1, { weightInit: constant(0.5) }).weight; // [[0.5, 0.5]]
+ */
 export const constant =
   (value: number): Initializer =>
   ({ shape }) =>
     new Float32Array(countOf(shape)).fill(value);
 
+/**
+ * All elements 0.
+ *
+ * @example new Linear(2, 1, { weightInit: zeros() }).weight; // [[0, 0]]
+ */
 export const zeros = (): Initializer => constant(0);
+/**
+ * All elements 1.
+ *
+ * @example new Linear(2, 1, { weightInit: ones() }).weight; // [[1, 1]]
+ */
 export const ones = (): Initializer => constant(1);
 
-/** U[low, high). */
+/**
+ * U[low, high).
+ *
+ * @example new Linear(64, 10, { weightInit: uniform(-0.1, 0.1) });
+ */
 export const uniform =
   (low: number, high: number): Initializer =>
   ({ shape, key }) => {
@@ -51,7 +69,11 @@ export const uniform =
     return out;
   };
 
-/** N(mean, standardDeviation²). */
+/**
+ * N(mean, standardDeviation²).
+ *
+ * @example new Linear(64, 10, { weightInit: normal(0, 0.02) });
+ */
 export const normal =
   (mean = 0, standardDeviation = 1): Initializer =>
   ({ shape, key }) => {
@@ -63,32 +85,56 @@ export const normal =
 /**
  * U(±gain·√(6 / (fanIn + fanOut))), which keeps the variance of activations and gradients through linear layers alike.
  * Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+ *
+ * @example new Linear(64, 10, { weightInit: glorotUniform() });
  */
 export const glorotUniform = ({ gain = 1 }: { gain?: number } = {}): Initializer =>
   scaledUniform(({ fanIn, fanOut }) => (gain * gain * 2) / (fanIn + fanOut));
 
-/** N(0, gain²·2 / (fanIn + fanOut)): see {@link glorotUniform}. Not truncated (as in PyTorch; Keras cuts at 2 deviations). */
+/**
+ * N(0, gain²·2 / (fanIn + fanOut)): see {@link glorotUniform}. Not truncated (as in PyTorch; Keras cuts at 2 deviations).
+ *
+ * @example new Linear(64, 10, { weightInit: glorotNormal() });
+ */
 export const glorotNormal = ({ gain = 1 }: { gain?: number } = {}): Initializer =>
   scaledNormal(({ fanIn, fanOut }) => (gain * gain * 2) / (fanIn + fanOut));
 
 /**
  * U(±√(6 / ((1 + a²)·fanIn))) with a the negative slope of a leaky ReLU (0 for ReLU): keeps the variance of activations
  * through it. He, Zhang, Ren and Sun, "Delving deep into rectifiers", ICCV 2015.
+ *
+ * @example new Linear(64, 10, { weightInit: heUniform() });
  */
 export const heUniform = ({ negativeSlope = 0 }: { negativeSlope?: number } = {}): Initializer =>
   scaledUniform(({ fanIn }) => 2 / ((1 + negativeSlope ** 2) * fanIn));
 
-/** N(0, 2 / ((1 + a²)·fanIn)): see {@link heUniform}. */
+/**
+ * N(0, 2 / ((1 + a²)·fanIn)): see {@link heUniform}.
+ *
+ * @example new Linear(64, 10, { weightInit: heNormal({ negativeSlope: 0.01 }) });
+ */
 export const heNormal = ({ negativeSlope = 0 }: { negativeSlope?: number } = {}): Initializer =>
   scaledNormal(({ fanIn }) => 2 / ((1 + negativeSlope ** 2) * fanIn));
 
-/** U(±√(3 / fanIn)). LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998. */
+/**
+ * U(±√(3 / fanIn)). LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998.
+ *
+ * @example new Linear(64, 10, { weightInit: lecunUniform() });
+ */
 export const lecunUniform = (): Initializer => scaledUniform(({ fanIn }) => 1 / fanIn);
 
-/** N(0, 1 / fanIn): see {@link lecunUniform}; what self-normalising networks (SELU) need. */
+/**
+ * N(0, 1 / fanIn): see {@link lecunUniform}; what self-normalising networks (SELU) need.
+ *
+ * @example new Linear(64, 10, { weightInit: lecunNormal() });
+ */
 export const lecunNormal = (): Initializer => scaledNormal(({ fanIn }) => 1 / fanIn);
 
-/** U(±1/√fanIn): the default of PyTorch's `nn.Linear`, for weight and bias. */
+/**
+ * U(±1/√fanIn): the default of PyTorch's `nn.Linear`, for weight and bias.
+ *
+ * @example new Linear(64, 10, { weightInit: fanInUniform() });
+ */
 export const fanInUniform = (): Initializer => scaledUniform(({ fanIn }) => 1 / (3 * fanIn));
 
 /**
@@ -96,6 +142,7 @@ export const fanInUniform = (): Initializer => scaledUniform(({ fanIn }) => 1 / 
  * draws outside are drawn again.
  *
  * @throws ArgumentError when next to nothing lies between the bounds
+ * @example new Linear(64, 10, { weightInit: truncatedNormal({ standardDeviation: 0.02 }) });
  */
 export const truncatedNormal =
   ({
@@ -134,6 +181,7 @@ const mostRounds = 20_000;
  * networks", ICLR 2014.
  *
  * @throws ArgumentError for fewer than two axes
+ * @example new Linear(64, 10, { weightInit: orthogonal() });
  */
 export const orthogonal =
   ({ gain = 1 }: { gain?: number } = {}): Initializer =>
@@ -173,6 +221,7 @@ function orthonormalize(vector: Float64Array, before: readonly Float64Array[]): 
  * optimization", ICML 2010.
  *
  * @throws ArgumentError unless 0 ≤ sparsity ≤ 1, or for other than two axes
+ * @example new Linear(64, 10, { weightInit: sparse({ sparsity: 0.5 }) });
  */
 export const sparse =
   ({ sparsity, standardDeviation = 0.01 }: { sparsity: number; standardDeviation?: number }): Initializer =>
@@ -190,7 +239,12 @@ export const sparse =
     return out;
   };
 
-/** gain on the diagonal of a matrix, 0 elsewhere: the layer begins as x itself. @throws ArgumentError for other than two axes */
+/**
+ * gain on the diagonal of a matrix, 0 elsewhere: the layer begins as x itself.
+ *
+ * @throws ArgumentError for other than two axes
+ * @example new Linear(2, 2, { weightInit: identity() }).weight; // [[1, 0], [0, 1]]
+ */
 export const identity =
   ({ gain = 1 }: { gain?: number } = {}): Initializer =>
   ({ shape }) => {

@@ -313,6 +313,16 @@ export abstract class Module {
 /**
  * Runs in place of a module's forward, and may call it: low-rank adaptation, soft prompts, quantisation. A Module itself,
  * so its parameters are listed, saved and trained under the adapted module.
+ *
+ * @example
+ * class Doubled extends Adapter {
+ *   forward(inner: (x: Tensor) => Tensor, x: Tensor): Tensor {
+ *     return inner(x).mul(2);
+ *   }
+ * }
+ * const layer = new Linear(2, 1, { weightInit: initializers.ones() });
+ * layer.addAdapter("doubled", new Doubled());
+ * layer.forward(tensor([[1, 2]])); // [[6]]
  */
 export abstract class Adapter extends Module {
   /** @param inner the adapted module's own forward (or the next adapter's) */

@@ -52,7 +52,11 @@ function scaled(y: Tensor, weight: Parameter | undefined, bias: Parameter | unde
   return (bias === undefined ? larger : larger.add(alongChannels(bias as Tensor, rank))) as Tensor;
 }
 
-/** What batch norms of any number of axes have in common. */
+/**
+ * What batch norms of any number of axes have in common.
+ *
+ * @example new BatchNorm1d(4) instanceof BatchNorm; // true
+ */
 export abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly epsilon: number;

@@ -31,7 +31,14 @@ export interface LoadReport {
   readonly unexpected: readonly string[];
 }
 
-/** Checks all of `source` against the states of `listing`, then sets them. `owner` names the module in errors. */
+/**
+ * Checks all of `source` against the states of `listing`, then sets them. `owner` names the module in errors.
+ *
+ * @example
+ * const model = new Linear(2, 1);
+ * const states = new Map([...model.stateDict()].map(([name, state]) => [state, name]));
+ * loadStates("Linear", { states, aliases: new Map() }, { weight: tensor([[1, 2]]), bias: tensor([0]) }, {}).missing; // []
+ */
 export function loadStates(
   owner: string,
   listing: NamedStates,

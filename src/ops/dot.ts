@@ -149,7 +149,7 @@ export function dot(a: Node, b: Node): Node {
  * the depth's axes in row-major order. Each group may have any number of axes.
  *
  * @throws ShapeError when the batch's or the depth's sizes differ
- * @example contract(windows, kernels, { batch: 0, depth: 3 }) // (N, P, Q, K, L, C) × (K, L, C, O) → (N, P, Q, O)
+ * @example contract(f32("windows", 2, 7, 7, 3, 3, 8), f32("kernels", 3, 3, 8, 16), { batch: 0, depth: 3 }) // (2, 7, 7, 16)
  */
 export function contract(a: Node, b: Node, axes: DotAxes): Node {
   return makeNode(dotOp, [a, b], { batch: axes.batch, depth: axes.depth });

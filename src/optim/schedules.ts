@@ -10,7 +10,11 @@ import { full, type Tensor, where } from "../tensor/index.ts";
 /** From the number of steps done, f32 of shape (), to the learning rate of the next one, of shape (). */
 export type Schedule = (step: Tensor) => Tensor;
 
-/** The same rate at every step. */
+/**
+ * The same rate at every step.
+ *
+ * @example constant(0.1)(tensor(7)); // 0.1
+ */
 export const constant =
   (value: number): Schedule =>
   () =>

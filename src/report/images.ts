@@ -43,7 +43,11 @@ export function drawImage(image: GreyImage, { color = false }: DrawOptions = {})
   return lines;
 }
 
-/** Images of equal height side by side, as many a row as `columns` characters hold. */
+/**
+ * Images of equal height side by side, as many a row as `columns` characters hold.
+ *
+ * @example drawImages([{ width: 2, height: 2, pixels: Uint8Array.of(0, 255, 255, 0) }]).length; // 1
+ */
 export function drawImages(
   images: readonly GreyImage[],
   { columns = 80, color = false }: DrawOptions & { readonly columns?: number } = {},

@@ -16,6 +16,7 @@ export interface Mistake {
  * @param probabilities one row of class probabilities for each sample, one after another
  * @param labels the actual class of each sample
  * @throws ShapeError when the probabilities are not a whole number of rows
+ * @example worstMistakes([0.9, 0.1, 0.2, 0.8], [1, 1]).map(({ index }) => index); // [0]
  */
 export function worstMistakes(
   probabilities: ArrayLike<number>,

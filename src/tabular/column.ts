@@ -68,14 +68,22 @@ export const stringColumn = (data: Int32Array, categories: readonly string[]): S
   categories,
 });
 
-/** Whether the value of a row is missing. */
+/**
+ * Whether the value of a row is missing.
+ *
+ * @example isMissing(numberColumn(Float64Array.of(1, Number.NaN)), 1); // true
+ */
 export function isMissing({ kind, data }: TableColumn, row: number): boolean {
   const value = data[row]!;
   if (kind === "string") return value < 0;
   return kind === "boolean" ? value === missingBoolean : Number.isNaN(value);
 }
 
-/** How many values of a column are missing. */
+/**
+ * How many values of a column are missing.
+ *
+ * @example countMissing(numberColumn(Float64Array.of(1, Number.NaN))); // 1
+ */
 export function countMissing(column: TableColumn): number {
   if (column.data instanceof Int32Array && column.kind === "number") return 0;
   let count = 0;

@@ -90,7 +90,11 @@ function fromMapped(array: MappedArray, { dtype = array.dtype, shape = array.sha
 export const fromHost = (host: HostArray): Tensor =>
   currentTrace().kind === "eager" ? fromValue(Value.ofHost(host)) : fromNode(hostNode(host));
 
-/** Anything that stands for a tensor as a tensor. */
+/**
+ * Anything that stands for a tensor as a tensor.
+ *
+ * @example asTensor([1, 2]).add(1); // [2, 3]
+ */
 export const asTensor = (value: TensorLike): Tensor => (isTensor(value) ? value : fromNode(toNode(value)));
 
 function filled(shape: readonly Size[], value: number, dtype: DType, what: string): Tensor {

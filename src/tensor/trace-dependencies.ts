@@ -32,6 +32,17 @@ let current: Dependencies | undefined;
 /**
  * Says that what is being traced now depends on `object`: a compiled function traces again when its version has changed.
  * Outside of a trace nothing happens.
+ *
+ * @example
+ * const settings = { version: 0, scale: 2 };
+ * const scaled = compile((x: Tensor) => {
+ *   touch(settings);
+ *   return x.mul(settings.scale);
+ * });
+ * scaled(tensor(3)); // 6
+ * settings.scale = 5;
+ * settings.version++;
+ * scaled(tensor(3)); // 15
  */
 export function touch(object: Versioned): void {
   current?.add(object);

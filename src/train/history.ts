@@ -16,7 +16,11 @@ export interface EpochRecord {
   readonly validationSeconds: number;
 }
 
-/** The record of a run, in the order of its epochs. */
+/**
+ * The record of a run, in the order of its epochs.
+ *
+ * @example new History().epochs.length; // 0
+ */
 export class History {
   readonly epochs: EpochRecord[] = [];
   /** Why training ended before its last epoch; undefined when it did not. */

@@ -23,7 +23,11 @@ function processOutput(): ProgressOutput {
   return { isTerminal, columns, now: monotonicMs, write: (text) => write("stdout", text) };
 }
 
-/** A callback that shows how training goes; `fit` adds one by itself. */
+/**
+ * A callback that shows how training goes; `fit` adds one by itself.
+ *
+ * @example await fit(model, train, { loss: crossEntropy, optimizer: adam(), callbacks: [progress("none")] });
+ */
 export function progress(style: ProgressStyle = "auto", output: ProgressOutput = processOutput()): Callback {
   switch (style) {
     case "none":

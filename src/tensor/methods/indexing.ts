@@ -9,7 +9,11 @@ import { toNode } from "../convert.ts";
 import type { Tensor } from "../tensor.ts";
 import type { NestedArray, TensorLike, TensorOf } from "../types.ts";
 
-/** A part of an axis: see {@link slice}. */
+/**
+ * A part of an axis: see {@link slice}.
+ *
+ * @example tensor([1, 2, 3]).at(slice(1)); // [2, 3]
+ */
 export class Slice {
   readonly start: number | undefined;
   readonly stop: number | undefined;

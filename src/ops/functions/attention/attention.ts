@@ -32,7 +32,9 @@ import type { BlockedAttentionOptions } from "./terms.ts";
  *
  * Shapes: q (B, H, L, E), k (B, K, S, E), v (B, K, S, V), K a divisor of H → (B, H, L, V).
  *
- * @example blockedAttention(q, k, v, { scale: 1 / Math.sqrt(64), right: 0 }) // causal
+ * @example
+ * const [q, k, v] = [f32("q", 2, 8, 4096, 64), f32("k", 2, 8, 4096, 64), f32("v", 2, 8, 4096, 64)];
+ * blockedAttention(q, k, v, { scale: 1 / Math.sqrt(64), right: 0 }) // causal
  */
 export function blockedAttention(q: Node, k: Node, v: Node, options: BlockedAttentionOptions): Node {
   const { dtype } = q;
