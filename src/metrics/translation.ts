@@ -147,7 +147,7 @@ export interface ChrfOptions {
  * chrF of a corpus: the F-score of runs of characters, white space left out, 0 … 100.
  *
  * @throws ShapeError when there are not as many texts as references, ArgumentError for a text without reference
- * @example chrf(["the cat sat on the mat"], ["the cat sat on a mat"]).toFixed(2) // "73.56"
+ * @example chrf(["the cat sat on the mat"], ["the cat sat on a mat"]).toFixed(2) // "72.08"
  */
 export function chrf(
   texts: readonly string[],

@@ -11,7 +11,22 @@ import { normal } from "./initializers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
-/** Computes a weight from parameters of its own; a child of the layer under `parametrizations.name`. */
+/**
+ * Computes a weight from parameters of its own; a child of the layer under `parametrizations.name`.
+ *
+ * @example
+ * class Halved extends Parametrization {
+ *   readonly original: Parameter;
+ *   constructor(original: Parameter) {
+ *     super();
+ *     this.original = original;
+ *   }
+ *   forward(): Tensor {
+ *     return this.original.mul(0.5);
+ *   }
+ * }
+ * parametrize(new Linear(2, 1, { weightInit: initializers.ones() }), "weight", (weight) => new Halved(weight)).weight; // [[0.5, 0.5]]
+ */
 export abstract class Parametrization extends Module {
   abstract override forward(): Tensor;
 }
