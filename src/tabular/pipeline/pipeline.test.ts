@@ -299,6 +299,14 @@ describe("mistakes", () => {
       () => pipeline(power({ method: "boxCox" })).fit(table({ a: [1, 0] })),
       "is 0 in row 1, and Box–Cox needs positive numbers",
     ],
+    [
+      () => pipeline(standardize()).fit(table({ a: [-1e308, 1e308] })),
+      'standardize: column "a" has values too far apart',
+    ],
+    [
+      () => pipeline(minMax()).fit(table({ a: [-1e308, 1e308] })),
+      'minMax: column "a" has values too far apart',
+    ],
     [() => pipeline(robust()).fit(table({ a: [1, Infinity] })), 'robust: column "a" is Infinity in row 1'],
     [
       () => pipeline(columns({ s: oneHot({ maxCategories: 1 }) })).fit(rows),

@@ -44,7 +44,15 @@ function affine<O extends object>(
     name,
     kinds: ["number"],
     state: { center: "number", scale: "number" },
-    fit: (column, options, context) => learn(presentNumbers(name, context.name, column), options),
+    fit(column, options, context) {
+      const learnt = learn(presentNumbers(name, context.name, column), options);
+      if (Number.isFinite(learnt.center) && Number.isFinite(learnt.scale)) return learnt;
+      throw refuse(
+        name,
+        context.name,
+        "has values too far apart for a double; use log(), power() or quantile() first",
+      );
+    },
     apply: (column, { center, scale }) => [mapNumbers(column, (x) => (x - center) / scale)],
     invert: ([column], { center, scale }) => mapNumbers(column!, (y) => y * scale + center),
     problem: ({ scale }) => (scale !== 0 ? undefined : "has a scale of 0"),
@@ -62,7 +70,9 @@ export const standardizeOperation = affine<StandardizeOptions>(
     const [center, spread] = [mean(present), variance(present, 0)];
     const count = present.length;
     // Below what rounding alone makes of a constant column.
-    const isConstant = spread <= count * Number.EPSILON * spread + (count * center * Number.EPSILON) ** 2;
+    const isConstant =
+      spread <= count * Number.EPSILON * spread + (count * center * Number.EPSILON) ** 2 &&
+      spread < Number.POSITIVE_INFINITY;
     return { center: withMean ? center : 0, scale: withStd && !isConstant ? Math.sqrt(spread) : 1 };
   },
 );
@@ -103,6 +113,8 @@ export const minMaxOperation: Operation<
     if (!(low < high))
       throw refuse("minMax", name, `cannot be scaled to [${low}, ${high}]: the range must ascend`);
     const [min, max] = extent(presentNumbers("minMax", name, column));
+    if (!Number.isFinite(max - min))
+      throw refuse("minMax", name, "has values too far apart for a double; use quantile() instead");
     return { min, max, low, high, clip };
   },
   apply(column, { min, max, low, high, clip }) {
