@@ -75,6 +75,10 @@ export type Work =
   | GptWork
   /** The logits of a batch, without training. */
   | (Omit<GptWork, "kind"> & { readonly kind: "gpt-forward" })
+  /** SGD's step of a layer of LSTM without biases, squared error. */
+  | LstmWork
+  /** The outputs of a batch of sequences. */
+  | (Omit<LstmWork, "kind" | "learningRate"> & { readonly kind: "lstm-forward" })
   /** One compiled addition to so few numbers that what is timed is the call. */
   | { readonly kind: "call"; readonly elements: number }
   /** Register-only arithmetic: multiply then add, or fused; for an instruction set. */
@@ -101,6 +105,15 @@ export interface GptWork {
   readonly weightDecay: number;
   /** How many different batches are taken in turn. */
   readonly batches: number;
+}
+
+export interface LstmWork {
+  readonly kind: "lstm";
+  readonly inputSize: number;
+  readonly hiddenSize: number;
+  readonly length: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
 }
 
 export type WorkKind = Work["kind"];

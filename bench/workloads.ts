@@ -70,6 +70,16 @@ const elementsOf = (shapes: readonly (readonly number[])[]): number =>
 
 const modelShapes = gptShapes(12, 256, 2048, 256);
 
+/** A training step over sequences of a length. */
+const lstm = (length: number): Case => ({
+  id: `lstm/${length}`,
+  workload: "lstm",
+  title: `128 units, 32×${length} steps, training step`,
+  work: { kind: "lstm", inputSize: 128, hiddenSize: 128, length, batchSize: 32, learningRate: 0.5 },
+  unit: "µs",
+  amount: 1,
+});
+
 /** A million elements: they stay in the second- or third-level cache, so that arithmetic is seen. */
 const elementary = (name: ElementaryFunction, limit: number): Case => ({
   ...streamed("elementwise", `${name}, 1 M`, {
@@ -270,6 +280,16 @@ export const cases: readonly Case[] = [
   elementary("sin", 10),
   elementary("cos", 10),
   elementary("pow", 10),
+  lstm(64),
+  lstm(1024),
+  {
+    id: "lstm/forward",
+    workload: "lstm",
+    title: "128 units, 32×64 steps, outputs alone",
+    work: { kind: "lstm-forward", inputSize: 128, hiddenSize: 128, length: 64, batchSize: 32 },
+    unit: "µs",
+    amount: 1,
+  },
   {
     id: "gpt-small",
     workload: "gpt-small",

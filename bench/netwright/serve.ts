@@ -10,6 +10,7 @@ import { elementwise } from "./elementwise.ts";
 import { gelu } from "./gelu.ts";
 import { gpt, gptForward } from "./gpt.ts";
 import { layernorm, layernormBackward } from "./layernorm.ts";
+import { lstm, lstmForward } from "./lstm.ts";
 import { matmul } from "./matmul.ts";
 import { mlp, mlpForward } from "./mlp.ts";
 import { softmax } from "./softmax.ts";
@@ -26,6 +27,8 @@ const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   adamw,
   "adamw-model": adamwModel,
   gpt,
+  lstm,
+  "lstm-forward": lstmForward,
   "mlp-forward": mlpForward,
   "gpt-forward": gptForward,
   call,

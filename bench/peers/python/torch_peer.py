@@ -137,6 +137,39 @@ def gpt_forward(work: dict) -> Job:
     return once(lambda: model(batch))
 
 
+def lstm_layer(work: dict) -> tuple[torch.nn.LSTM, torch.Tensor]:
+    layer = torch.nn.LSTM(work["inputSize"], work["hiddenSize"], bias=False)
+    with torch.no_grad():
+        for seed, weight in enumerate(layer.parameters(), start=1):
+            weight.copy_(uniform(seed, *weight.shape, limit=0.1))
+    return layer, uniform(10, work["length"], work["batchSize"], work["inputSize"])
+
+
+def lstm(work: dict) -> Job:
+    layer, x = lstm_layer(work)
+    y = uniform(11, work["length"], work["batchSize"], work["hiddenSize"])
+    optimizer = torch.optim.SGD(layer.parameters(), lr=work["learningRate"])
+
+    def forward() -> torch.Tensor:
+        return F.mse_loss(layer(x)[0], y)
+
+    loss_of = torch.compile(forward) if options.compile else forward
+
+    def step() -> torch.Tensor:
+        loss = loss_of()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return [step().item() for _ in range(3)], step
+
+
+def lstm_forward(work: dict) -> Job:
+    layer, x = lstm_layer(work)
+    return once(lambda: layer(x)[0])
+
+
 def call(work: dict) -> Job:
     x = uniform(1, work["elements"])
     return once(lambda: x + 1)
@@ -163,12 +196,14 @@ JOBS = {
         gpt,
         mlp_forward,
         gpt_forward,
+        lstm,
+        lstm_forward,
         call,
         triad,
     )
 }
 OPTIMIZERS = ("mlp", "adamw", "adamw-model", "gpt")
-COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt", "mlp-forward", "gpt-forward")
+COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
 
 
 def prepare(work: dict) -> Job | str:

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { getThreadsCount, setThreadsCount, version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { hashedUniform, sample } from "../../../build/bench/data.js";
 import { numberArgument, serve } from "../../../build/bench/serve.js";
+import { buildForward, buildLstmStep } from "./lstm.mjs";
 import { buildStep } from "./mlp.mjs";
 
 /** @typedef {import("../../protocol.ts").Work} Work */
@@ -31,8 +32,22 @@ function once(inputs, forward) {
 }
 
 /** @returns {Job} */
-function mlp(work) {
-  const step = buildStep(work);
+const mlp = (work) => training(buildStep(work));
+
+/** @returns {Job} */
+const lstm = (work) => training(buildLstmStep(work));
+
+/** @returns {Job} */
+function lstmForward(work) {
+  const { inputs, forward } = buildForward(work);
+  return once(inputs, forward);
+}
+
+/**
+ * Reads the last loss of a sample.
+ * @returns {Job}
+ */
+function training(step) {
   const losses = [step(), step(), step()];
   return {
     check: losses.map((loss) => loss.dataSync()[0]),
@@ -109,7 +124,7 @@ function adamw({ elements, learningRate, weightDecay }) {
   };
 }
 
-const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw };
+const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, lstm, "lstm-forward": lstmForward };
 
 setThreadsCount(numberArgument("threads", 1));
 await tf.setBackend("wasm");
