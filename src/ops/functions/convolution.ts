@@ -9,16 +9,15 @@ import { multiplySizes, type Size } from "../../base/size.ts";
 import type { Node } from "../../graph/node.ts";
 import { add } from "../arithmetic.ts";
 import { broadcastTo } from "../broadcast.ts";
-import { channelsFirst, channelsLast, correlation, correlationByInput } from "./correlation.ts";
+import {
+  type ConvolutionGeometry,
+  channelsFirst,
+  channelsLast,
+  correlation,
+  correlationByInput,
+} from "./correlation.ts";
 
-/** Entry by entry for the spatial axes. */
-export interface ConvolutionGeometry {
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** Zeros before and after. */
-  readonly padding: readonly (readonly [low: number, high: number])[];
-  readonly groups: number;
-}
+export type { ConvolutionGeometry } from "./correlation.ts";
 
 /**
  * y[n, o, p] = bias[o] + Σ over k and c of x[n, c, p·stride + k·dilation − padding] · weight[o, c, k], within each of the groups

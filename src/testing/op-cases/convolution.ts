@@ -1,4 +1,5 @@
 /** Rows of products over several axes, convolutions and pooling. */
+import type { Node } from "../../graph/node.ts";
 import type { DenseArray } from "../../graph/op.ts";
 import * as ops from "../../ops/index.ts";
 import type { Case } from "../cases.ts";
@@ -195,4 +196,87 @@ const convolutions: readonly Case[] = [
   transposed([1, 4, 4], [4, 1, 3], [8], { groups: 2, dilations: [2] }),
 ];
 
-export const convolutionCases: readonly Case[] = [...contractions, ...convolutions];
+interface Pool extends Omit<Geometry, "groups"> {
+  readonly sizes: readonly number[];
+}
+
+/** Windows of x by the definition, each folded; elements outside x are left out. */
+function pooling(
+  name: string,
+  x: readonly number[],
+  given: Pool,
+  op: (x: Node, geometry: ReturnType<typeof whole> & Pool) => Node,
+  fold: (elements: readonly number[], size: number) => number,
+): Case {
+  const geometry = { ...whole(x.length - 2, given), sizes: given.sizes };
+  const kernel = [x[1]!, 1, ...given.sizes];
+  return {
+    name: `${name} (${x.join(", ")}) ${text(given)}`,
+    build: ([image]) => op(image!, geometry),
+    arguments: [{ shape: x }],
+    expected(image: DenseArray) {
+      const seen = new Map<number, number[]>();
+      const shape = forProducts(x, kernel, { ...geometry, groups: x[1]! }, (i, _, at) =>
+        seen.set(at, [...(seen.get(at) ?? []), image.data[i]!]),
+      );
+      const size = given.sizes.reduce((n, s) => n * s, 1);
+      return Array.from({ length: shape.reduce((n, s) => n * s, 1) }, (_, at) => fold(seen.get(at)!, size));
+    },
+    tolerance: toLargest,
+    formulaTolerance: toLargest,
+    dtypes: ["f32", "f64"],
+  };
+}
+
+const total = (list: readonly number[]): number => list.reduce((sum, x) => sum + x, 0);
+
+const poolings: readonly Case[] = [
+  ...(
+    [
+      [[2, 3, 6, 4], { sizes: [2, 2], strides: [2, 2] }],
+      [
+        [1, 2, 7, 5],
+        {
+          sizes: [3, 2],
+          strides: [3, 2],
+          padding: [
+            [1, 1],
+            [1, 0],
+          ],
+        },
+      ],
+      [
+        [2, 2, 7, 6],
+        {
+          sizes: [3, 3],
+          strides: [2, 2],
+          padding: [
+            [1, 1],
+            [1, 1],
+          ],
+        },
+      ],
+      [[1, 2, 9, 7], { sizes: [2, 3], strides: [3, 1] }],
+      [[1, 3, 9], { sizes: [3], strides: [2], dilations: [2], padding: [[1, 1]] }],
+      [[1, 2, 4, 4, 3], { sizes: [2, 2, 2] }],
+    ] as const
+  ).flatMap(([x, geometry]) => [
+    pooling("maxPool", x, geometry, ops.maxPool, (list) => Math.max(...list)),
+    pooling(
+      "averagePool",
+      x,
+      geometry,
+      (image, pool) => ops.averagePool(image, { ...pool, countsPadding: true }),
+      (list, size) => total(list) / size,
+    ),
+    pooling(
+      "averagePool without padding",
+      x,
+      geometry,
+      (image, pool) => ops.averagePool(image, { ...pool, countsPadding: false }),
+      (list) => total(list) / list.length,
+    ),
+  ]),
+];
+
+export const convolutionCases: readonly Case[] = [...contractions, ...convolutions, ...poolings];
