@@ -1,8 +1,21 @@
 /** Layers that bring activations to mean 0 and variance 1, over the batch, a sample, groups of channels or the features. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { shapeText } from "../base/shape.ts";
-import { normalize } from "../ops/index.ts";
+import { type Shape, shapeText } from "../base/shape.ts";
+import type { Node } from "../graph/node.ts";
+import {
+  add,
+  batchNormalization,
+  broadcastTo,
+  type ChannelStatistics,
+  channelStatistics,
+  channelsFirst,
+  channelsLast,
+  mean,
+  mul,
+  normalize,
+  variance,
+} from "../ops/index.ts";
 import { ones, StateTensor, type Tensor, zeros } from "../tensor/index.ts";
 import { located, withPlace } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -44,6 +57,12 @@ const standardized = (x: Tensor, axes: readonly number[], epsilon: number): Tens
 /** A vector of the channels for (N, C, …). */
 const alongChannels = (vector: Tensor, rank: number): Tensor =>
   vector.reshape([(vector.shape as readonly number[])[0]!, ...Array<number>(rank - 2).fill(1)]) as Tensor;
+
+/** x · factor + shift for vectors of the channels, which are last. */
+const scaledByChannel = (x: Node, factor: Node, shift: Node): Node =>
+  add(mul(x, broadcastTo(factor, x.shape)), broadcastTo(shift, x.shape));
+
+const countOf = (shape: Shape): number => (shape as readonly number[]).reduce((n, size) => n * size, 1);
 
 function scaled(y: Tensor, weight: Parameter | undefined, bias: Parameter | undefined): Tensor {
   if (weight === undefined) return y;
@@ -111,18 +130,26 @@ export abstract class BatchNorm extends Module {
 
   protected abstract check(x: Tensor): void;
 
+  /** With channels last, as convolutions leave them: (N, …, C). */
   forward(x: Tensor): Tensor {
     this.check(x);
-    const rank = x.shape.length;
-    const axes = this.statisticsAxes(rank);
-    const { runningMean, runningVar, epsilon } = this;
+    return located(() => {
+      const node = nodeOf(x);
+      return node.shape.length === 2
+        ? fromNode(this.normalized(node))
+        : fromNode(channelsFirst(this.normalized(channelsLast(node))));
+    });
+  }
+
+  private normalized(x: Node): Node {
+    const { runningMean, runningVar } = this;
     if (!this.training && runningMean !== undefined && runningVar !== undefined) {
-      const scale = runningVar.add(epsilon).rsqrt() as Tensor;
-      const centred = x.sub(alongChannels(runningMean as Tensor, rank)) as Tensor;
-      return scaled(centred.mul(alongChannels(scale, rank)) as Tensor, this.weight, this.bias);
+      const { factor, shift } = this.rates(runningMean, runningVar);
+      return scaledByChannel(x, factor, shift);
     }
-    if (this.training) this.track(x, axes);
-    return scaled(standardized(x, axes, epsilon), this.weight, this.bias);
+    const { y, statistics, count } = this.byItself(x);
+    if (this.training) this.track(statistics, count);
+    return y;
   }
 
   /** Instance norms do not, as in PyTorch. */
@@ -130,21 +157,29 @@ export abstract class BatchNorm extends Module {
     return true;
   }
 
-  /** What statistics are over. */
-  protected statisticsAxes(rank: number): number[] {
-    return [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)];
+  /** x normalized by its own statistics, each of `count` elements. */
+  protected byItself(x: Node): { y: Node; statistics: ChannelStatistics; count: number } {
+    const [weight, bias] = [this.weight && nodeOf(this.weight), this.bias && nodeOf(this.bias)];
+    const statistics = channelStatistics(x);
+    const y = batchNormalization(x, statistics, { epsilon: this.epsilon, weight, bias });
+    return { y, statistics, count: countOf(x.shape.slice(0, -1)) };
   }
 
-  private track(x: Tensor, axes: readonly number[]): void {
+  /** What the running statistics make of x: x · factor + shift. */
+  private rates(mean: StateTensor, variance: StateTensor): { factor: Node; shift: Node } {
+    const scale = variance.add(this.epsilon).rsqrt() as Tensor;
+    const factor = (this.weight === undefined ? scale : scale.mul(this.weight)) as Tensor;
+    const drift = mean.mul(factor) as Tensor;
+    const shift = (this.bias === undefined ? drift.neg() : this.bias.sub(drift)) as Tensor;
+    return { factor: nodeOf(factor), shift: nodeOf(shift) };
+  }
+
+  private track(statistics: ChannelStatistics, count: number): void {
     const { runningMean, runningVar, numBatchesTracked, momentum } = this;
     if (runningMean === undefined || runningVar === undefined || numBatchesTracked === undefined) return;
-    const count = axes.reduce((n, axis) => n * (x.shape as readonly number[])[axis]!, 1);
-    // Of instance norms the mean over samples is taken in.
-    const ofChannel = (statistic: Tensor): Tensor =>
-      (statistic.shape.length > 1 ? statistic.mean(0) : statistic) as Tensor;
-    const mean = ofChannel(x.mean(axes) as Tensor);
+    const mean = fromNode(statistics.mean);
     // The running variance is the unbiased estimate, the one that is divided by is not, as in PyTorch.
-    const variance = ofChannel(x.var(axes, { correction: Math.min(1, count - 1) }) as Tensor);
+    const variance = fromNode(statistics.variance).mul(count / Math.max(1, count - 1)) as Tensor;
     const batches = numBatchesTracked.add(1) as Tensor;
     const share: Tensor | number = momentum ?? (batches.cast("f32").reciprocal() as Tensor);
     const towards = (state: StateTensor, value: Tensor): Tensor =>
@@ -341,8 +376,15 @@ abstract class InstanceNorm extends BatchNorm {
   protected check(x: Tensor): void {
     requireImage(this.toString(), x, this.rank, this.numFeatures);
   }
-  protected override statisticsAxes(rank: number): number[] {
-    return Array.from({ length: rank - 2 }, (_, i) => i + 2);
+  /** Each sample by itself; the running statistics take in the mean over the samples. */
+  protected override byItself(x: Node): { y: Node; statistics: ChannelStatistics; count: number } {
+    const axes = Array.from({ length: this.rank }, (_, i) => i + 1);
+    const y = normalize(x, axes, this.epsilon);
+    const statistics = { mean: mean(mean(x, axes), 0), variance: mean(variance(x, axes), 0) };
+    const [weight, bias] = [this.weight, this.bias];
+    const scaled =
+      weight === undefined || bias === undefined ? y : scaledByChannel(y, nodeOf(weight), nodeOf(bias));
+    return { y: scaled, statistics, count: countOf(x.shape.slice(1, -1)) };
   }
   protected override get countsBatches(): boolean {
     return false;

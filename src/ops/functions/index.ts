@@ -2,7 +2,9 @@
 export * from "./activations.ts";
 export * from "./arrangement.ts";
 export * from "./attention/index.ts";
+export * from "./batch-normalization.ts";
 export * from "./convolution.ts";
+export { channelsFirst, channelsLast } from "./correlation.ts";
 export * from "./cumulative.ts";
 export * from "./einsum.ts";
 export { digamma, lgamma } from "./gamma.ts";

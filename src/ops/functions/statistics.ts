@@ -14,7 +14,7 @@ import { scalar } from "../sources.ts";
 type Axes = number | readonly number[] | undefined;
 
 /** How many elements a reduction folds into one, as a node of the dtype of x: a number, or counted where it is known late. */
-function countOver(x: Node, axes: readonly number[]): Node {
+export function countOver(x: Node, axes: readonly number[]): Node {
   const count = elementCount(axes.map((axis) => x.shape[axis]!));
   if (typeof count === "number") return scalar(count, x.dtype);
   return sum(full([count], 1, x.dtype));
