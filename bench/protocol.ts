@@ -25,6 +25,16 @@ export type Work =
       readonly learningRate: number;
       readonly batches: number;
     }
+  /** A residual network (He et al., 2015) in training mode on square images, trained by Adam. */
+  | {
+      readonly kind: "resnet";
+      readonly layers: 18 | 50;
+      readonly imageSize: number;
+      readonly classes: number;
+      readonly batchSize: number;
+      readonly learningRate: number;
+      readonly batches: number;
+    }
   /** The classifier's outputs for a batch, without training. */
   | { readonly kind: "mlp-forward"; readonly sizes: readonly number[]; readonly batchSize: number }
   | {

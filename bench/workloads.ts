@@ -49,6 +49,16 @@ const gptWork: GptWork = {
 /** Its training step has about a thousand nodes. */
 export const compileWork: Work = { ...gptWork, layers: 2, batches: 1 };
 
+const resnetWork: WorkOf<"resnet"> = {
+  kind: "resnet",
+  layers: 18,
+  imageSize: 64,
+  classes: 10,
+  batchSize: 16,
+  learningRate: 1e-3,
+  batches: 4,
+};
+
 /** The parameters of a GPT with untied head: 4 + 12 a layer. */
 function gptShapes(layers: number, width: number, vocabulary: number, context: number): number[][] {
   const norm = [[width], [width]];
@@ -228,6 +238,14 @@ export const cases: readonly Case[] = [
       learningRate: 1e-3,
       batches: 8,
     },
+    unit: "µs",
+    amount: 1,
+  },
+  {
+    id: "resnet",
+    workload: "resnet",
+    title: "ResNet-18, 16 images of 64×64",
+    work: resnetWork,
     unit: "µs",
     amount: 1,
   },

@@ -13,11 +13,13 @@ import { layernorm, layernormBackward } from "./layernorm.ts";
 import { lstm, lstmForward } from "./lstm.ts";
 import { matmul } from "./matmul.ts";
 import { mlp, mlpForward } from "./mlp.ts";
+import { resnet } from "./resnet.ts";
 import { softmax } from "./softmax.ts";
 
 const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   mlp,
   cnn,
+  resnet,
   matmul,
   softmax,
   layernorm,

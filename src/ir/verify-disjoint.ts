@@ -92,6 +92,14 @@ function overlapIn(
   if (outerKeys.size > 1) return "accesses move differently with the loops around";
   const period = commonPeriod(footprints.flatMap((f) => f.largeStrides));
   if (period === undefined) return "its larger strides have no common divisor among them";
+  const fault = meeting(about, footprints, period);
+  // Without larger strides any Q will do: accesses a constant number of rows apart are told from each other by a row.
+  const row = multiplySizes(span, loop.extent);
+  return fault !== undefined && period === 0 ? meeting(about, footprints, row) && fault : fault;
+}
+
+/** Two accesses that may meet in different iterations, where Q is `period` (0: there are no larger strides). */
+function meeting(about: Stepping, footprints: readonly Footprint[], period: Size): string | undefined {
   const reduced = footprints.map((footprint) => withinPeriod(footprint, period));
   for (const a of reduced) {
     for (const b of reduced) {

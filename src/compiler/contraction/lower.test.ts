@@ -18,7 +18,7 @@ import { type TargetDescription, wasmTarget } from "../../ir/target.ts";
 import { verifyKernel } from "../../ir/verify.ts";
 import { runWasmKernel } from "../../testing/wasm-kernel.ts";
 import { type ContractionPlan, type ContractionRequest, lowerContraction } from "./lower.ts";
-import { slicesOf } from "./slices.ts";
+import { cutOf, slicesOf } from "./slices.ts";
 
 const x64: TargetDescription = {
   name: "x64",
@@ -71,47 +71,59 @@ interface Run {
 
 const round: Partial<Record<ScalarDType, (x: number) => number>> = { f32: Math.fround, i32: (x) => x | 0 };
 
+/** All places of a box, in row-major order. */
+const placesOf = (sizes: readonly number[]): number[][] =>
+  sizes.reduce<number[][]>(
+    (list, size) => list.flatMap((place) => Array.from({ length: size }, (_, i) => [...place, i])),
+    [[]],
+  );
+
 /** Element by element from the definition: one chain a slice in rising k, slices added in order. */
-function expected(
-  { a, b, shape, dtype = "f32", dimensions = new Map(), target }: Run,
-  memory: Memory,
-): Float64Array {
-  const sizes = shape.map((s) => evaluateSize(s, dimensions));
-  const rank = sizes.length;
-  const K = evaluateSize(a.view.shape[rank - 1]!, dimensions);
-  const late = typeof a.view.shape[rank - 1] !== "number";
-  const { length } = late ? { length: 4096 } : slicesOf(K);
+function expected(run: Run, memory: Memory): Float64Array {
+  const { a, b, shape, dtype = "f32", dimensions = new Map(), target } = run;
+  const { batch, depth } = run.axes ?? plainAxes(shape);
+  const sizesOf = (list: Shape): number[] => list.map((s) => evaluateSize(s, dimensions));
+  const firstColumn = a.view.shape.length - depth;
+  const steps = sizesOf(a.view.shape.slice(firstColumn));
   const toDType = round[dtype] ?? ((x: number) => x);
   const fused = target?.arithmetic === "x64";
-  const out = new Float64Array(sizes.reduce((n, s) => n * s, 1));
   const at = (view: View, indices: number[]): number =>
     indices.reduce(
       (sum, index, axis) => sum + index * evaluateSize(view.strides[axis]!, dimensions),
       evaluateSize(view.offset, dimensions),
     );
-  for (let p = 0; p < out.length; p++) {
-    const place: number[] = [];
-    let rest = p;
-    for (let axis = rank - 1; axis >= 0; axis--) {
-      place[axis] = rest % sizes[axis]!;
-      rest = Math.floor(rest / sizes[axis]!);
-    }
-    const [batch, i, j] = [place.slice(0, -2), place[rank - 2]!, place[rank - 1]!];
-    let total = 0;
-    for (let start = 0; start < K; start += length) {
-      let chain = 0;
-      for (let k = start; k < Math.min(K, start + length); k++) {
-        const x = toDType(memory.a[at(a.view, [...batch, i, k])]!);
-        const y = toDType(memory.b[at(b.view, [...batch, k, j])]!);
+  const slices = slicesIn(a.view.shape.slice(firstColumn), steps);
+  const results = placesOf(sizesOf(shape)).map((place) => {
+    const [outer, columns] = [place.slice(0, batch), place.slice(firstColumn)];
+    return slices.reduce((total, places) => {
+      const chain = places.reduce((sum, k) => {
+        const x = toDType(memory.a[at(a.view, [...place.slice(0, firstColumn), ...k])]!);
+        const y = toDType(memory.b[at(b.view, [...outer, ...k, ...columns])]!);
         const product = dtype === "i32" ? Math.imul(x, y) : x * y;
-        chain = toDType((fused ? product : toDType(product)) + chain);
-      }
-      total = toDType(total + chain);
-    }
-    out[p] = total;
-  }
-  return out;
+        return toDType((fused ? product : toDType(product)) + sum);
+      }, 0);
+      return toDType(total + chain);
+    }, 0);
+  });
+  return Float64Array.from(results);
 }
+
+/** The steps of each slice of the depth: a product's sizes alone decide. */
+function slicesIn(depth: Shape, sizes: readonly number[]): number[][][] {
+  const cut = cutOf(depth);
+  const all = placesOf(sizes);
+  if (cut === undefined) return [all];
+  const extent = depth[cut.axis]!;
+  const length = typeof extent === "number" ? slicesOf(extent, cut.longest).length : cut.longest;
+  const slices = new Map<string, number[][]>();
+  for (const place of all) {
+    const key = [...place.slice(0, cut.axis), Math.floor(place[cut.axis]! / length)].join();
+    slices.set(key, [...(slices.get(key) ?? []), place]);
+  }
+  return [...slices.values()];
+}
+
+const plainAxes = (shape: Shape): ContractionRequest["axes"] => ({ batch: shape.length - 2, depth: 1 });
 
 interface Memory {
   readonly a: Float64Array;
@@ -121,7 +133,7 @@ interface Memory {
 /** Lowers with an epilogue that adds a bias; verifies, evaluates unless told not to, compares every bit, on wasm too. */
 function check(run: Run, { evaluates = true } = {}): ContractionPlan {
   const { a, b, shape, dtype = "f32", target = wasmTarget, dimensions = new Map() } = run;
-  const axes = run.axes ?? { batch: shape.length - 2, depth: 1 };
+  const axes = run.axes ?? plainAxes(shape);
   const buffer = (
     name: string,
     type: DType,
@@ -243,6 +255,70 @@ describe("lowerContraction", () => {
       operand([K + N - 1], (v) => ({ ...v, shape: [K, N], strides: [1, 1] })),
     ];
     for (const left of a) for (const right of b) check({ a: left, b: right, shape: [M, N] });
+  });
+
+  it("computes over several axes: windows as rows, as columns, and along the depth", () => {
+    const [N, H, W, C, O, k] = [3, 7, 6, 5, 18, 3];
+    const places = [N, H - k + 1, W - k + 1];
+    // (N, P, Q, k, k, C) over an image (N, H, W, C).
+    const rows = operand([N, H, W, C], ({ strides: [n, h, w, c] }) => ({
+      shape: [...places, k, k, C],
+      strides: [n!, h!, w!, h!, w!, c!],
+      offset: 0,
+    }));
+    const columns = operand([N, H, W, C], ({ strides: [n, h, w, c] }) => ({
+      shape: [...places, C, k, k],
+      strides: [n!, h!, w!, c!, h!, w!],
+      offset: 0,
+    }));
+    const kernel = operand([O, C, k, k], (v) => permuteView(v, [2, 3, 1, 0]));
+    const cotangent = operand([...places, O], (v) => permuteView(v, [3, 0, 1, 2]));
+    const axes = { batch: 0, depth: 3 };
+    for (const target of [wasmTarget, threaded, x64]) {
+      check({ a: rows, b: kernel, shape: [...places, O], axes, target });
+      check({ a: cotangent, b: columns, shape: [O, C, k, k], axes, target });
+      check({
+        a: operand([O, C, k, k], (v) => permuteView(v, [0, 2, 3, 1])),
+        b: operand([N, H, W, C], ({ strides: [n, h, w, c] }) => ({
+          shape: [k, k, C, ...places],
+          strides: [h!, w!, c!, n!, h!, w!],
+          offset: 0,
+        })),
+        shape: [O, ...places],
+        axes,
+        target,
+      });
+    }
+    const single = { a: operand([4, 3]), b: operand([3]), shape: [4], axes: { batch: 0, depth: 1 } };
+    check(single);
+    check({ a: operand([4]), b: operand([9]), shape: [4, 9], axes: { batch: 0, depth: 0 } });
+  });
+
+  it("cuts a depth of several axes where a chain ends, by its sizes alone", () => {
+    const axes = { batch: 0, depth: 2 };
+    const over = (K: number, L: number, target: TargetDescription): void => {
+      check({ a: operand([3, K, L]), b: operand([K, L, 5]), shape: [3, 5], axes, target });
+      check({
+        a: operand([3, L, K], (v) => permuteView(v, [0, 2, 1])),
+        b: operand([5, K, L], (v) => permuteView(v, [1, 2, 0])),
+        shape: [3, 5],
+        axes,
+        target,
+      });
+    };
+    for (const target of [wasmTarget, x64]) {
+      over(70, 64, target);
+      over(3, 5000, target);
+    }
+    const late = dimension("late", { min: 1, max: 90 });
+    for (const value of [1, 63, 64, 90])
+      check({
+        a: operand([2, late, 64]),
+        b: operand([late, 64, 9]),
+        shape: [2, 9],
+        axes,
+        dimensions: new Map([[late, value]]),
+      });
   });
 
   it("computes batches, shared and broadcast operands", () => {

@@ -15,17 +15,8 @@ import { type FewRows, fewRowsOf } from "./few-rows.ts";
 import { contractionBody, type Epilogue } from "./kernel.ts";
 import { forBatch, forBoxes } from "./loops.ts";
 import { lowerFewRows } from "./lower-few-rows.ts";
-import {
-  inPlace,
-  onePanel,
-  type Packing,
-  type Panels,
-  packedBatch,
-  packedPanels,
-  packTile,
-  type Span,
-  stepsTogether,
-} from "./panels.ts";
+import { type Packing, packTile, stepsTogether } from "./packing.ts";
+import { inPlace, onePanel, type Panels, packedBatch, packedPanels, type Span } from "./panels.ts";
 import { type Plan, planContraction } from "./plan.ts";
 import {
   batchCount,

@@ -1,13 +1,9 @@
-/** Where a tile finds its operand's elements: in the operand's own memory, or packed into panels of a tile's size. */
-import { bytesOf, computeDType } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
-import { maxOf, multiplySizes, productOf, type Size, sameSize } from "../../base/size.ts";
-import type { ScalarDType } from "../../graph/scalar.ts";
+import { multiplySizes, productOf, type Size, sameSize } from "../../base/size.ts";
 import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
 import type { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, KernelBuffer } from "../../ir/kernel.ts";
-import type { TargetDescription } from "../../ir/target.ts";
-import { loadElement, type Side, sideAddress, sourcesOf } from "./problem.ts";
+import { type Side, sideAddress } from "./problem.ts";
 
 /** A tile's extent along each axis of its side. */
 export interface Span {
@@ -86,60 +82,6 @@ export function packedBatch(
   return { strides, matrices: productOf(sizes) };
 }
 
-export interface Packing {
-  readonly from: Side;
-  readonly to: Panels;
-  readonly depth: Shape;
-  readonly dtype: ScalarDType;
-  /** Steps in depth that are copied together: a target turns square blocks in registers. */
-  readonly together: number;
-}
-
-/** Copies one tile of one matrix into its panel. */
-export function packTile(
-  b: KernelBuilder,
-  { from, to, depth, dtype, together }: Packing,
-  tile: Span,
-  batch: readonly Affine[],
-): void {
-  const target = to.depthStrides(tile);
-  const sources = sourcesOf(from).map(inPlace);
-  const source = from.depthStrides;
-  const copy = (lane: readonly Affine[], [place, ...at]: readonly Affine[]): void => {
-    const x = loadElement(b, from, (_, i) => addAffine(sources[i]!.address(batch, tile, lane), at[i]!));
-    b.store(to.buffer, addAffine(to.address(batch, tile, lane), place!), b.convert(dtype, x));
-  };
-  // Nearest elements of the source last: a line that was fetched is used up. An axis that repeats stays where it is.
-  const reach = source.map((stride, axis) =>
-    stride === 0 ? (source.slice(axis + 1).find((s) => s !== 0) ?? 0) : stride,
-  );
-  const order = depth.map((_, axis) => axis).sort((i, j) => byStride(reach[j]!, reach[i]!) || i - j);
-  const pick = <Item>(list: readonly Item[]): Item[] => order.map((axis) => list[axis]!);
-  const loops = mergedLoops(pick(depth), [
-    pick(target),
-    ...sources.map((panels) => pick(panels.depthStrides(tile))),
-  ]);
-  const lanesFrom = (first: Affine, size: number): void =>
-    forSteps(b, loops, together, (at, { count, strides }) =>
-      alongBox(b, tile.sizes.slice(0, -1), (outer) =>
-        b.vector("lane", size, (index) => {
-          const lane = [...outer, addAffine(first, index)];
-          if (count === 1) copy(lane, at);
-          else b.unrolled("i", count, (i) => copy(lane, advanced(at, strides, i)));
-        }),
-      ),
-    );
-  const across = tile.sizes.at(-1)!;
-  if (together === 1) return lanesFrom(zeroAffine, across);
-  // What is turned lies along the depth: few streams of memory at a time, each in a long run.
-  const [groups, rest] = [Math.floor(across / together), across % together];
-  b.serial("group", groups, (group) => lanesFrom(scaleAffine(group, together), together));
-  if (rest > 0) lanesFrom(constantAffine(groups * together), rest);
-}
-
-const byStride = (a: Size, b: Size): number =>
-  typeof a === "number" && typeof b === "number" ? Math.abs(a) - Math.abs(b) : 0;
-
 /** Calls `body` in loops over a box that are written out, with an index for each axis. */
 export function alongBox(
   b: KernelBuilder,
@@ -213,19 +155,5 @@ export function forSteps(
   );
 }
 
-const advanced = (at: readonly Affine[], strides: readonly Size[], index: Affine): readonly Affine[] =>
+export const advanced = (at: readonly Affine[], strides: readonly Size[], index: Affine): readonly Affine[] =>
   at.map((address, i) => addAffine(address, scaleAffine(index, strides[i]!)));
-
-/** How many steps in depth to copy together: as many as lanes where they lie side by side and the tile's lanes apart. */
-export function stepsTogether(
-  { buffer, depthStrides, ownStrides }: Side,
-  depth: Shape,
-  dtype: ScalarDType,
-  target: TargetDescription,
-): number {
-  const across = ownStrides.at(-1)!;
-  const isAlong = depthStrides.some((stride, axis) => stride === 1 && maxOf(depth[axis]!) >= target.lanes);
-  const isTurned = isAlong && typeof across === "number" && Math.abs(across) > 1;
-  const isPlain = bytesOf(computeDType(buffer.dtype)) === 4 && bytesOf(dtype) === 4;
-  return target.arithmetic === "x64" && isTurned && isPlain ? target.lanes : 1;
-}

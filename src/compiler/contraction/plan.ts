@@ -8,7 +8,7 @@ import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { cachePenalty, rowsInPlace } from "./cache.ts";
-import { stepsTogether } from "./panels.ts";
+import { stepsTogether } from "./packing.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
 import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
 import { type LoadCosts, largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
