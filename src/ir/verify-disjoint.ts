@@ -93,9 +93,21 @@ function overlapIn(
   const period = commonPeriod(footprints.flatMap((f) => f.largeStrides));
   if (period === undefined) return "its larger strides have no common divisor among them";
   const fault = meeting(about, footprints, period);
-  // Without larger strides any Q will do: accesses a constant number of rows apart are told from each other by a row.
-  const row = multiplySizes(span, loop.extent);
-  return fault !== undefined && period === 0 ? meeting(about, footprints, row) && fault : fault;
+  if (fault === undefined || period !== 0) return fault;
+  // Without larger strides any Q will do: accesses that are whole rows apart are told from each other by rows.
+  const row = commonDistance(footprints.map(({ low }) => low));
+  return row > 0 && meeting(about, footprints, row) === undefined ? undefined : fault;
+}
+
+/** What divides the distances between numbers; 0 where they are equal, or not numbers. */
+function commonDistance(places: readonly Size[]): number {
+  const [first] = places;
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  return places.reduce<number>(
+    (found, place) =>
+      typeof place === "number" && typeof first === "number" ? divisor(found, Math.abs(place - first)) : 0,
+    0,
+  );
 }
 
 /** Two accesses that may meet in different iterations, where Q is `period` (0: there are no larger strides). */

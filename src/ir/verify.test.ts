@@ -333,6 +333,16 @@ describe("loops", () => {
       reasonOf((b) => b.vector("j", 50, (j) => b.store(y, sum(j, at(by)), b.load(y, j))));
     expect(shift(0)).toBe("verifies");
     expect(shift(1)).toContain("two iterations of j may meet in y");
+    const rows = (places: readonly number[]) =>
+      reasonOf((b) =>
+        b.vector("j", 8, (j) => {
+          for (const place of places) b.store(y, sum(j, at(place)), b.constant("f32", place));
+        }),
+      );
+    expect(rows([40, 10, 30])).toBe("verifies");
+    expect(rows([0, 8, 24])).toBe("verifies");
+    expect(rows([0, 7])).toContain("may meet");
+    expect(rows([0, 10, 25])).toContain("may meet");
   });
 
   it("steps and remainders of a parallel loop stay apart, in rows of unknown length too", () => {
