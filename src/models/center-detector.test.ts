@@ -87,7 +87,7 @@ function scene(key: ReturnType<typeof randomKey>, count: number) {
 }
 
 test("learns to find squares it never saw", async () => {
-  seed(1);
+  seed(4);
   const model = new CenterDetector({
     numClasses: 2,
     inChannels: 1,

@@ -152,20 +152,21 @@ function inBlocks(
   const single: readonly Distance[] = [[0, 0]];
   const { size, strides } = loops[first]!;
   const start = [zeroAffine, zeroAffine];
+  const element = (at: readonly Affine[], k: Affine): void =>
+    forSteps(b, loops.slice(first + 1), 1, (inner) => {
+      const here = advanced(at, strides, k);
+      body(
+        here.map((address, i) => addAffine(address, inner[i]!)),
+        single,
+      );
+    });
   const run = (at: readonly Affine[]): void =>
     b.loop("serial", "k", size, {
       step: steps,
       body: (k) => {
         for (const block of blocks) body(advanced(at, strides, k), block);
       },
-      remainder: (k) =>
-        forSteps(b, loops.slice(first + 1), 1, (inner) => {
-          const here = advanced(at, strides, k);
-          body(
-            here.map((address, i) => addAffine(address, inner[i]!)),
-            single,
-          );
-        }),
+      ...(steps > 1 && { remainder: (k: Affine) => element(at, k) }),
     });
   if (first === 0) run(start);
   else forSteps(b, loops.slice(0, first), 1, run);
