@@ -22,8 +22,13 @@ export function loadTurned(
   storage: Storage,
   block: TurnedBlock,
 ): readonly Register[] {
-  const isNarrow = bytesOf(block.dtype) < 4;
-  if (lanes.shape.bits === 256 && !isNarrow) return byHalves(e, lanes, block);
+  const { dtype } = block;
+  const rowBytes = bytesOf(dtype) * lanes.shape.lanes;
+  if (dtype === "i8" || dtype === "u8" || dtype === "bf16") {
+    // Words of several elements, as many bytes of a row as one load takes or a multiple.
+    if (rowBytes % 16 === 0)
+      return turnedWords(e, lanes, block).flatMap((words) => elementsOfWords(lanes, dtype, words));
+  } else if (bytesOf(dtype) === 4 && lanes.shape.bits === 256) return turnedWords(e, lanes, block);
   return byWholeRows(lanes, storage, block);
 }
 
@@ -72,26 +77,45 @@ const odd = 0xdd;
 const lowHalves = 0x20;
 const highHalves = 0x31;
 
-/** Words of eight rows, in halves of four: an instruction loads and inserts the second. */
-function byHalves(
+/** Words of all rows, 16 bytes of a row at a time: rows four apart are put beside each other as they are loaded. */
+function turnedWords(
   e: Emitter,
   lanes: Lanes,
-  { from: { base, offset }, stride }: TurnedBlock,
+  { dtype, from: { base, offset }, stride }: TurnedBlock,
 ): readonly Register[] {
-  const half = (row: number, column: number): Memory =>
-    placeAt(base, offset + 4 * (row * stride + column), 128);
-  /** Elements column … column + 3 of rows row and row + 4. */
-  const rowsFrom = (row: number, column: number): Register => {
+  const count = lanes.shape.lanes;
+  const insert = lanes.shape.bits === 512 ? "vinsertf32x4" : "vinsertf128";
+  const piece = (row: number, byte: number): Memory =>
+    placeAt(base, offset + bytesOf(dtype) * row * stride + byte, 128);
+  const rowsFrom = (row: number, byte: number): Register => {
     const first = e.code.vector(128);
-    e.code.emit("vmovups", first, half(row, column));
-    return lanes.op("vinsertf128", withBits(first, lanes.shape.bits), half(row + 4, column), 1);
+    e.code.emit("vmovups", first, piece(row, byte));
+    let whole = withBits(first, lanes.shape.bits);
+    for (let part = 1; 4 * part < count; part++)
+      whole = lanes.op(insert, whole, piece(row + 4 * part, byte), part);
+    return whole;
   };
-  return [0, 4].flatMap((column) =>
+  const pieces = (bytesOf(dtype) * count) / 16;
+  return Array.from({ length: pieces }, (_, i) =>
     turnedFours(
       lanes,
-      [0, 1, 2, 3].map((row) => rowsFrom(row, column)),
+      [0, 1, 2, 3].map((row) => rowsFrom(row, 16 * i)),
     ),
-  );
+  ).flat();
+}
+
+/** The elements that 32-bit words hold, the lowest first, each widened to fill them. */
+function elementsOfWords(lanes: Lanes, dtype: "i8" | "u8" | "bf16", words: Register): readonly Register[] {
+  if (dtype === "bf16")
+    return [lanes.op("vpslld", words, 16), lanes.op("vandps", words, lanes.integer(-65536))];
+  return [0, 8, 16, 24].map((low) => {
+    if (dtype === "i8") {
+      const top = low === 24 ? words : lanes.op("vpslld", words, 24 - low);
+      return lanes.op("vpsrad", top, 24);
+    }
+    const bottom = low === 0 ? words : lanes.op("vpsrld", words, low);
+    return low === 24 ? bottom : lanes.op("vandps", bottom, lanes.integer(255));
+  });
 }
 
 /** Squares of four by four, turned within 128 bits: vector i has element i of each row. */
