@@ -30,6 +30,14 @@ export {
   Threshold,
 } from "./activations.ts";
 export {
+  BahdanauAttention,
+  type BahdanauAttentionOptions,
+  type ContextOptions,
+  type ContextResult,
+  LuongAttention,
+  type LuongAttentionOptions,
+} from "./additive-attention.ts";
+export {
   type AttentionOptions,
   attentionWeights,
   scaledDotProductAttention,
@@ -48,6 +56,13 @@ export {
   type TransposedConvolutionOptions,
 } from "./convolution.ts";
 export {
+  alibiBias,
+  alibiSlopes,
+  RelativePositionBias,
+  type RelativePositionBiasOptions,
+  relativeBucket,
+} from "./distance-bias.ts";
+export {
   AlphaDropout,
   Dropout,
   Dropout1d,
@@ -65,6 +80,7 @@ export { type BagOptions, EmbeddingBag, type EmbeddingBagOptions } from "./embed
 export { Flatten, Identity, Unflatten } from "./flatten.ts";
 export type { Initializer, InitializerRequest } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
+export { type CachedKeys, KeyValueCache, type KeyValueCacheSizes } from "./key-value-cache.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export type { Listing, Member } from "./members.ts";
 export { Adapter, type ForwardHook, type ForwardPreHook, Module, type Registration } from "./module.ts";
@@ -142,6 +158,13 @@ export {
   type MaxPoolOptions,
   type PoolOptions,
 } from "./pooling.ts";
+export {
+  LearnedPositions,
+  type LearnedPositionsOptions,
+  SinusoidalPositions,
+  sinusoidalPositions,
+  sinusoidalPositions2d,
+} from "./positions.ts";
 export { RandomStream } from "./random-stream.ts";
 export {
   ChannelShuffle,
@@ -166,6 +189,13 @@ export {
   type RunOptions,
 } from "./recurrent.ts";
 export { type CellOptions, GRUCell, LSTMCell, RNNCell } from "./recurrent-cells.ts";
+export {
+  RotaryEmbedding,
+  type RotaryOptions,
+  type RotaryPlace,
+  type RotaryScaling,
+  rotaryFrequencies,
+} from "./rotary.ts";
 export { Sequential } from "./sequential.ts";
 export {
   CosineSimilarity,

@@ -9,9 +9,11 @@ import { withPlace } from "../tensor/located.ts";
 import { type AttentionOptions, attentionWeights, mixed, scaledDotProductAttention } from "./attention.ts";
 import { Dropout } from "./dropout.ts";
 import { glorotUniform } from "./initializers.ts";
+import type { KeyValueCache } from "./key-value-cache.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import type { RotaryEmbedding } from "./rotary.ts";
 
 const sizesOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
 
@@ -20,6 +22,10 @@ export interface MultiheadAttentionOptions {
   readonly dropout?: number;
   /** Default true: learnt vectors are added to all projections. */
   readonly bias?: boolean;
+  /** Heads of keys and values, each for as many heads of queries as there are to one; as many as of queries unless told. */
+  readonly numKeyValueHeads?: number;
+  /** Turns queries and keys by their positions. */
+  readonly rotary?: RotaryEmbedding;
   /** Features of keys and of values; those of the queries unless told. */
   readonly kdim?: number;
   readonly vdim?: number;
@@ -39,6 +45,8 @@ export interface AttendOptions {
   /** See `AttentionOptions`. */
   readonly window?: AttentionOptions["window"];
   readonly distanceBias?: Tensor | undefined;
+  /** Where keys and values are kept: the query's positions come behind those, and see them and each other as `causal` has it. */
+  readonly cache?: KeyValueCache | undefined;
   /** Default false: true also gives the weights, (N, L, S), the mean over heads. */
   readonly needWeights?: boolean;
 }
@@ -62,6 +70,8 @@ export interface MultiheadResult {
 export class MultiheadAttention extends Module {
   readonly embedDim: number;
   readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly rotary: RotaryEmbedding | undefined;
   readonly kdim: number;
   readonly vdim: number;
   readonly batchFirst: boolean;
@@ -76,17 +86,33 @@ export class MultiheadAttention extends Module {
 
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
-    checkOptions("MultiheadAttention", options, ["dropout", "bias", "kdim", "vdim", "batchFirst", "key"]);
+    checkOptions("MultiheadAttention", options, [
+      "dropout",
+      "bias",
+      "numKeyValueHeads",
+      "rotary",
+      "kdim",
+      "vdim",
+      "batchFirst",
+      "key",
+    ]);
     const { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
-    const { key = nextKey() } = options;
-    for (const [name, size] of Object.entries({ embedDim, numHeads, kdim, vdim })) {
+    const { numKeyValueHeads = numHeads, rotary, key = nextKey() } = options;
+    for (const [name, size] of Object.entries({ embedDim, numHeads, numKeyValueHeads, kdim, vdim })) {
       if (!Number.isInteger(size) || size < 1)
         throw new ArgumentError(`MultiheadAttention: ${name} must be a positive integer, got ${size}`);
     }
     if (embedDim % numHeads !== 0)
       throw new ArgumentError(`MultiheadAttention: ${numHeads} heads must divide embedDim ${embedDim}`);
+    if (numHeads % numKeyValueHeads !== 0)
+      throw new ArgumentError(
+        `MultiheadAttention: ${numKeyValueHeads} heads of keys and values must divide ${numHeads} of queries`,
+      );
     this.embedDim = embedDim;
     this.numHeads = numHeads;
+    this.numKeyValueHeads = numKeyValueHeads;
+    this.rotary = rotary;
+    const keyWidth = (embedDim / numHeads) * numKeyValueHeads;
     this.kdim = kdim;
     this.vdim = vdim;
     this.batchFirst = batchFirst;
@@ -96,15 +122,15 @@ export class MultiheadAttention extends Module {
       const data = glorotUniform()({ shape, fanIn: columns, fanOut: rows, key: fold(root, place) });
       return new Parameter({ dtype: "f32", shape, data }, { name });
     };
-    if (kdim === embedDim && vdim === embedDim)
+    if (kdim === embedDim && vdim === embedDim && keyWidth === embedDim)
       this.inProjWeight = matrix("in_proj_weight", 3 * embedDim, embedDim, 0);
     else {
       this.qProjWeight = matrix("q_proj_weight", embedDim, embedDim, 0);
-      this.kProjWeight = matrix("k_proj_weight", embedDim, kdim, 1);
-      this.vProjWeight = matrix("v_proj_weight", embedDim, vdim, 2);
+      this.kProjWeight = matrix("k_proj_weight", keyWidth, kdim, 1);
+      this.vProjWeight = matrix("v_proj_weight", keyWidth, vdim, 2);
     }
     this.inProjBias = bias
-      ? new Parameter(new Float32Array(3 * embedDim), { name: "in_proj_bias" })
+      ? new Parameter(new Float32Array(embedDim + 2 * keyWidth), { name: "in_proj_bias" })
       : undefined;
     this.outProj = new Linear(embedDim, embedDim, { bias, key: fold(root, 3) });
     this.drop = dropout > 0 ? new Dropout(dropout, { key: fold(root, 4) }) : undefined;
@@ -132,14 +158,17 @@ export class MultiheadAttention extends Module {
     const [q, k, v] = this.batchFirst
       ? [query, key, value]
       : [query, key, value].map((x) => x.transpose(0, 1) as Tensor);
-    const { keyPaddingMask, attentionMask, causal = false, needWeights = false, ...others } = options;
+    const { keyPaddingMask, attentionMask, causal = false, needWeights = false, cache, ...others } = options;
     // What is padding must not count, also where 0·NaN would.
     const clean = (x: Tensor): Tensor =>
       keyPaddingMask === undefined ? x : (where(keyPaddingMask.expandDims(2), 0, x) as Tensor);
     const [keys, values] = k === v ? [clean(k!), undefined] : [clean(k!), clean(v!)];
-    const [heads, keyHeads, valueHeads] = this.project(q!, keys!, values ?? keys!);
+    const projected = this.project(q!, keys!, values ?? keys!);
+    const { heads, keyHeads, valueHeads, offset } = this.placed(projected, cache);
     const mask = this.maskOf(attentionMask, sizesOf(q!)[0]!);
-    const asked: AttentionOptions = { ...others, mask, keyPaddingMask, causal };
+    const asked: AttentionOptions = {
+      ...{ ...others, mask, keyPaddingMask, offset, causal: causal || cache !== undefined },
+    };
     const [attended, weights] = needWeights
       ? this.withWeights(heads, keyHeads, valueHeads, asked)
       : [scaledDotProductAttention(heads, keyHeads, valueHeads, { ...asked, dropout: this.drop })];
@@ -147,6 +176,20 @@ export class MultiheadAttention extends Module {
     const joined = attended.permute([0, 2, 1, 3]).reshape([batch, length, this.embedDim]);
     const output = this.outProj.forward(joined as Tensor) as Tensor;
     return { output: this.batchFirst ? output : (output.transpose(0, 1) as Tensor), weights };
+  }
+
+  /** Turned by their positions, and behind what a cache holds. */
+  private placed(
+    [q, k, v]: readonly [Tensor, Tensor, Tensor],
+    cache: KeyValueCache | undefined,
+  ): { heads: Tensor; keyHeads: Tensor; valueHeads: Tensor; offset?: Tensor } {
+    const start = cache && (cache.length as Tensor);
+    const turned = (x: Tensor): Tensor =>
+      this.rotary?.forward(x, { offset: start, length: cache?.maxLength }) ?? x;
+    const [heads, keys] = [turned(q), turned(k)];
+    if (cache === undefined) return { heads, keyHeads: keys, valueHeads: v };
+    const kept = cache.append(keys, v);
+    return { heads, keyHeads: kept.keys, valueHeads: kept.values, offset: kept.offset };
   }
 
   private withWeights(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): [Tensor, Tensor] {
@@ -157,28 +200,30 @@ export class MultiheadAttention extends Module {
 
   /** (N, T, features) → (N, heads, T, size) each. */
   private project(q: Tensor, k: Tensor, v: Tensor): [Tensor, Tensor, Tensor] {
-    const { embedDim: E, numHeads } = this;
+    const size = this.embedDim / this.numHeads;
+    const isSelf = q === k && k === v && this.inProjWeight !== undefined;
+    const bias = this.inProjBias as Tensor | undefined;
+    const projected = isSelf
+      ? this.withBias(q.matmul(this.inProjWeight!.transpose()) as Tensor, bias).split(3, -1)
+      : this.projectEach([q, k, v], bias);
+    return projected.map((x) => {
+      const [batch, length, width] = sizesOf(x as Tensor) as [number, number, number];
+      return x.reshape([batch, length, width / size, size]).permute([0, 2, 1, 3]) as Tensor;
+    }) as [Tensor, Tensor, Tensor];
+  }
+  private projectEach(inputs: readonly Tensor[], bias: Tensor | undefined): Tensor[] {
     const weights =
       this.inProjWeight === undefined
         ? [this.qProjWeight!, this.kProjWeight!, this.vProjWeight!]
         : this.inProjWeight.split(3);
-    const biases = this.inProjBias?.split(3);
-    const isSelf = q === k && k === v && this.inProjWeight !== undefined;
-    const projected = isSelf
-      ? this.withBias(
-          q.matmul(this.inProjWeight!.transpose()) as Tensor,
-          this.inProjBias as Tensor | undefined,
-        ).split(3, -1)
-      : [q, k, v].map((x, i) =>
-          this.withBias(
-            x.matmul((weights[i] as Tensor).transpose()) as Tensor,
-            biases?.[i] as Tensor | undefined,
-          ),
-        );
-    return projected.map((x) => {
-      const [batch, length] = sizesOf(x as Tensor) as [number, number];
-      return x.reshape([batch, length, numHeads, E / numHeads]).permute([0, 2, 1, 3]) as Tensor;
-    }) as [Tensor, Tensor, Tensor];
+    let first = 0;
+    return inputs.map((x, i) => {
+      const weight = weights[i] as Tensor;
+      const width = sizesOf(weight)[0]!;
+      const part = bias === undefined ? undefined : (bias.slice(0, first, first + width) as Tensor);
+      first += width;
+      return this.withBias(x.matmul(weight.transpose()) as Tensor, part);
+    });
   }
   private withBias(x: Tensor, bias: Tensor | undefined): Tensor {
     return bias === undefined ? x : (x.add(bias) as Tensor);

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { compile, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { KeyValueCache, MultiheadAttention, RotaryEmbedding } from "./index.ts";
+
+const numbers = (seed: number, ...shape: number[]): Tensor =>
+  tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 1.7 + seed)),
+    { shape },
+  ) as Tensor;
+
+describe("KeyValueCache", () => {
+  const layer = new MultiheadAttention(16, 4, {
+    ...{ numKeyValueHeads: 2, batchFirst: true, key: 1 },
+    rotary: new RotaryEmbedding(4),
+  });
+  const cacheOf = (maxLength: number): KeyValueCache =>
+    new KeyValueCache({ batchSize: 2, numHeads: 2, headSize: 4, maxLength });
+
+  it("decodes step by step what the whole text gives at once", async () => {
+    const text = numbers(1, 2, 7, 16);
+    const whole = await layer.forward(text, text, text, { causal: true }).output.data();
+    const cache = cacheOf(9);
+    const step = compile((x: Tensor) => layer.forward(x, x, x, { cache }).output);
+    for (let again = 0; again < 2; again++) {
+      // A prompt of three, then one by one, with one program for all of those.
+      const parts = [[0, 3], ...[3, 4, 5, 6].map((at) => [at, at + 1])] as [number, number][];
+      for (const [start, stop] of parts) {
+        const got = await step(text.slice(1, start, stop) as Tensor).data();
+        const want = await (
+          tensor(whole as Float32Array, { shape: [2, 7, 16] }).slice(1, start, stop) as Tensor
+        ).data();
+        for (const [i, x] of got.entries()) expect(x).toBeCloseTo(want[i] as number, 5);
+      }
+      expect(await cache.length.item()).toBe(7);
+      cache.reset();
+    }
+  });
+
+  it("fails when it is full, and keeps what it held", async () => {
+    const cache = cacheOf(4);
+    const x = numbers(2, 2, 3, 16);
+    const step = compile((y: Tensor) => layer.forward(y, y, y, { cache }).output);
+    await step(x).data();
+    const before = [...(await cache.keys.data())];
+    await expect(step(x).data()).rejects.toThrow(/must be 0 … 3, but element .* is 4/);
+    expect(await cache.length.item()).toBe(3);
+    expect([...(await cache.keys.data())]).toEqual(before);
+  });
+
+  it("says what does not fit", () => {
+    expect(() => cacheOf(0)).toThrow("KeyValueCache: maxLength must be a positive integer, got 0");
+    expect(() => cacheOf(4).append(zeros([2, 3, 1, 4]) as Tensor, zeros([2, 2, 1, 4]) as Tensor)).toThrow(
+      "KeyValueCache of 4 positions takes keys (2, 2, T, 4), got (2, 3, 1, 4)",
+    );
+    expect(() => cacheOf(4).append(zeros([2, 2, 5, 4]) as Tensor, zeros([2, 2, 5, 4]) as Tensor)).toThrow(
+      "KeyValueCache of 4 positions takes keys (2, 2, T, 4), got (2, 2, 5, 4)",
+    );
+  });
+});
