@@ -89,6 +89,11 @@ export type Work =
   | LstmWork
   /** The outputs of a batch of sequences. */
   | (Omit<LstmWork, "kind" | "learningRate"> & { readonly kind: "lstm-forward" })
+  | TransformerWork
+  | VitWork
+  | AttentionWork
+  /** The result and the gradients by queries, keys and values. */
+  | (Omit<AttentionWork, "kind"> & { readonly kind: "attention-backward" })
   /** One compiled addition to so few numbers that what is timed is the call. */
   | { readonly kind: "call"; readonly elements: number }
   /** Register-only arithmetic: multiply then add, or fused; for an instruction set. */
@@ -124,6 +129,46 @@ export interface LstmWork {
   readonly length: number;
   readonly batchSize: number;
   readonly learningRate: number;
+/** Pre-norm encoder layers with GELU by the error function, without dropout. */
+export interface EncoderSizes {
+  readonly layers: number;
+  readonly heads: number;
+  readonly width: number;
+  readonly hidden: number;
+}
+
+interface ClassifierTraining extends EncoderSizes {
+  readonly classes: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** How many different batches are taken in turn. */
+  readonly batches: number;
+}
+
+/** The training step of an encoder that classifies texts of so many tokens, with AdamW. */
+export interface TransformerWork extends ClassifierTraining {
+  readonly kind: "transformer";
+  readonly length: number;
+  readonly vocabulary: number;
+}
+
+/** The same of a vision transformer: patches are tokens. */
+export interface VitWork extends ClassifierTraining {
+  readonly kind: "vit";
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly channels: number;
+}
+
+/** softmax(q·kᵀ/√size)·v. */
+export interface AttentionWork {
+  readonly kind: "attention";
+  readonly batch: number;
+  readonly heads: number;
+  readonly length: number;
+  readonly size: number;
+  readonly causal: boolean;
 }
 
 export type WorkKind = Work["kind"];

@@ -136,6 +136,17 @@ const NATIVE_TIMES: readonly NativeTimes[] = [
   { id: "gelu", what: "GELU", peer: "torch", times: 2, ofTriad: 0.8 },
   { id: "gpt-small", what: "a step of the small GPT", peer: "torch", times: 1.5 },
   { id: "gpt-small", what: "a step of the small GPT", peer: "torch-compile", times: 1.1 },
+  { id: "transformer", what: "a step of the encoder", peer: "torch", times: 1 },
+  { id: "vit", what: "a step of the ViT", peer: "torch", times: 1 },
+  { id: "attention/2048", what: "attention", peer: "torch", times: 1 },
+  { id: "attention/2048/backward", what: "attention and its gradients", peer: "torch", times: 1 },
+  { id: "attention/2048/causal", what: "causal attention", peer: "torch", times: 1 },
+  {
+    id: "attention/2048/causal/backward",
+    what: "causal attention and its gradients",
+    peer: "torch",
+    times: 1,
+  },
 ];
 /**
  * The least part of the multiply-add loop's speed in products: large ones on one thread, on all; on one thread also small

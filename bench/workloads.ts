@@ -46,6 +46,42 @@ const gptWork: GptWork = {
   batches: 64,
 };
 
+const encoder = { layers: 4, heads: 8, width: 256, hidden: 1024, learningRate: 1e-3, weightDecay: 0.01 };
+
+const transformerWork: Work = {
+  ...{
+    kind: "transformer",
+    ...encoder,
+    length: 128,
+    vocabulary: 1000,
+    classes: 10,
+    batchSize: 16,
+    batches: 8,
+  },
+};
+
+const vitWork: Work = {
+  ...{ kind: "vit", ...encoder, width: 192, hidden: 768, heads: 6 },
+  ...{ imageSize: 64, patchSize: 8, channels: 3, classes: 100, batchSize: 16, batches: 8 },
+};
+
+/** Two products a head forward; backward two and five more, the scores once again among them. */
+function attentionCases(causal: boolean): Case[] {
+  const sizes = { batch: 1, heads: 8, length: 2048, size: 64, causal };
+  const { batch, heads, length, size } = sizes;
+  const forward = 4 * batch * heads * length ** 2 * size * (causal ? 0.5 : 1);
+  const title = `${heads} heads of ${size}, length ${length}${causal ? ", causal" : ""}`;
+  const id = `attention/${length}${causal ? "/causal" : ""}`;
+  const common = { workload: "attention", unit: "GFLOP/s" } as const;
+  return [
+    { ...common, id, title, work: { kind: "attention", ...sizes }, amount: forward },
+    {
+      ...{ ...common, id: `${id}/backward`, title: `${title}, with gradients` },
+      ...{ work: { kind: "attention-backward", ...sizes }, amount: 3.5 * forward },
+    },
+  ];
+}
+
 /** Its training step has about a thousand nodes. */
 export const compileWork: Work = { ...gptWork, layers: 2, batches: 1 };
 
@@ -316,6 +352,24 @@ export const cases: readonly Case[] = [
     unit: "µs",
     amount: 1,
   },
+  {
+    id: "transformer",
+    workload: "transformer",
+    title: "encoder of 4 layers, 8 heads, width 256, 16×128 tokens",
+    work: transformerWork,
+    unit: "µs",
+    amount: 1,
+  },
+  {
+    id: "vit",
+    workload: "vit",
+    title: "ViT of 4 layers, 6 heads, width 192, 16 images of 64×64 in patches of 8",
+    work: vitWork,
+    unit: "µs",
+    amount: 1,
+  },
+  ...attentionCases(false),
+  ...attentionCases(true),
   {
     id: "inference/mlp",
     workload: "inference",

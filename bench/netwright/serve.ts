@@ -4,6 +4,7 @@ import { device } from "netwright";
 import type { WorkKind, WorkOf } from "../protocol.ts";
 import { type Job, serve } from "../serve.ts";
 import { adamw, adamwModel } from "./adamw.ts";
+import { attention, attentionBackward } from "./attention.ts";
 import { call } from "./call.ts";
 import { cnn } from "./cnn.ts";
 import { elementwise } from "./elementwise.ts";
@@ -15,6 +16,7 @@ import { matmul } from "./matmul.ts";
 import { mlp, mlpForward } from "./mlp.ts";
 import { resnet } from "./resnet.ts";
 import { softmax } from "./softmax.ts";
+import { transformer, vit } from "./transformer.ts";
 
 const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   mlp,
@@ -31,6 +33,10 @@ const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   gpt,
   lstm,
   "lstm-forward": lstmForward,
+  transformer,
+  vit,
+  attention,
+  "attention-backward": attentionBackward,
   "mlp-forward": mlpForward,
   "gpt-forward": gptForward,
   call,

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 import torch_gpt
+import torch_transformer
 from data import chain_factors, hashed_labels, hashed_uniform, sample
 from serve import Job, serve
 from torch_mlp import build_model, build_step
@@ -124,6 +125,36 @@ def gpt(work: dict) -> Job:
     return [step().item() for _ in range(3)], step
 
 
+def transformer(work: dict) -> Job:
+    step = torch_transformer.build_step(work, options.fused or options.compile, options.compile)
+    return [step().item() for _ in range(3)], step
+
+
+def vit(work: dict) -> Job:
+    return transformer(work)
+
+
+def attention_inputs(work: dict) -> list[torch.Tensor]:
+    shape = (work["batch"], work["heads"], work["length"], work["size"])
+    return [uniform(seed, *shape) for seed in (1, 2, 3, 4)]
+
+
+def attention(work: dict) -> Job:
+    q, k, v, _ = attention_inputs(work)
+    return once(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=work["causal"]))
+
+
+def attention_backward(work: dict) -> Job:
+    q, k, v, g = attention_inputs(work)
+    inputs = [x.requires_grad_() for x in (q, k, v)]
+
+    def step() -> torch.Tensor:
+        output = F.scaled_dot_product_attention(q, k, v, is_causal=work["causal"])
+        return torch.autograd.grad(output, inputs, g)[0]
+
+    return sample(step().numpy()), step
+
+
 def mlp_forward(work: dict) -> Job:
     model = build_model(work["sizes"])
     images = uniform(10, work["batchSize"], work["sizes"][0], limit=0.5)
@@ -194,6 +225,10 @@ JOBS = {
         adamw,
         adamw_model,
         gpt,
+        transformer,
+        vit,
+        attention,
+        attention_backward,
         mlp_forward,
         gpt_forward,
         lstm,
@@ -202,8 +237,8 @@ JOBS = {
         triad,
     )
 }
-OPTIMIZERS = ("mlp", "adamw", "adamw-model", "gpt")
-COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
+OPTIMIZERS = ("mlp", "adamw", "adamw-model", "gpt", "transformer", "vit")
+COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt", "transformer", "vit", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
 
 
 def prepare(work: dict) -> Job | str:
