@@ -74,6 +74,18 @@ function layernorm({ rows, columns, epsilon }) {
 
 const gelu = ({ elements }) => once([uniform(1, [elements], 4)], (x) => nn.gelu(x, { approximate: false }));
 
+/** softmax(q·kᵀ/√size + mask)·v; its own function of this name needs a newer Node. */
+function attention({ batch, heads, length, size, causal }) {
+  const inputs = [1, 2, 3].map((seed) => uniform(seed, [batch, heads, length, size]));
+  const mask = Float32Array.from({ length: length ** 2 }, (_, at) =>
+    causal && at % length > Math.floor(at / length) ? -1e9 : 0,
+  );
+  return once([...inputs, np.array(mask).reshape([length, length])], (q, k, v, m) => {
+    const scores = np.matmul(q, np.transpose(k, [0, 1, 3, 2])).mul(size ** -0.5).add(m);
+    return np.matmul(nn.softmax(scores, -1), v);
+  });
+}
+
 /** @returns {Promise<Job>} */
 async function adamw({ elements, ...rates }) {
   const gradient = uniform(2, [elements]);
@@ -94,7 +106,7 @@ async function adamw({ elements, ...rates }) {
   };
 }
 
-const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw };
+const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, attention };
 const { version } = JSON.parse(readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
 
 await init("wasm");

@@ -171,13 +171,26 @@ def gpt_forward(work: dict) -> Job:
     return once(Gpt(work), tf.constant(tokens_of({**work, "batches": 1}, 101)[0]))
 
 
+def attention(work: dict) -> Job:
+    """softmax(q·kᵀ/√size)·v."""
+    length, size = work["length"], work["size"]
+    q, k, v = (uniform(seed, work["batch"], work["heads"], length, size) for seed in (1, 2, 3))
+    past = tf.linalg.band_part(tf.ones((length, length), tf.bool), -1, 0 if work["causal"] else -1)
+
+    def forward(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+        scores = tf.matmul(q, k, transpose_b=True) * size**-0.5
+        return tf.matmul(tf.nn.softmax(tf.where(past, scores, -np.inf) if work["causal"] else scores), v)
+
+    return once(forward, q, k, v)
+
+
 def call(work: dict) -> Job:
     return once(lambda x: x + 1, uniform(1, work["elements"]))
 
 
 JOBS = {
     f.__name__.replace("_", "-"): f
-    for f in (mlp, matmul, softmax, layernorm, gelu, gpt, mlp_forward, gpt_forward, call)
+    for f in (mlp, matmul, softmax, layernorm, gelu, gpt, mlp_forward, gpt_forward, attention, call)
 }
 
 

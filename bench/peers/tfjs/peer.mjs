@@ -101,6 +101,18 @@ function gelu({ elements }) {
   return once([x], () => tf.tidy(() => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1))));
 }
 
+/** softmax(q·kᵀ/√size)·v: what may not be looked at has a large negative number added. */
+function attention({ batch, heads, length, size, causal }) {
+  const [q, k, v] = [1, 2, 3].map((seed) => uniform(seed, [batch, heads, length, size]));
+  const past = tf.linalg.bandPart(tf.ones([length, length]), -1, causal ? 0 : -1);
+  const forward = () =>
+    tf.tidy(() => {
+      const scores = tf.matMul(q, k, false, true).mul(size ** -0.5);
+      return tf.matMul(tf.softmax(causal ? scores.add(past.sub(1).mul(1e9)) : scores), v);
+    });
+  return once([q, k, v, past], forward);
+}
+
 /** Adam with the decay beside it: TensorFlow.js has no AdamW. @returns {Job} */
 function adamw({ elements, learningRate, weightDecay }) {
   const parameter = uniform(1, [elements]).variable(true, "parameter");
@@ -125,6 +137,7 @@ function adamw({ elements, learningRate, weightDecay }) {
 }
 
 const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, lstm, "lstm-forward": lstmForward };
+const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, attention };
 
 setThreadsCount(numberArgument("threads", 1));
 await tf.setBackend("wasm");
