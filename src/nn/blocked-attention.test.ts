@@ -4,7 +4,7 @@ import type { Node } from "../graph/node.ts";
 import { Trace, withTrace } from "../graph/trace.ts";
 import { blockedAttention, mul, parameter, sum } from "../ops/index.ts";
 import { createNativeDevice } from "../runtime/x64-device.ts";
-import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { compile, grad, type Tensor, tensor, vectorize, zeros } from "../tensor/index.ts";
 import { nativeDevices } from "../testing/native-targets.ts";
 import { type AttentionOptions, Dropout, scaledDotProductAttention } from "./index.ts";
 
@@ -160,6 +160,23 @@ describe("attention in blocks", () => {
       return results;
     });
     for (const other of bits.slice(1)) expect(other).toEqual(bits[0]);
+  });
+
+  it("maps over an added axis, and is differentiated twice", async () => {
+    const [x, k, v] = [random(1, 2, 2, 140, 4), random(2, 2, 140, 4), random(3, 2, 140, 4)];
+    const slope = (method: "plain" | "blocked") => (q: Tensor) => {
+      const out = scaledDotProductAttention(q, k, v, { method, causal: true });
+      return grad(out.mul(out).sum() as Tensor, [q])[0] as Tensor;
+    };
+    const second = (method: "plain" | "blocked") => (q: Tensor) => {
+      const first = slope(method)(q);
+      return grad(first.mul(first).sum() as Tensor, [q])[0] as Tensor;
+    };
+    for (const of of [slope, second]) {
+      const mapped = await numbers(vectorize(of("blocked"))(x) as Tensor);
+      const plain = await numbers(vectorize(of("plain"))(x) as Tensor);
+      for (const [i, value] of mapped.entries()) expect(value).toBeCloseTo(plain[i]!, 4);
+    }
   });
 
   it("says what does not fit", () => {
