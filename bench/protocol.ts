@@ -129,6 +129,8 @@ export interface LstmWork {
   readonly length: number;
   readonly batchSize: number;
   readonly learningRate: number;
+}
+
 /** Pre-norm encoder layers with GELU by the error function, without dropout. */
 export interface EncoderSizes {
   readonly layers: number;

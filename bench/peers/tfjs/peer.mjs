@@ -136,8 +136,7 @@ function adamw({ elements, learningRate, weightDecay }) {
   };
 }
 
-const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, lstm, "lstm-forward": lstmForward };
-const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, attention };
+const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, attention, lstm, "lstm-forward": lstmForward };
 
 setThreadsCount(numberArgument("threads", 1));
 await tf.setBackend("wasm");
