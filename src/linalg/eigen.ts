@@ -4,6 +4,7 @@ import {
   customGradient,
   eye,
   repeatWhile,
+  scan,
   slice,
   type Tensor,
   type TensorLike,
@@ -13,8 +14,14 @@ import { pairs, risingOrder, rotateColumns, rotationFor, seating } from "./jacob
 import { matrixOf, squareOf } from "./matrices.ts";
 import { qr } from "./qr.ts";
 
-/** Rounds are n − 1 a sweep; six to ten sweeps are usual. */
+/** Six to ten are usual. */
 const mostSweeps = 30;
+
+/** Every pair of n columns once, in n − 1 rounds. Whether all is done is asked after a sweep: for svd that is a product of matrices. */
+const sweep =
+  <Carry>(n: number, round: (carry: Carry) => Carry) =>
+  (carry: Carry): Carry =>
+    scan((carry: Carry) => ({ carry: round(carry) }), carry, null, { length: Math.max(n - 1, 1) }).carry;
 
 const precisionOf = (x: Tensor): number => (x.dtype === "f64" ? 2 ** -52 : 2 ** -23);
 const sizesOf = (x: Tensor): [number, number] => x.shape.slice(-2) as [number, number];
@@ -72,7 +79,7 @@ function diagonalize(a: Tensor): Tensor {
   const { matrix, vectors } = repeatWhile(
     ({ matrix: m }: { matrix: Tensor; vectors: Tensor }) =>
       where(isOff, m, 0).abs().max().greater(bound) as Tensor,
-    ({ matrix: m, vectors: v }) => {
+    sweep(even, ({ matrix: m, vectors: v }) => {
       const diagonal = m.diagonal() as Tensor;
       const [p, q] = halves(diagonal);
       const between = pairs(m)[1]
@@ -85,9 +92,9 @@ function diagonalize(a: Tensor): Tensor {
         matrix: twice.at("...", seats, slice()).at("...", seats) as Tensor,
         vectors: rotateColumns(v, rotation).at("...", seats) as Tensor,
       };
-    },
+    }),
     { matrix: start, vectors: eye(even, even, { dtype: a.dtype }).broadcastTo(start.shape) as Tensor },
-    { max: mostSweeps * Math.max(even - 1, 1) },
+    { max: mostSweeps },
   );
   const found = matrix.diagonal() as Tensor;
   const order = risingOrder(found);
@@ -177,7 +184,7 @@ function orthogonalize(a: Tensor): Tensor {
         .and(eye(even, even, { dtype: "bool" }).not())
         .any() as Tensor;
     },
-    ({ columns: x, V: v }) => {
+    sweep(even, ({ columns: x, V: v }) => {
       const [p, q] = pairs(x);
       const dot = (s: Tensor, t: Tensor): Tensor => s.mul(t).sum(-2) as Tensor;
       const rotation = rotationFor(dot(p, p), dot(q, q), dot(p, q));
@@ -185,9 +192,9 @@ function orthogonalize(a: Tensor): Tensor {
         columns: rotateColumns(x, rotation).at("...", seats) as Tensor,
         V: rotateColumns(v, rotation).at("...", seats) as Tensor,
       };
-    },
+    }),
     { columns: start, V: eye(even, even, { dtype: a.dtype }).broadcastTo(square) as Tensor },
-    { max: mostSweeps * Math.max(even - 1, 1) },
+    { max: mostSweeps },
   );
   const lengths = columns.square().sum(-2).sqrt() as Tensor;
   // The column that was added lies in a place of its own: its row of V is the last.
