@@ -37,7 +37,7 @@ export class MemberEvaluator {
   }
 }
 
-export class EvaluationScope {
+class EvaluationScope {
   private readonly facts: EvaluatorFacts;
   private readonly at: readonly Affine[];
   private readonly stage: number;

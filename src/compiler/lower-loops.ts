@@ -25,7 +25,7 @@ import { CarriedSums } from "./carried-sums.ts";
 import { axesWithinRow } from "./carry-sums.ts";
 import { type Cluster, embed, type Level, memberViews, positionView, readsOf } from "./clusters.ts";
 import { type CollapsedDomain, collapseDomain, splitLongAxis } from "./domain.ts";
-import { type EvaluationScope, MemberEvaluator } from "./evaluate-member.ts";
+import { MemberEvaluator } from "./evaluate-member.ts";
 import type { KernelContext, Location } from "./kernel-context.ts";
 import { accumulatorDType, blockSteps, LongSum } from "./long-sum.ts";
 import { nest, outerLoops } from "./nest.ts";
@@ -66,8 +66,6 @@ class LoopsLowering {
   private readonly evaluator: MemberEvaluator;
   /** Sums down the columns of a row kernel. */
   private readonly carried: CarriedSums | undefined;
-  /** The pass over a row that carries them. */
-  private readonly carryingStage: number;
   private readonly partials: ReadonlyMap<Node, ProgramBuffer>;
   /** Lanes of a row value: 1 in row kernels, the columns of a tile in column kernels. */
   private readonly rowLanes: number;
@@ -85,7 +83,6 @@ class LoopsLowering {
     this.domain = this.isMap ? splitLongAxis(collapsed) : collapsed;
     this.carried = cluster.carried && new CarriedSums(this.builder, context, cluster, partials);
     this.findStages();
-    this.carryingStage = this.carriedFrom();
     this.rowLanes = this.isColumn ? this.tileColumns() : 1;
     this.evaluator = new MemberEvaluator({
       builder: this.builder,
@@ -189,14 +186,6 @@ class LoopsLowering {
   private stage(member: Node): number {
     return this.stages.get(member)!;
   }
-  /** When every value that a carried sum is of exists: not later, so that results alone are stored last. */
-  private carriedFrom(): number {
-    const reads = (this.cluster.carried?.sums ?? []).flatMap((sum) => readsOf(sum, this.accesses));
-    const stages = reads
-      .filter(({ root }) => this.cluster.members.has(root))
-      .map(({ root }) => this.stage(root) + (this.isReduction(root) ? 1 : 0));
-    return Math.max(0, ...stages);
-  }
 
   /** Memory in which an earlier stage left a full value, if it did. */
   private stored(
@@ -254,12 +243,13 @@ class LoopsLowering {
 
   private lowerMap(): void {
     nest(this.builder, this.domain.sizes, "parallel", (at) =>
-      this.storeOutputs([...this.outputs.keys()], at, this.evaluator.scope(at, 0)),
+      this.storeOutputs([...this.outputs.keys()], at, 0),
     );
   }
 
   /** All values are computed before any is stored: an output may lie where an input is read. */
-  private storeOutputs(members: readonly Node[], at: readonly Affine[], scope: EvaluationScope): void {
+  private storeOutputs(members: readonly Node[], at: readonly Affine[], stage: number): void {
+    const scope = this.evaluator.scope(at, stage);
     const values = members.map((member) => scope.value(member));
     members.forEach((member, i) => {
       const view = this.domain.collapse(this.position(member));
@@ -347,7 +337,8 @@ class LoopsLowering {
     const reductions = inStage.filter((member) => this.isReduction(member));
     const stores = inStage.filter((member) => this.level(member) === "full" && this.outputs.has(member));
     const kept = inStage.filter((member) => this.scratch.has(member));
-    const carried = stage === this.carryingStage ? this.carried : undefined;
+    // The last pass carries sums: what it stores is mostly what they are of.
+    const carried = stage === this.lastStage ? this.carried : undefined;
     if (reductions.length + stores.length + kept.length === 0 && carried === undefined) return;
     const sums = new LongSum(this.builder, reductions, {
       columns,
@@ -367,7 +358,7 @@ class LoopsLowering {
         sums.add(reduction, value, level);
       }
       carried?.add(full[full.length - 1]!, (sum) => scope.operand(sum, 0));
-      this.storeOutputs(stores, full, scope);
+      this.storeOutputs(stores, full, stage);
     };
     const walk = (remaining: readonly number[], full: readonly Affine[]): void => {
       const [axis, ...rest] = remaining;
@@ -428,7 +419,7 @@ class LoopsLowering {
     const laterReader = (member: Node): boolean =>
       this.computed.some(
         (reader) =>
-          (this.stages.get(reader) ?? this.carryingStage) > this.stage(member) &&
+          (this.stages.get(reader) ?? this.lastStage) > this.stage(member) &&
           readsOf(reader, this.accesses).some((read) => read.root === member),
       );
     for (const member of this.members) {

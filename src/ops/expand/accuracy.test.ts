@@ -31,7 +31,7 @@ describe.each(accuracyRows)("$name", ({ expand, reference, ulp, limit = NaN, ...
 /** Numbers below the smallest normal one as targets that scale have them, when they do not keep them: zero. */
 const flushed = (x: number): number => (Math.abs(x) < 2 ** -126 ? 0 : x);
 
-test("exp has the same bits whether or not powers of two are scaled by an instruction", () => {
+test("exp has the same bits whether or not powers of two are scaled by an instruction", { timeout }, () => {
   const length = 4096;
   const bits = new Uint32Array(length);
   const stride = byTier(4001, 61);
