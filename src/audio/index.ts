@@ -1,0 +1,14 @@
+/** Sounds: files, spectra, mel bands, sample rates, augmentation. */
+export { addNoise, type SpecAugmentOptions, specAugment } from "./augment.ts";
+export {
+  type MelOptions,
+  type MelSpectrogramOptions,
+  type MfccOptions,
+  melFilters,
+  melSpectrogram,
+  mfcc,
+  powerToDecibels,
+} from "./mel.ts";
+export { type ResampleOptions, resample } from "./resample.ts";
+export { istft, type StftOptions, stft, type WindowName, windowWeights } from "./stft.ts";
+export { decodeWav, encodeWav, readWav, type Sound, type WavOptions, writeWav } from "./wav.ts";
