@@ -28,7 +28,9 @@ export class WeightAverage {
 
   constructor(parameters: Iterable<Parameter>, { decay = 0.999 }: { decay?: number | "equal" } = {}) {
     if (decay !== "equal" && !(decay >= 0 && decay < 1))
-      throw new ArgumentError(`WeightAverage: decay must be from 0 to below 1, or "equal", got ${decay}`);
+      throw new ArgumentError(
+        `WeightAverage: decay must be from 0 to below 1, got ${decay}; "equal" gives the mean of all updates`,
+      );
     this.decay = decay;
     this.#updates =
       decay === "equal" ? new StateTensor({ name: "updates", shape: [], dtype: "i32" }) : undefined;

@@ -32,9 +32,7 @@ describe("weight averages", () => {
     expect(await w.toArray()).toEqual([3, 4]);
     average.swap();
     expect(await w.toArray()).toEqual([5, 8]);
-    expect(() => new WeightAverage([w], { decay: 1 })).toThrow(
-      'decay must be from 0 to below 1, or "equal", got 1',
-    );
+    expect(() => new WeightAverage([w], { decay: 1 })).toThrow("decay must be from 0 to below 1, got 1");
   });
 
   it("get statistics of batch norm of their own", async () => {
