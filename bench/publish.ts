@@ -83,6 +83,8 @@ const readmeCases = [
   { id: "layernorm", what: "layer norm, 4096×768" },
   { id: "gelu", what: "GELU, 10 M" },
   { id: "adamw", what: "AdamW, 10 M parameters" },
+  { id: "cnn", what: "training step of a convolutional network, batch 64, Adam" },
+  { id: "resnet", what: "training step of ResNet-18, 16 images of 64×64, Adam" },
   { id: "gpt-small", what: "training step of a small GPT, AdamW" },
   { id: "inference/gpt-small", what: "the same GPT, inference" },
 ] as const;

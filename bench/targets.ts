@@ -130,6 +130,8 @@ const NATIVE_TIMES: readonly NativeTimes[] = [
   { id: "mlp", what: "a training step", peer: "torch", times: 3 },
   { id: "mlp", what: "a training step", peer: "tfjs", times: 10 },
   { id: "mlp", what: "a training step", peer: "jax-js", times: 10 },
+  { id: "cnn", what: "a step of the convolutional network", peer: "torch", times: 1.3 },
+  { id: "resnet", what: "a step of ResNet-18", peer: "torch", times: 1 },
   { id: "softmax", what: "softmax", peer: "torch", times: 2, ofTriad: 0.8 },
   { id: "layernorm", what: "layer norm", peer: "torch", times: 2, ofTriad: 0.8 },
   { id: "layernorm/backward", what: "layer norm's gradients", peer: "torch", times: 2, ofTriad: 0.8 },

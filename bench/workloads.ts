@@ -91,7 +91,7 @@ const resnetWork: WorkOf<"resnet"> = {
   imageSize: 64,
   classes: 10,
   batchSize: 16,
-  learningRate: 1e-3,
+  learningRate: 1e-4,
   batches: 4,
 };
 
@@ -271,7 +271,7 @@ export const cases: readonly Case[] = [
       hidden: 128,
       classes: 10,
       batchSize: 64,
-      learningRate: 1e-3,
+      learningRate: 1e-4,
       batches: 8,
     },
     unit: "µs",

@@ -6,6 +6,7 @@ import { serve } from "../../../build/bench/serve.js";
 
 const { blockUntilReady, init, jit, nn, numpy: np, tree } = await import("@jax-js/jax");
 const { adamStep, initialState } = await import("./adam.mjs");
+const { buildStep: buildImageStep } = await import("./cnn.mjs");
 const { buildStep } = await import("./mlp.mjs");
 
 /** @typedef {import("../../serve.ts").Job} Job */
@@ -41,9 +42,11 @@ async function once(inputs, forward) {
   };
 }
 
+const mlp = (work) => training(buildStep(work));
+const cnn = (work) => training(buildImageStep(work));
+
 /** @returns {Promise<Job>} */
-async function mlp(work) {
-  const { step, release } = buildStep(work);
+async function training({ step, release }) {
   const check = [];
   for (let i = 0; i < 3; i++) check.push(await read(step()));
   return {
@@ -106,7 +109,7 @@ async function adamw({ elements, ...rates }) {
   };
 }
 
-const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, attention };
+const jobs = { mlp, cnn, matmul, softmax, layernorm, gelu, adamw, attention };
 const { version } = JSON.parse(readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
 
 await init("wasm");

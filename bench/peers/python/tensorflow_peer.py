@@ -108,6 +108,37 @@ def mlp(work: dict) -> Job:
     return training(classifier(sizes), optimizer, list(zip(images, labels)))
 
 
+def cnn(work: dict) -> Job:
+    """Channels last, Keras's layout: kernels and the dense layer's rows are brought to it from PyTorch's."""
+    (first, second), hidden, classes = work["channels"], work["hidden"], work["classes"]
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(first, 3, activation="relu"),
+            keras.layers.Conv2D(second, 3, activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(hidden, activation="relu"),
+            keras.layers.Dense(classes),
+        ]
+    )
+    filled = lambda seed, *shape: hashed_uniform(seed, shape, glorot(shape))
+    kernels = [filled(1, first, 1, 3, 3), filled(2, second, first, 3, 3)]
+    rows = filled(3, hidden, second * 144).reshape(hidden, second, 12, 12)
+    weights = [kernel.transpose(2, 3, 1, 0) for kernel in kernels]
+    weights += [rows.transpose(2, 3, 1, 0).reshape(-1, hidden), filled(4, classes, hidden).T]
+    model.set_weights([part for w in weights for part in (w, np.zeros(w.shape[-1], np.float32))])
+    batch, batches = work["batchSize"], work["batches"]
+    images = hashed_uniform(10, (batches, batch, 28, 28, 1), 0.5) + np.float32(0.5)
+    labels = hashed_labels(11, batches * batch, classes).reshape(-1, batch)
+    optimizer = keras.optimizers.Adam(work["learningRate"], epsilon=1e-8)
+    return training(model, optimizer, list(zip(images, labels)))
+
+
+def glorot(shape: tuple[int, ...]) -> float:
+    return np.sqrt(6 / (np.prod(shape[2:]) * (shape[0] + shape[1])))
+
+
 def mlp_forward(work: dict) -> Job:
     return once(classifier(work["sizes"]), uniform(10, work["batchSize"], work["sizes"][0], limit=0.5))
 
@@ -190,7 +221,7 @@ def call(work: dict) -> Job:
 
 JOBS = {
     f.__name__.replace("_", "-"): f
-    for f in (mlp, matmul, softmax, layernorm, gelu, gpt, mlp_forward, gpt_forward, attention, call)
+    for f in (mlp, cnn, matmul, softmax, layernorm, gelu, gpt, mlp_forward, gpt_forward, attention, call)
 }
 
 

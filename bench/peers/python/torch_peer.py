@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 import torch_gpt
+import torch_images
 import torch_transformer
 from data import chain_factors, hashed_labels, hashed_uniform, sample
 from serve import Job, serve
@@ -41,6 +42,16 @@ def once(function: Callable[[], torch.Tensor]) -> Job:
 def mlp(work: dict) -> Job:
     step = build_step(work, options.fused)
     return [step().item() for _ in range(3)], step
+
+
+def cnn(work: dict) -> Job:
+    step = torch_images.cnn(work, options.fused or options.compile, options.compile)
+    return [step().item() for _ in range(3)], step
+
+
+def resnet(work: dict) -> Job:
+    step = torch_images.resnet(work, options.fused or options.compile, options.compile)
+    return [step().item() for _ in range(2)], step
 
 
 def matmul(work: dict) -> Job:
@@ -216,6 +227,8 @@ JOBS = {
     f.__name__.replace("_", "-"): f
     for f in (
         mlp,
+        cnn,
+        resnet,
         matmul,
         softmax,
         layernorm,
@@ -237,8 +250,8 @@ JOBS = {
         triad,
     )
 }
-OPTIMIZERS = ("mlp", "adamw", "adamw-model", "gpt", "transformer", "vit")
-COMPILED = ("softmax", "layernorm", "gelu", "adamw-model", "gpt", "transformer", "vit", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
+OPTIMIZERS = ("mlp", "cnn", "resnet", "adamw", "adamw-model", "gpt", "transformer", "vit")
+COMPILED = ("cnn", "resnet", "softmax", "layernorm", "gelu", "adamw-model", "gpt", "transformer", "vit", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
 
 
 def prepare(work: dict) -> Job | str:

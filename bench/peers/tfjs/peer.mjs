@@ -136,7 +136,9 @@ function adamw({ elements, learningRate, weightDecay }) {
   };
 }
 
-const jobs = { mlp, matmul, softmax, layernorm, gelu, adamw, attention, lstm, "lstm-forward": lstmForward };
+const cnn = () => "its WebAssembly backend has no gradient of a convolution";
+
+const jobs = { mlp, cnn, matmul, softmax, layernorm, gelu, adamw, attention, lstm, "lstm-forward": lstmForward };
 
 setThreadsCount(numberArgument("threads", 1));
 await tf.setBackend("wasm");
