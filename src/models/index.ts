@@ -39,6 +39,7 @@ export {
   resnet50,
   resnet101,
 } from "./resnet.ts";
+export { Seq2Seq, type Seq2SeqOptions, type Translation } from "./seq2seq.ts";
 export {
   LSTMClassifier,
   type LSTMClassifierOptions,
