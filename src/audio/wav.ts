@@ -161,9 +161,24 @@ function writeSample(view: DataView, at: number, sample: number, bits: 8 | 16 | 
   }
 }
 
-/** The sound in a WAV file at a path. @throws FileError, and FormatError as `decodeWav` @example (await readWav("tone.wav")).sampleRate; // not run: needs the file */
+/**
+ * The sound in a WAV file at a path.
+ *
+ * @throws FileError, and FormatError as `decodeWav`
+ * @example
+ * const samples = { dtype: "f32", shape: [1, 2], data: Float32Array.of(0, 1) } as const;
+ * await writeWav("tone.wav", { sampleRate: 8000, samples } as never);
+ * (await readWav("tone.wav")).sampleRate; // 8000
+ */
 export const readWav = async (path: string): Promise<Sound> => decodeWav(await readFile(path), `"${path}"`);
 
-/** Writes a WAV file, whole or not at all. @throws as `encodeWav`, and FileError @example await writeWav("tone.wav", { sampleRate: 8000, samples: { dtype: "f32", shape: [1, 2], data: Float32Array.of(0, 1) } }); */
+/**
+ * Writes a WAV file, whole or not at all.
+ *
+ * @throws as `encodeWav`, and FileError
+ * @example
+ * const samples = { dtype: "f32", shape: [1, 2], data: Float32Array.of(0, 1) } as const;
+ * await writeWav("click.wav", { sampleRate: 8000, samples } as never, { bits: 24 });
+ */
 export const writeWav = async (path: string, sound: Sound, options?: WavOptions): Promise<void> =>
   writeFileAtomic(path, [encodeWav(sound, options)]);

@@ -32,6 +32,9 @@ const apacheArrow = async (purpose: string): Promise<ApacheArrow> =>
  * A table from one of Arrow: what DuckDB, Polars or a web service hands over.
  *
  * @throws FormatError for nested values
+ * @example
+ * const { tableFromArrays } = await import("apache-arrow");
+ * tableFromArrow(tableFromArrays({ age: Float64Array.of(20, 40) }) as never).values("age"); // [20, 40]
  */
 export function tableFromArrow(arrow: ArrowTable, what = "tableFromArrow"): Table {
   const columns = arrow.schema.fields.map(({ name, type }): [string, TableColumn] => {

@@ -47,7 +47,13 @@ export type FeatureDataset = Dataset<{
   readonly labels: Column<readonly number[], "f32" | "i32">;
 }>;
 
-/** What `pipeline(…).fit(rows)` gives. Immutable. */
+/**
+ * What `pipeline(…).fit(rows)` gives. Immutable.
+ *
+ * @example
+ * const fitted = pipeline(columns({ age: standardize() })).fit(table({ age: [20, 40] }));
+ * fitted.featureNames; // ["age"]
+ */
 export class FittedPipeline {
   /** The kinds of the columns that it takes, without those that it only drops: for `readCsv(path, { schema })`. */
   readonly schema: Schema;

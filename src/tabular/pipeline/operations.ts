@@ -37,10 +37,18 @@ const dropOperation: Operation<object, Record<string, never>> = {
   apply: () => [],
 };
 
-/** Leaves a column as it is: for `columns(…, { others: "drop" })`. */
+/**
+ * Leaves a column as it is: for `columns(…, { others: "drop" })`.
+ *
+ * @example pipeline(columns({ age: keep() }, { others: "drop" })).fit(table({ age: [20], id: [7] })).featureNames // ["age"]
+ */
 export const keep = (): ColumnStep => columnStep(keepOperation, undefined, {});
 
-/** Leaves a column out. */
+/**
+ * Leaves a column out.
+ *
+ * @example pipeline(columns({ id: drop() })).fit(table({ age: [20], id: [7] })).featureNames // ["age"]
+ */
 export const drop = (): ColumnStep => columnStep(dropOperation, undefined, {});
 
 export const operations: ReadonlyMap<string, Operation<any, any>> = new Map(
