@@ -1,5 +1,9 @@
 /** Runs before the tests of each file. */
 import { expect } from "vitest";
+import { seed } from "../src/base/default-key.ts";
+
+// Files share a process: each begins with the stream of a new one.
+seed(42);
 
 const isArray = (value: unknown): value is Uint8Array =>
   ArrayBuffer.isView(value) && !(value instanceof DataView);

@@ -69,6 +69,8 @@ function matricesOf(whole: Problem): MatrixProblem | undefined {
   const { rows, columns, depth, left } = whole;
   const [only] = rows;
   if (rows.length !== 1 || typeof only !== "number" || typeof columns !== "number") return undefined;
+  // Nothing is summed.
+  if (depth.length === 0) return undefined;
   const cut = cutOf(depth);
   const isWhole = cut === undefined || (cut.axis === 0 && typeof depth[0] === "number");
   // Each of the few rows' elements is loaded again for each group of columns: computing it there is too much.
