@@ -3,10 +3,12 @@
  *
  *     npm run docs          writes docs/reference/*.md
  *
+ * A room with very many names (`nn`) has a page for each of its files.
+ *
  * A page is what the sources say, nothing is kept by hand. A public name without a docstring is an error.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript-6";
 
@@ -34,14 +36,16 @@ export function reference() {
   );
   const sources = all.map(({ file }) => program.getSourceFile(file));
   const reader = new Reader(program.getTypeChecker(), sources);
-  const pages = new Map(all.map((entry, i) => [`${entry.room}.md`, reader.page(entry, sources[i])]));
+  const pages = new Map(all.flatMap((entry, i) => reader.pages(entry, sources[i])));
   pages.set("README.md", overview(all, pages));
   return { pages, undocumented: reader.undocumented };
 }
 
 function overview(all, pages) {
   const rows = all.map(({ name, room }) => {
-    const names = [...pages.get(`${room}.md`).matchAll(/^## (.+)$/gm)].map(([, title]) => `\`${title}\``);
+    const own = [...pages].filter(([file]) => file === `${room}.md` || file.startsWith(`${room}-`));
+    const titles = own.flatMap(([, text]) => [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title));
+    const names = titles.sort(byName).map((title) => `\`${title}\``);
     return `| [\`${name}\`](${room}.md) | ${names.join(", ")} |`;
   });
   return `# Reference
@@ -53,6 +57,11 @@ Every public name, made from the sources by \`npm run docs\`; every example on t
 ${rows.join("\n")}
 `;
 }
+
+/** More would be a page that nobody reads. */
+const mostOnAPage = 150;
+
+const byName = (a, b) => a.toLowerCase().localeCompare(b.toLowerCase()) || (a < b ? -1 : 1);
 
 class Reader {
   undocumented = [];
@@ -78,13 +87,36 @@ class Reader {
     });
   }
 
-  page({ name, room }, source) {
-    const symbols = this.#exportsOf(source).sort(
-      ([a], [b]) => a.toLowerCase().localeCompare(b.toLowerCase()) || (a < b ? -1 : 1),
-    );
-    const sections = symbols.map(([title, symbol]) => this.#section(`${name}: ${title}`, title, symbol));
+  /** The page of an entry; one with very many names has a page for each of its files (a family of layers), and a list of them. */
+  pages(entry, source) {
+    const { name, room } = entry;
+    const symbols = this.#exportsOf(source).sort(([a], [b]) => byName(a, b));
     const head = moduleText(source);
-    return `# ${name}\n\n${head ? `${head}\n\n` : ""}Source: [src/${room}](../../src/${room})\n\n${sections.join("\n")}`;
+    const top = `# ${name}\n\n${head ? `${head}\n\n` : ""}Source: [src/${room}](../../src/${room})\n\n`;
+    if (symbols.length <= mostOnAPage) return [[`${room}.md`, top + this.#sections(name, symbols)]];
+    const families = new Map();
+    for (const symbol of symbols) {
+      const file = symbol[1].declarations[0].getSourceFile();
+      families.set(file, [...(families.get(file) ?? []), symbol]);
+    }
+    const pageOf = (file) => `${room}-${basename(file.fileName, ".ts")}.md`;
+    const sorted = [...families].sort(([a], [b]) => byName(pageOf(a), pageOf(b)));
+    const rows = sorted.map(([file, own]) => {
+      const titles = own.map(([title]) => `\`${title}\``).join(", ");
+      return `| [${basename(file.fileName, ".ts")}](${pageOf(file)}) | ${titles} |`;
+    });
+    const list = `| page | names |\n|---|---|\n${rows.join("\n")}\n`;
+    return [
+      [`${room}.md`, top + list],
+      ...sorted.map(([file, own]) => [
+        pageOf(file),
+        `# ${name}: ${basename(file.fileName, ".ts")}\n\n${moduleText(file)}\n\n${this.#sections(name, own)}`,
+      ]),
+    ];
+  }
+
+  #sections(name, symbols) {
+    return symbols.map(([title, symbol]) => this.#section(`${name}: ${title}`, title, symbol)).join("\n");
   }
 
   #isElsewhere(member, symbol) {
