@@ -85,6 +85,8 @@ const readmeCases = [
   { id: "adamw", what: "AdamW, 10 M parameters" },
   { id: "cnn", what: "training step of a convolutional network, batch 64, Adam" },
   { id: "resnet", what: "training step of ResNet-18, 16 images of 64×64, Adam" },
+  { id: "lstm/64", what: "training step of an LSTM, 128 units, 32×64 steps, Adam" },
+  { id: "attention/2048/backward", what: "attention and its gradients, 2,048 positions, 8 heads of 64" },
   { id: "gpt-small", what: "training step of a small GPT, AdamW" },
   { id: "inference/gpt-small", what: "the same GPT, inference" },
 ] as const;
