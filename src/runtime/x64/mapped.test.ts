@@ -168,7 +168,7 @@ describe.skipIf(isa === undefined)(`mapped files${isa ? "" : ` (${reasons.join("
       await new Promise((resolve) => setTimeout(resolve, 1));
       if (result.isPending) expect(isMapped()).toBe(true);
     }
-    expect(looks).toBeGreaterThan(2);
+    expect(looks).toBeGreaterThan(0);
     expect(await result.read()).toEqual(want);
     for (let i = 0; i < 100 && isMapped(); i++) {
       gc();
