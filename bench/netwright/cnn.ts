@@ -6,6 +6,7 @@ import { Adam } from "netwright/optim";
 import { glorotLimit, hashedLabels, hashedUniform } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
+import { trained } from "./repeated.ts";
 
 /** The peers' first weights, in PyTorch's layout. */
 const formula =
@@ -45,22 +46,12 @@ export async function cnn(work: WorkOf<"cnn">): Promise<Job> {
     return loss;
   });
   let position = 0;
-  const lossOfStep = async (): Promise<number> => {
+  return trained(() => {
     const at = position;
     position = (position + 1) % batches;
-    using loss = train(
+    return train(
       { dtype: "f32", shape: [batchSize, 1, 28, 28], data: images.subarray(at * size, (at + 1) * size) },
       { dtype: "i32", shape: [batchSize], data: labels.subarray(at * batchSize, (at + 1) * batchSize) },
     );
-    return Number(await loss.item());
-  };
-  const check: number[] = [];
-  for (let i = 0; i < 3; i++) check.push(await lossOfStep());
-  return {
-    check,
-    async run(iterations) {
-      for (let i = 0; i < iterations; i++) await lossOfStep();
-    },
-    release() {},
-  };
+  }, 3);
 }

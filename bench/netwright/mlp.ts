@@ -6,7 +6,7 @@ import { Adam } from "netwright/optim";
 import { glorotLimit, hashedLabels, hashedUniform } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
-import { repeated, uniform } from "./repeated.ts";
+import { repeated, trained, uniform } from "./repeated.ts";
 
 /** The peers' first weights: their formula fills (inputs, outputs), a `Linear` has (outputs, inputs). */
 const formula =
@@ -68,19 +68,4 @@ export function mlpForward({ sizes, batchSize }: WorkOf<"mlp-forward">): Promise
 }
 
 /** Reads the loss of every step. */
-export async function mlp(work: WorkOf<"mlp">): Promise<Job> {
-  const step = buildStep(work);
-  const lossOfStep = async (): Promise<number> => {
-    using loss = step();
-    return Number(await loss.item());
-  };
-  const check: number[] = [];
-  for (let i = 0; i < 3; i++) check.push(await lossOfStep());
-  return {
-    check,
-    async run(iterations) {
-      for (let i = 0; i < iterations; i++) await lossOfStep();
-    },
-    release() {},
-  };
-}
+export const mlp = (work: WorkOf<"mlp">): Promise<Job> => trained(buildStep(work), 3);

@@ -28,3 +28,20 @@ export async function repeated(inputs: readonly Tensor[], forward: () => Tensor)
     },
   };
 }
+
+/** A job that trains, and reads the loss of every step; its check is the first losses. */
+export async function trained(step: () => Tensor, checks: number): Promise<Job> {
+  const lossOfStep = async (): Promise<number> => {
+    using loss = step();
+    return Number(await loss.item());
+  };
+  const check: number[] = [];
+  for (let i = 0; i < checks; i++) check.push(await lossOfStep());
+  return {
+    check,
+    async run(iterations) {
+      for (let i = 0; i < iterations; i++) await lossOfStep();
+    },
+    release() {},
+  };
+}

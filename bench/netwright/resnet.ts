@@ -6,6 +6,7 @@ import { Adam } from "netwright/optim";
 import { hashedLabels, hashedUniform } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
+import { trained } from "./repeated.ts";
 
 /** The peers' first weights: of each weight in the order of their names, in PyTorch's layout. */
 function fillWeights(model: ResNet): void {
@@ -60,19 +61,4 @@ export function buildStep({
 }
 
 /** Reads the loss of every step. */
-export async function resnet(work: ResNetWork): Promise<Job> {
-  const step = buildStep(work);
-  const lossOfStep = async (): Promise<number> => {
-    using loss = step();
-    return Number(await loss.item());
-  };
-  const check: number[] = [];
-  for (let i = 0; i < 2; i++) check.push(await lossOfStep());
-  return {
-    check,
-    async run(iterations) {
-      for (let i = 0; i < iterations; i++) await lossOfStep();
-    },
-    release() {},
-  };
-}
+export const resnet = (work: ResNetWork): Promise<Job> => trained(buildStep(work), 2);
