@@ -88,6 +88,10 @@ export function randomKey(seed: number): RandomKey {
   return wordsOf(seed, "seed");
 }
 
+/** A key as options give it: itself, or the one of a seed. */
+export const toRandomKey = (key: RandomKey | number): RandomKey =>
+  typeof key === "number" ? randomKey(key) : key;
+
 /** `count` keys whose draws are independent of each other and of the key's own. */
 export function split(key: RandomKey, count = 2): RandomKey[] {
   checkCount(count, "split");

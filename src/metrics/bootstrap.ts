@@ -1,7 +1,7 @@
 /** How sure a figure is. Efron, "Bootstrap methods: another look at the jackknife", 1979. */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fillUniform, fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fillUniform, fold, type RandomKey, toRandomKey } from "../base/random.ts";
 
 export interface BootstrapOptions {
   /** Default 0.95. */
@@ -43,7 +43,7 @@ export function bootstrap(
   for (const [name, value] of Object.entries({ count, resamples }))
     if (!Number.isInteger(value) || value < 1)
       throw new ArgumentError(`bootstrap: ${name} must be a positive integer, got ${value}`);
-  const root = typeof key === "number" ? randomKey(key) : key;
+  const root = toRandomKey(key);
   const draws = new Float32Array(count);
   const figures = Float64Array.from({ length: resamples }, (_, i) => {
     fillUniform(fold(root, i), draws);

@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fillUniform, fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fillUniform, fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { Embedding, initializers, Module } from "../nn/index.ts";
 import { type Tensor, where } from "../tensor/index.ts";
 
@@ -139,8 +139,6 @@ export interface PairOptions {
   readonly key: RandomKey | number;
 }
 
-const keyOf = (key: RandomKey | number): RandomKey => (typeof key === "number" ? randomKey(key) : key);
-
 /**
  * Pairs for `SkipGram`: each word with each one around it.
  *
@@ -153,7 +151,7 @@ export function skipGramPairs(
   if (!Number.isInteger(window) || window < 1)
     throw new ArgumentError(`skipGramPairs: window must be a positive integer, got ${window}`);
   const draws = new Float32Array(tokens.length);
-  fillUniform(keyOf(key), draws);
+  fillUniform(toRandomKey(key), draws);
   const [words, contexts]: [number[], number[]] = [[], []];
   for (let at = 0; at < tokens.length; at++) {
     const reach = 1 + Math.floor(draws[at]! * window);
@@ -180,7 +178,7 @@ export function subsample(
 ): Int32Array {
   const total = Array.from(counts).reduce((sum, n) => sum + n, 0);
   const draws = new Float32Array(tokens.length);
-  fillUniform(keyOf(key), draws);
+  fillUniform(toRandomKey(key), draws);
   const kept = Array.from(tokens).filter((word, at) => {
     const share = threshold / (counts[word]! / total);
     return draws[at]! < Math.sqrt(share) + share;
@@ -209,7 +207,7 @@ export class NegativeSampler {
     const total = weights.reduce((sum, w) => sum + w, 0);
     if (!(total > 0) || !weights.every((w) => w >= 0))
       throw new ArgumentError("NegativeSampler: counts must be numbers of at least 0, one of them above");
-    this.key = keyOf(key);
+    this.key = toRandomKey(key);
     ({ shares: this.shares, aliases: this.aliases } = aliasTable(
       weights.map((w) => (w / total) * weights.length),
     ));

@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import { maskedSoftmax } from "../ops/index.ts";
 import { type Tensor, where } from "../tensor/index.ts";
@@ -116,7 +116,7 @@ export class LuongAttention extends ContextAttention {
       throw new ArgumentError(
         `LuongAttention: "dot" needs keys as wide as queries, got ${keySize} and ${querySize}; use "general"`,
       );
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     this.score = score;
     this.keyLayer =
       score === "general" ? new Linear(keySize, querySize, { bias: false, key: fold(root, 0) }) : undefined;
@@ -163,7 +163,7 @@ export class BahdanauAttention extends ContextAttention {
     checkOptions("BahdanauAttention", options, ["bias", "key"]);
     super(querySize, keySize);
     const { bias = false, key = nextKey() } = options;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     this.additive = new AdditiveScore({ querySize, keySize, hiddenSize, bias }, root);
   }
 

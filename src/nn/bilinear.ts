@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { requireFeatures } from "./checks.ts";
 import { fanInUniform, type Initializer } from "./initializers.ts";
@@ -47,7 +47,7 @@ export class Bilinear extends Module {
     this.in1Features = in1Features;
     this.in2Features = in2Features;
     this.outFeatures = outFeatures;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     const fans = { fanIn: in1Features, fanOut: outFeatures };
     const shape: [number, number, number] = [outFeatures, in1Features, in2Features];
     const weight = weightInit({ shape, ...fans, key: fold(root, 0) });

@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { TensorShape } from "../base/shape-types.ts";
 import type { Node } from "../graph/node.ts";
 import { convolution, convolutionTranspose } from "../ops/index.ts";
@@ -107,7 +107,7 @@ abstract class Convolution<In extends number, Out extends number> extends Module
     this.groups = groups;
     const [first, second] = isTransposed ? [inChannels, outChannels] : [outChannels, inChannels];
     const shape = [first, second / groups, ...this.kernelSize];
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     const fans = fansOf(shape);
     const data = weightInit({ shape, ...fans, key: fold(root, 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });

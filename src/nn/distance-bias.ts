@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import { Module } from "./module.ts";
@@ -96,7 +96,7 @@ export class RelativePositionBias extends Module {
     this.bidirectional = bidirectional;
     const shape = [numBuckets, numHeads];
     const fans = { fanIn: numBuckets, fanOut: numHeads };
-    const data = weightInit({ shape, ...fans, key: fold(typeof key === "number" ? randomKey(key) : key, 0) });
+    const data = weightInit({ shape, ...fans, key: fold(toRandomKey(key), 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }
 

@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { arange, stopGradient, type Tensor, where } from "../tensor/index.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import { Module } from "./module.ts";
@@ -48,7 +48,7 @@ export class Embedding extends Module {
     this.paddingIndex = row;
     const shape = [numEmbeddings, embeddingDim];
     const fans = { fanIn: numEmbeddings, fanOut: embeddingDim };
-    const data = weightInit({ shape, ...fans, key: fold(typeof key === "number" ? randomKey(key) : key, 0) });
+    const data = weightInit({ shape, ...fans, key: fold(toRandomKey(key), 0) });
     if (row !== undefined) data.fill(0, row * embeddingDim, (row + 1) * embeddingDim);
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }

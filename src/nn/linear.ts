@@ -3,7 +3,7 @@ import { nextKey } from "../base/default-key.ts";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { Features, IsKnown, Last, SameSize, Sentence, TensorShape } from "../base/shape-types.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { requireFeatures } from "./checks.ts";
@@ -68,7 +68,7 @@ export class Linear<const In extends number = number, const Out extends number =
     requireSize("outFeatures", outFeatures);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     const fans = { fanIn: inFeatures, fanOut: outFeatures };
     const parameter = <const S extends readonly number[]>(
       name: string,

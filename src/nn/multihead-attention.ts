@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import { type Tensor, where } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
@@ -116,7 +116,7 @@ export class MultiheadAttention extends Module {
     this.kdim = kdim;
     this.vdim = vdim;
     this.batchFirst = batchFirst;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     const matrix = (name: string, rows: number, columns: number, place: number): Parameter => {
       const shape = [rows, columns];
       const data = glorotUniform()({ shape, fanIn: columns, fanOut: rows, key: fold(root, place) });

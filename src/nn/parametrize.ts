@@ -5,7 +5,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { StateTensor, stopGradient, type Tensor, tensor } from "../tensor/index.ts";
 import { normal } from "./initializers.ts";
 import { Module } from "./module.ts";
@@ -206,7 +206,7 @@ class SpectralNorm extends Parametrization {
     this.original = weight;
     const shape = weight.shape as readonly number[];
     const rows = shape[axis]!;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     const random = (name: string, size: number, place: number): StateTensor => {
       const request = { shape: [size], fanIn: size, fanOut: size, key: fold(root, place) };
       const state = new StateTensor({ name, shape: [size], dtype: "f32" });

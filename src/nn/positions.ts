@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import { arange, type Tensor, tensor } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
@@ -121,7 +121,7 @@ export class LearnedPositions extends Module {
     this.size = size;
     const shape = [maxPositions, size];
     const fans = { fanIn: maxPositions, fanOut: size };
-    const data = weightInit({ shape, ...fans, key: fold(typeof key === "number" ? randomKey(key) : key, 0) });
+    const data = weightInit({ shape, ...fans, key: fold(toRandomKey(key), 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }
 

@@ -1,6 +1,6 @@
 /** Randomness of layers as state: two calls are two draws, a replayed step draws the same. */
 import { nextKey } from "../base/default-key.ts";
-import { type RandomKey, randomKey } from "../base/random.ts";
+import { type RandomKey, toRandomKey } from "../base/random.ts";
 import { splitKey } from "../ops/index.ts";
 import { StateTensor, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -17,7 +17,7 @@ import { fromNode } from "../tensor/tensor.ts";
 export class RandomStream extends StateTensor<[2], "u32"> {
   /** @param key a key or a seed; the next key of the default stream (`seed(42)`) when left out */
   constructor(key: RandomKey | number = nextKey()) {
-    const words = typeof key === "number" ? randomKey(key) : key;
+    const words = toRandomKey(key);
     super({ name: "random", shape: [2], dtype: "u32", initial: Uint32Array.from(words) });
   }
 

@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { type Tensor, zeros } from "../tensor/index.ts";
 import { requireFeatures } from "./checks.ts";
 import { uniform } from "./initializers.ts";
@@ -33,7 +33,7 @@ abstract class Cell extends Module {
         throw new ArgumentError(`${this.constructor.name}: ${name} must be a positive integer, got ${size}`);
     }
     const { bias = true, key = nextKey() } = options;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     // U(±1/√hiddenSize), as in PyTorch.
     const init = uniform(-1 / Math.sqrt(hiddenSize), 1 / Math.sqrt(hiddenSize));
     const make = (name: string, shape: readonly number[], place: number): Parameter => {

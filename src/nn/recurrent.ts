@@ -5,7 +5,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import { arange, concat, stack, type Tensor, where, zeros } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
@@ -124,7 +124,7 @@ abstract class Recurrent extends Module {
     this.batchFirst = batchFirst;
     this.bidirectional = bidirectional;
     this.gates = gates;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     this.dropout = dropout > 0 ? new Dropout(dropout, { key: fold(root, 1) }) : undefined;
     this.makeWeights(bias, fold(root, 0));
   }

@@ -2,7 +2,7 @@
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { ModuleList } from "./containers.ts";
 import { Dropout } from "./dropout.ts";
@@ -75,7 +75,7 @@ abstract class TransformerLayer extends Module {
       throw new ArgumentError(
         `${what}: activation "${activation as string}" is unknown; use "relu" or "gelu"`,
       );
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, key: fold(root, 0) });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, key: fold(root, 1) });
     this.linear2 = new Linear(dimFeedforward, dModel, { bias, key: fold(root, 2) });
@@ -146,7 +146,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     const { key = nextKey() } = options;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     super(dModel, nhead, { ...options, key: fold(root, 0) });
     const { dropout = 0.1, bias = true, batchFirst = false, layerNormEpsilon: epsilon = 1e-5 } = options;
     this.multiheadAttn = new MultiheadAttention(dModel, nhead, {
@@ -277,7 +277,7 @@ export class Transformer extends Module {
       key = nextKey(),
       ...layer
     } = options;
-    const root = typeof key === "number" ? randomKey(key) : key;
+    const root = toRandomKey(key);
     const norm = (): LayerNorm =>
       new LayerNorm(dModel, { epsilon: layer.layerNormEpsilon ?? 1e-5, bias: layer.bias ?? true });
     this.encoder = new TransformerEncoder(

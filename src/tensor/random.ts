@@ -6,7 +6,7 @@
  */
 import { type DType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
-import { fold as foldWords, type RandomKey, randomKey } from "../base/random.ts";
+import { fold as foldWords, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { TensorShape } from "../base/shape-types.ts";
 import type { Size } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
@@ -31,11 +31,9 @@ export interface FloatOptions<D extends FloatType = "f32"> {
 
 function keyNode(key: KeyLike): Node {
   if (isTensor(key)) return nodeOf(key);
-  const [high, low] = wordsOf(key as RandomKey | number);
+  const [high, low] = toRandomKey(key as RandomKey | number);
   return ops.concat([ops.full([1], high, "u32"), ops.full([1], low, "u32")], 0);
 }
-
-const wordsOf = (key: RandomKey | number): RandomKey => (typeof key === "number" ? randomKey(key) : key);
 
 /**
  * A key from a seed.
@@ -71,7 +69,7 @@ export const split = (key: KeyLike, count = 2): Tensor<[number, 2], "u32"> =>
 export function fold(key: KeyLike, data: number | Tensor): Tensor<[2], "u32"> {
   return located(() => {
     if (typeof data === "number" && !isTensor(key))
-      return fromNode(keyNode(foldWords(wordsOf(key as RandomKey | number), data)));
+      return fromNode(keyNode(foldWords(toRandomKey(key as RandomKey | number), data)));
     return fromNode(ops.foldKey(keyNode(key), ops.cast(toNode(data, "u32"), "u32")));
   });
 }

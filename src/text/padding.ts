@@ -2,7 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, permutation, type RandomKey, randomKey } from "../base/random.ts";
+import { fold, permutation, type RandomKey, toRandomKey } from "../base/random.ts";
 
 export interface PaddingOptions {
   /** Length of the result; default that of the longest sequence. Longer ones are cut. */
@@ -92,7 +92,7 @@ export function bucketBatches(
   for (const [name, value] of Object.entries({ batchSize, pool }))
     if (!Number.isInteger(value) || value < 1)
       throw new ArgumentError(`bucketBatches: ${name} must be a positive integer, got ${value}`);
-  const root = typeof key === "number" ? randomKey(key) : key;
+  const root = key === undefined ? undefined : toRandomKey(key);
   const count = lengths.length;
   const order =
     root === undefined ? Uint32Array.from({ length: count }, (_, i) => i) : permutation(fold(root, 0), count);
