@@ -1,7 +1,11 @@
 /** Hooks into `fit`: what a callback is told, and when. */
 import type { HostArray } from "../base/host-array.ts";
+import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { ColumnRoles } from "./columns.ts";
+import type { FitOptions } from "./fit.ts";
 import type { EpochRecord, History, Scores } from "./history.ts";
 
 /** The run a callback belongs to. */
@@ -12,6 +16,13 @@ export interface TrainingRun {
   readonly history: History;
   readonly model: Module;
   readonly optimizer: Optimizer;
+  /** What `fit` was given. */
+  readonly options: FitOptions;
+  /** What is trained on: without the part that `validationSplit` took. */
+  readonly dataset: Dataset<any>;
+  readonly validation: Dataset<any> | undefined;
+  /** The columns given to the model, and to loss and metrics. */
+  readonly columns: ColumnRoles;
   /** The current epoch, counted from 1. */
   readonly epoch: number;
   /** Optimizer steps so far, in all epochs. */
@@ -24,6 +35,11 @@ export interface TrainingRun {
   snapshot(): Promise<Snapshot>;
   /** Sets the model's parameters and buffers to those of a snapshot. */
   restore(snapshot: Snapshot): void;
+  /**
+   * Writes the whole training state to a file, as the option `checkpoint` does: `fit` goes on from it bit for bit. Asked for after
+   * the last step of an epoch, it is written when the epoch has ended, validation included.
+   */
+  saveCheckpoint(path: string): Promise<void>;
 }
 
 /** Values of parameters and buffers by name. */
@@ -38,12 +54,18 @@ export interface StepRecord {
   readonly loss: number;
   /** Means over the epoch so far: the loss and the metrics. Computed when called. */
   readonly runningScores: () => Scores;
+  /** Waiting for the batch, and computing the step until its loss was known. */
+  readonly milliseconds: { readonly data: number; readonly compute: number };
+  /** By the parameters' names in the model, before they are limited; only where a callback asked: see `wantsGradients`. */
+  readonly gradients: ReadonlyMap<string, Tensor> | undefined;
 }
 
 /** Every hook is optional; a promise it returns is awaited before training goes on. */
 export interface Callback {
   onTrainBegin?(run: TrainingRun): void | Promise<void>;
   onEpochBegin?(run: TrainingRun): void | Promise<void>;
+  /** Asked before each step: whether its gradients shall come with its record. They cost memory, and change no bit of the step. */
+  wantsGradients?(run: TrainingRun): boolean;
   onStepEnd?(step: StepRecord, run: TrainingRun): void | Promise<void>;
   onEpochEnd?(record: EpochRecord, run: TrainingRun): void | Promise<void>;
   /** Training is over: all epochs are done, or it was stopped. */
@@ -52,7 +74,7 @@ export interface Callback {
   onError?(error: unknown, run: TrainingRun): void;
 }
 
-type Hook = Exclude<keyof Callback, "onError">;
+type Hook = Exclude<keyof Callback, "onError" | "wantsGradients">;
 
 /** Calls one hook of all callbacks in order; waits only where there is something to wait for. */
 export async function notify<H extends Hook>(

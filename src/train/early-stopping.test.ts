@@ -24,6 +24,8 @@ async function train(values: readonly number[], options: EarlyStoppingOptions, n
     stop: (reason) => {
       history.stopReason = reason;
     },
+    ...{ options: undefined as never, dataset: undefined as never, validation: undefined },
+    ...{ columns: { inputs: [], labels: "labels" }, saveCheckpoint: async () => {} },
     resumedFrom: undefined,
     snapshot: async (): Promise<Snapshot> => new Map([["epoch", hostArray("i32", [], Int32Array.of(epoch))]]),
     restore: (snapshot) => {

@@ -26,6 +26,8 @@ const run = (history = new History()): TrainingRun => ({
   model: undefined as never,
   optimizer: undefined as never,
   stop: () => {},
+  ...{ options: undefined as never, dataset: undefined as never, validation: undefined },
+  ...{ columns: { inputs: [], labels: "labels" }, saveCheckpoint: async () => {} },
   resumedFrom: undefined,
   snapshot: async () => new Map(),
   restore: () => {},
@@ -35,6 +37,8 @@ const step = (stepOfEpoch: number): StepRecord => ({
   stepOfEpoch,
   samplesOfEpoch: stepOfEpoch * 32,
   loss: 0.5,
+  milliseconds: { data: 1, compute: 19 },
+  gradients: undefined,
   runningScores: () => ({ loss: 0.0712, accuracy: 0.979 }),
 });
 

@@ -53,6 +53,42 @@ test.each([1, 3, 4, 6, 11, 12])(
   },
 );
 
+test("a checkpoint that a callback asks for after any step is one to go on from", async () => {
+  const path = (step: number): string => join(folder, `asked-${step}.safetensors`);
+  const asking = start({ callbacks: [{ onStepEnd: (_, run) => run.saveCheckpoint(path(run.step)) }] });
+  await asking.history;
+  const expected = await never;
+  for (const step of [2, 4, 7, 8]) {
+    const resumed = start({ checkpoint: path(step), resume: true }, 99);
+    expect((await resumed.history).epochs.map(({ scores }) => scores)).toEqual(expected.scores);
+    expect(await weightsSha256(resumed.model)).toBe(expected.digest);
+  }
+});
+
+test("gradients come with the steps for which they are asked, and change no bit", async () => {
+  const seen = new Map<number, Map<string, number[]>>();
+  const { model, history } = start({
+    callbacks: [
+      {
+        wantsGradients: ({ step }) => step === 0 || step === 5,
+        async onStepEnd({ gradients }, { step }) {
+          if (gradients === undefined) return;
+          const read = [...gradients].map(async ([name, g]) => [name, Array.from(await g.data())] as const);
+          seen.set(step, new Map(await Promise.all(read)));
+        },
+      },
+    ],
+  });
+  await history;
+  expect(await weightsSha256(model)).toBe((await never).digest);
+  expect([...seen.keys()]).toEqual([1, 6]);
+  expect([...seen.get(6)!.keys()]).toEqual(["0.weight", "0.bias", "2.weight", "2.bias"]);
+  // Of a mean over softmaxes: the gradients of the last biases sum to zero.
+  const [a, b, c] = seen.get(6)!.get("2.bias")! as [number, number, number];
+  expect(Math.abs(a)).toBeGreaterThan(1e-4);
+  expect(a + b + c).toBeCloseTo(0, 6);
+});
+
 test("a finished run that is resumed trains no further; with more epochs it does", async () => {
   const checkpoint = join(folder, "finished.safetensors");
   await start({ checkpoint }).history;

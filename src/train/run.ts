@@ -1,32 +1,45 @@
 /** One run of `fit`, as callbacks see it. */
+import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { Snapshot, TrainingRun } from "./callback.ts";
+import type { ColumnRoles } from "./columns.ts";
+import type { FitOptions } from "./fit.ts";
 import { History } from "./history.ts";
 
-export interface RunSizes {
-  readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  readonly samplesPerEpoch: number;
-}
+/** What is known of a run before it starts. */
+export type RunSetup = Omit<
+  TrainingRun,
+  "history" | "epoch" | "step" | "resumedFrom" | "stop" | "snapshot" | "restore"
+>;
 
 export class Run implements TrainingRun {
   readonly history = new History();
+  readonly model: Module;
+  readonly optimizer: Optimizer;
+  readonly options: FitOptions;
+  readonly dataset: Dataset<any>;
+  readonly validation: Dataset<any> | undefined;
+  readonly columns: ColumnRoles;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
   readonly samplesPerEpoch: number;
+  readonly saveCheckpoint: (path: string) => Promise<void>;
   epoch = 0;
   step = 0;
   resumedFrom: string | undefined;
-  readonly model: Module;
-  readonly optimizer: Optimizer;
 
-  constructor(model: Module, optimizer: Optimizer, { epochs, stepsPerEpoch, samplesPerEpoch }: RunSizes) {
-    this.model = model;
-    this.optimizer = optimizer;
-    this.epochs = epochs;
-    this.stepsPerEpoch = stepsPerEpoch;
-    this.samplesPerEpoch = samplesPerEpoch;
+  constructor(setup: RunSetup) {
+    this.model = setup.model;
+    this.optimizer = setup.optimizer;
+    this.options = setup.options;
+    this.dataset = setup.dataset;
+    this.validation = setup.validation;
+    this.columns = setup.columns;
+    this.epochs = setup.epochs;
+    this.stepsPerEpoch = setup.stepsPerEpoch;
+    this.samplesPerEpoch = setup.samplesPerEpoch;
+    this.saveCheckpoint = setup.saveCheckpoint;
   }
 
   get isStopped(): boolean {

@@ -36,19 +36,21 @@ export type BatchProgram = Compiled<HostArray[], BatchTensors>;
 
 /**
  * One step: forward, loss, metrics, gradients and the optimizer's update in one program. The update is part of it, so a
- * check that fails anywhere leaves parameters and moments as they were.
+ * check that fails anywhere leaves parameters and moments as they were. Gradients are results of it where they are kept.
  */
 export function trainProgram(
   { model, scoring, divisors }: ProgramParts,
   optimizer: Optimizer,
   options: StepOptions,
+  { keepGradients = false }: { readonly keepGradients?: boolean } = {},
 ): BatchProgram {
   const { penalty } = options;
   const step = (...columns: readonly Tensor[]): BatchTensors => {
     const results = scoreBatch({ model, scoring, divisors }, columns);
     const loss = finite(penalty ? results.loss.add(penalty(model)) : results.loss);
-    optimizer.step(clipped(grad(loss, optimizer.parameters), options));
-    return { ...results, loss };
+    const gradients = grad(loss, optimizer.parameters);
+    optimizer.step(clipped(gradients, options));
+    return { ...results, loss, ...(keepGradients ? { gradients } : {}) };
   };
   return compile(step);
 }

@@ -6,6 +6,7 @@ import { load, save } from "../checkpoint/index.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { type Callback, notify } from "./callback.ts";
 import { type ColumnRoles, columnRoles, divisorsOf, pick } from "./columns.ts";
@@ -18,6 +19,11 @@ import { Run } from "./run.ts";
 import { type Pass, Scoring } from "./scoring.ts";
 import { type BatchProgram, trainProgram } from "./step.ts";
 
+interface Step {
+  readonly loss: number;
+  readonly gradients: ReadonlyMap<string, Tensor> | undefined;
+}
+
 export class Training {
   readonly run: Run;
   readonly #model: Module;
@@ -28,9 +34,16 @@ export class Training {
   readonly #columns: ColumnRoles;
   readonly #scoring: Scoring;
   readonly #program: BatchProgram;
+  /** The same step, which also gives its gradients; made when it is first asked for. */
+  #gradientProgram: BatchProgram | undefined;
+  readonly #makeProgram: (keeping: { readonly keepGradients: boolean }) => BatchProgram;
   readonly #validate: (() => Promise<Scores>) | undefined;
   /** What a checkpoint says of the epoch it was taken in. */
   #unfinished: Progress["unfinished"];
+  /** Of the epoch that is going on: what a checkpoint needs to know. */
+  #unfinishedNow: (() => Progress["unfinished"]) | undefined;
+  /** Checkpoints asked for after an epoch's last step: they are written when it has ended. */
+  #atEpochEnd: string[] = [];
 
   constructor(model: Module, given: Dataset<any>, options: FitOptions, callbacks: readonly Callback[]) {
     const { dataset, validation } = parts(given, options);
@@ -45,14 +58,16 @@ export class Training {
     const { optimizer } = options;
     this.#optimizer = typeof optimizer === "function" ? optimizer(model.parameters()) : optimizer;
     this.#scoring = new Scoring(loss, metrics);
-    this.#program = trainProgram({ model, scoring: this.#scoring, divisors }, this.#optimizer, options);
+    const programParts = { model, scoring: this.#scoring, divisors };
+    this.#makeProgram = (keeping) => trainProgram(programParts, this.#optimizer, options, keeping);
+    this.#program = this.#makeProgram({ keepGradients: false });
     if (validation) {
       this.#validate = evaluator("fit: validation", model, validation, { loss, metrics, ...this.#columns });
     }
-    this.run = new Run(model, this.#optimizer, {
-      epochs,
-      stepsPerEpoch: this.#batches.length,
-      samplesPerEpoch: dataset.length,
+    this.run = new Run({
+      ...{ model, optimizer: this.#optimizer, options, dataset, validation, columns: this.#columns },
+      ...{ epochs, stepsPerEpoch: this.#batches.length, samplesPerEpoch: dataset.length },
+      saveCheckpoint: (path) => this.#saveNow(path),
     });
   }
 
@@ -71,10 +86,12 @@ export class Training {
     await notify(this.#callbacks, "onEpochBegin", run);
     const started = monotonicMs();
     const elapsed = (): number => secondsBefore + (monotonicMs() - started) / 1000;
+    this.#unfinishedNow = () => ({ pass: pass.state(), seconds: elapsed() });
     await this.#steps(pass);
+    this.#unfinishedNow = undefined;
     const seconds = elapsed();
     if (this.#batches.position.epoch < run.epoch) {
-      await this.#saveCheckpoint({ pass: pass.state(), seconds });
+      await this.#saveCheckpoint(this.#options.checkpoint, { pass: pass.state(), seconds });
       return;
     }
     await this.#endEpoch(pass, seconds);
@@ -84,27 +101,44 @@ export class Training {
     const { inputs, labels } = this.#columns;
     const names = [...inputs, labels];
     const breather = new Breather();
+    let asked = monotonicMs();
     for (const batch of this.#batches) {
-      const loss = await this.#step(pass, pick(batch, names));
+      const started = monotonicMs();
+      const wantsGradients = this.#callbacks.some((callback) => callback.wantsGradients?.(this.run));
+      const { loss, gradients } = await this.#step(pass, pick(batch, names), wantsGradients);
       const { position } = this.#batches;
-      const stepOfEpoch = position.epoch < this.run.epoch ? position.step : this.#batches.length;
-      const record = { stepOfEpoch, samplesOfEpoch: pass.samples, loss, runningScores: () => pass.scores() };
+      const record = {
+        stepOfEpoch: position.epoch < this.run.epoch ? position.step : this.#batches.length,
+        ...{ samplesOfEpoch: pass.samples, loss, gradients, runningScores: () => pass.scores() },
+        milliseconds: { data: started - asked, compute: monotonicMs() - started },
+      };
       await notify(this.#callbacks, "onStepEnd", record, this.run);
       await breather.pause();
       if (this.run.isStopped) return;
+      asked = monotonicMs();
     }
   }
 
-  /** One step; the loss before its update. */
-  async #step(pass: Pass, columns: readonly HostArray[]): Promise<number> {
+  /** One step; the loss before its update, and its gradients where they are wanted. */
+  async #step(pass: Pass, columns: readonly HostArray[], wantsGradients: boolean): Promise<Step> {
+    if (wantsGradients) this.#gradientProgram ??= this.#makeProgram({ keepGradients: true });
+    const program = wantsGradients ? this.#gradientProgram! : this.#program;
     try {
-      const loss = await pass.add(this.#program(...columns), columns[columns.length - 1]!);
+      const results = program(...columns);
+      const loss = await pass.add(results, columns[columns.length - 1]!);
       this.run.step++;
-      return loss;
+      return { loss, gradients: results.gradients && this.#named(results.gradients) };
     } catch (error) {
       const place = `epoch ${this.run.epoch}, step ${this.run.step + 1}`;
       throw await explained(error, this.#program, columns, place);
     }
+  }
+
+  #named(gradients: readonly Tensor[]): ReadonlyMap<string, Tensor> {
+    const names = new Map([...this.#model.namedParameters()].map(([name, parameter]) => [parameter, name]));
+    return new Map(
+      this.#optimizer.parameters.map((parameter, i) => [names.get(parameter) ?? `${i}`, gradients[i]!]),
+    );
   }
 
   async #endEpoch(pass: Pass, seconds: number): Promise<void> {
@@ -117,6 +151,7 @@ export class Training {
     const record = { epoch: run.epoch, scores, ...sizes, seconds, validationSeconds };
     run.history.epochs.push(record);
     await this.#saveCheckpoint();
+    for (const path of this.#atEpochEnd.splice(0)) await this.#saveCheckpoint(path);
     await notify(this.#callbacks, "onEpochEnd", record, run);
   }
 
@@ -135,11 +170,17 @@ export class Training {
     return [pass, unfinished.seconds];
   }
 
-  async #saveCheckpoint(unfinished?: Progress["unfinished"]): Promise<void> {
-    const { checkpoint } = this.#options;
-    if (checkpoint === undefined) return;
+  /** A checkpoint that a callback asks for, in the middle of an epoch or between two. */
+  async #saveNow(path: string): Promise<void> {
+    const isEpochOver = this.#unfinishedNow !== undefined && this.#batches.position.epoch >= this.run.epoch;
+    if (isEpochOver) this.#atEpochEnd.push(path);
+    else await this.#saveCheckpoint(path, this.#unfinishedNow?.());
+  }
+
+  async #saveCheckpoint(path = this.#options.checkpoint, unfinished?: Progress["unfinished"]): Promise<void> {
+    if (path === undefined) return;
     const progress: Progress = { step: this.run.step, epochs: this.run.history.epochs, unfinished };
-    await save(this.#model, checkpoint, { optimizer: this.#optimizer, loader: this.#batches, progress });
+    await save(this.#model, path, { optimizer: this.#optimizer, loader: this.#batches, progress });
   }
 
   async #resume(): Promise<void> {
