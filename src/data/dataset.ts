@@ -4,7 +4,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { type ArrayOf, countElements, type HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
-import { permutation, randomKey } from "../base/random.ts";
+import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Batch, Columns, Sample } from "./column.ts";
 import { type AnyMapFunction, type ColumnsOfMap, type MapFunction, mapped } from "./map.ts";
@@ -70,12 +70,17 @@ export class Dataset<C extends Columns = Columns> {
    * is a scalar (f32, or the dtype of this dataset's column of the same name), a typed array keeps the shape of the column
    * of its name where it has as many elements and is one axis otherwise, a HostArray says what it is.
    *
-   * Arrays of a sample are valid during the call. The function should give the same for the same sample.
+   * Arrays of a sample are valid during the call. The function should give the same for the same sample and key.
+   *
+   * The key is for augmentation: it is drawn from (seed, epoch, index), so that a sample varies from epoch to epoch, and is
+   * the same again in a run that is repeated or resumed. Loaders say seed and epoch; elsewhere both are 0. The index is the
+   * position in the dataset that `map` was called on. Maps upon maps get keys that are independent of each other.
    *
    * @example digits.map(({ images, labels }) => ({ images: images.map((x) => 1 - x), isSeven: labels === 7 ? 1 : 0 }))
+   * @example digits.map(({ images, labels }, _, key) => ({ images: images.map((x) => x * draws(key).uniform(0.9, 1.1)), labels }))
    */
   map<R extends ReturnType<MapFunction<C>>>(
-    compute: (sample: Sample<C>, index: number) => R,
+    compute: (sample: Sample<C>, index: number, key: RandomKey) => R,
   ): Dataset<ColumnsOfMap<C, R>> {
     // The source hands out samples of exactly these columns.
     return new Dataset(mapped(this.source, compute as unknown as AnyMapFunction));

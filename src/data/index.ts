@@ -1,5 +1,6 @@
 /** Datasets and loading: named columns of samples in, batches out. */
 export type { HostArray } from "../base/host-array.ts";
+export type { RandomKey } from "../base/random.ts";
 export { arrayDataset, type ColumnInput } from "./array-dataset.ts";
 export {
   type Batch,
@@ -10,6 +11,7 @@ export {
   type StoredColumn,
 } from "./column.ts";
 export { Dataset } from "./dataset.ts";
+export { type Draws, draws } from "./draws.ts";
 export {
   type Fold,
   type FoldOptions,

@@ -15,6 +15,8 @@ export interface LoaderOptions {
   readonly batchSize?: number;
   /** A new order each epoch, drawn from the seed; `true` is seed 0. The dataset's own order unless asked for. */
   readonly shuffle?: boolean | { readonly seed: number };
+  /** Of the random keys that functions of `map` get; the seed of `shuffle` unless told otherwise, 0 without one. */
+  readonly seed?: number;
   /** Leaves out a last batch with fewer than `batchSize` samples. */
   readonly dropLast?: boolean;
   /** The first epoch. */
@@ -36,6 +38,8 @@ export interface LoaderState extends LoaderPosition {
   readonly dropLast: boolean;
   /** Null for the dataset's own order. */
   readonly seed: number | null;
+  /** Of the keys of functions; missing in positions saved by versions that had none. */
+  readonly keySeed?: number;
 }
 
 /**
@@ -67,13 +71,14 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
   readonly length: number;
   readonly #dropLast: boolean;
   readonly #seed: number | null;
+  readonly #keySeed: number;
   #position: LoaderPosition;
   /** Whether the next loop goes on in the middle of an epoch: after `seek`, not after a `break`. */
   #resumes = true;
   #running: object | undefined;
 
   constructor(dataset: Dataset, options: LoaderOptions) {
-    checkOptions("loader", options, ["batchSize", "shuffle", "dropLast", "epoch", "stored"]);
+    checkOptions("loader", options, ["batchSize", "shuffle", "seed", "dropLast", "epoch", "stored"]);
     const { batchSize = 32, shuffle = false, dropLast = false, epoch = 0, stored = false } = options;
     checkSizes(dataset.length, batchSize, dropLast);
     this.dataset = dataset;
@@ -83,7 +88,8 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     this.length = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
     this.#dropLast = dropLast;
     this.#seed = typeof shuffle === "object" ? shuffle.seed : shuffle ? 0 : null;
-    if (this.#seed !== null) randomKey(this.#seed);
+    this.#keySeed = options.seed ?? this.#seed ?? 0;
+    for (const seed of [this.#seed ?? 0, this.#keySeed]) randomKey(seed);
     this.#position = this.#checked({ epoch, step: 0 });
   }
 
@@ -107,6 +113,7 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
       batchSize: this.batchSize,
       dropLast: this.#dropLast,
       seed: this.#seed,
+      keySeed: this.#keySeed,
     };
   }
 
@@ -115,7 +122,7 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     const { epoch: _epoch, step: _step, ...ours } = this.state();
     for (const [name, value] of Object.entries(ours)) {
       const saved = state[name as keyof typeof ours];
-      if (saved === value) continue;
+      if (saved === value || (name === "keySeed" && saved === undefined)) continue;
       throw new ArgumentError(
         `loader: the saved position was taken with ${name} ${saved}, this loader has ${value}: its batches would be others; ` +
           `make it with ${name} ${saved}, or seek({ epoch, step }) to start somewhere on purpose`,
@@ -176,12 +183,13 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     const { source, length: sampleCount } = this.dataset;
     const { order, settle } = this.#order(epoch);
     const buffers = allocate(columns, Math.min(this.batchSize, sampleCount));
+    const delivery = { key: fold(randomKey(this.#keySeed), epoch) };
     const full = asBatch(columns, buffers, Math.min(this.batchSize, sampleCount));
     return (step) => {
       const start = step * this.batchSize;
       const count = Math.min(this.batchSize, sampleCount - start);
       settle(start + count);
-      source.gather(order, start, count, buffers);
+      source.gather(order, start, count, buffers, delivery);
       return (count === this.batchSize ? full : asBatch(columns, buffers, count)) as Batch<C>;
     };
   }

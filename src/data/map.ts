@@ -2,17 +2,31 @@
 import { arrayTypeOf, type DType, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { countElements, type HostArray } from "../base/host-array.ts";
+import { fold, type RandomKey } from "../base/random.ts";
 import type { Column, Columns, Sample } from "./column.ts";
-import { type AnySample, type MappedValue, mappedSource, type Source, sampleReader } from "./source.ts";
+import {
+  type AnySample,
+  type MappedValue,
+  mapKey,
+  mappedSource,
+  plainDelivery,
+  type Source,
+  sampleReader,
+} from "./source.ts";
 import { type DTypeOfArray, dtypeOfArray } from "./typed-arrays.ts";
 
 export type MapFunction<C extends Columns> = (
   sample: Sample<C>,
   index: number,
+  key: RandomKey,
 ) => Readonly<Record<string, MappedValue>>;
 
 /** The same without types of columns. */
-export type AnyMapFunction = (sample: AnySample, index: number) => Readonly<Record<string, MappedValue>>;
+export type AnyMapFunction = (
+  sample: AnySample,
+  index: number,
+  key: RandomKey,
+) => Readonly<Record<string, MappedValue>>;
 
 /** The columns of `map`'s result, as far as types can tell. */
 export type ColumnsOfMap<C extends Columns, R> = {
@@ -28,7 +42,7 @@ export function mapped(parent: Source, compute: AnyMapFunction): Source {
   if (parent.length === 0) {
     throw new ArgumentError("map: the dataset is empty, so no sample can tell what the function gives");
   }
-  const first = compute(sampleReader(parent)(0), 0);
+  const first = compute(sampleReader(parent)(0), 0, fold(mapKey(parent, plainDelivery), 0));
   if (typeof first !== "object" || first === null || Object.keys(first).length === 0) {
     throw new ArgumentError(
       "map: the function must give an object of columns, for example { images, labels }",

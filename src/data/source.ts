@@ -2,19 +2,31 @@
 import { arrayTypeOf, type DType, decode, encode, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { countElements, type HostArray } from "../base/host-array.ts";
+import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import type { Column, Columns, StoredColumn } from "./column.ts";
 
 /** Arrays by column, with room for the samples asked for. */
 export type Buffers = Readonly<Record<string, TypedArray>>;
 
+/** What a delivery is for, where samples depend on it. */
+export interface Delivery {
+  /** Of the seed and the epoch. */
+  readonly key: RandomKey;
+}
+
+/** Of seed 0 and epoch 0: where no loader says another one. */
+export const plainDelivery: Delivery = { key: fold(randomKey(0), 0) };
+
 export interface Source {
   readonly length: number;
   readonly columns: Columns;
+  /** How many functions of `map` lie one on the other here: each draws from random keys of its own. */
+  readonly mapDepth: number;
   /**
    * Writes samples `indices[start … start + count)` to the beginning of each array; the indices are in range. Columns
    * without an array are left out. An array of a column's stored dtype gets its samples as they are stored.
    */
-  gather(indices: Uint32Array, start: number, count: number, into: Buffers): void;
+  gather(indices: Uint32Array, start: number, count: number, into: Buffers, delivery?: Delivery): void;
 }
 
 /** Arrays for `count` samples of each column. */
@@ -29,6 +41,7 @@ export function storedSource(columns: Readonly<Record<string, StoredColumn>>, le
   const entries = Object.entries(columns);
   return {
     length,
+    mapDepth: 0,
     columns: Object.fromEntries(
       entries.map(([name, { shape, dtype, stored }]) => [name, { shape, dtype, ...(stored && { stored }) }]),
     ),
@@ -47,10 +60,11 @@ export function selectedSource(parent: Source, chosen: Uint32Array): Source {
   return {
     length: chosen.length,
     columns: parent.columns,
-    gather(indices, start, count, into) {
+    mapDepth: parent.mapDepth,
+    gather(indices, start, count, into, delivery) {
       if (mapped.length < count) mapped = new Uint32Array(count);
       for (let i = 0; i < count; i++) mapped[i] = chosen[indices[start + i]!]!;
-      parent.gather(mapped, 0, count, into);
+      parent.gather(mapped, 0, count, into, delivery);
     },
   };
 }
@@ -66,7 +80,8 @@ export function joinedSource(parts: readonly Source[]): Source {
   return {
     length: parts.reduce((sum, part) => sum + part.length, 0),
     columns,
-    gather(indices, start, count, into) {
+    mapDepth: Math.max(...parts.map((part) => part.mapDepth)),
+    gather(indices, start, count, into, delivery) {
       // Runs of indices in one part are gathered together.
       for (let from = 0; from < count; ) {
         const part = partOf(indices[start + from]!);
@@ -74,7 +89,7 @@ export function joinedSource(parts: readonly Source[]): Source {
         while (to < count && partOf(indices[start + to]!) === part) to++;
         const local = indices.slice(start + from, start + to).map((index) => index - starts[part]!);
         const rest = Object.entries(into).map(([name, array]) => [name, array.subarray(from * sizes[name]!)]);
-        parts[part]!.gather(local, 0, local.length, Object.fromEntries(rest));
+        parts[part]!.gather(local, 0, local.length, Object.fromEntries(rest), delivery);
         from = to;
       }
     },
@@ -95,14 +110,14 @@ function commonColumns(parts: readonly Source[]): Columns {
 export type AnySample = Readonly<Record<string, number | TypedArray>>;
 
 /** Reads single samples into arrays that it uses again for the next one. */
-export function sampleReader(source: Source): (index: number) => AnySample {
+export function sampleReader(source: Source): (index: number, delivery?: Delivery) => AnySample {
   const buffers = allocate(source.columns, 1);
   const names = Object.keys(buffers);
   const scalarDTypes = names.map((name) => scalarDType(source.columns[name]!));
   const indices = new Uint32Array(1);
-  return (index) => {
+  return (index, delivery) => {
     indices[0] = index;
-    source.gather(indices, 0, 1, buffers);
+    source.gather(indices, 0, 1, buffers, delivery);
     const values = names.map((name, i) => {
       const [data, dtype] = [buffers[name]!, scalarDTypes[i]];
       return [name, dtype === undefined ? data : decode(dtype, data)[0]!] as const;
@@ -120,7 +135,7 @@ export type MappedValue = number | TypedArray | HostArray;
 export function mappedSource(
   parent: Source,
   columns: Columns,
-  compute: (sample: AnySample, index: number) => Readonly<Record<string, MappedValue>>,
+  compute: (sample: AnySample, index: number, key: RandomKey) => Readonly<Record<string, MappedValue>>,
 ): Source {
   const read = sampleReader(parent);
   const entries = Object.entries(columns).map(([name, { shape, dtype }]) => ({
@@ -131,10 +146,12 @@ export function mappedSource(
   return {
     length: parent.length,
     columns,
-    gather(indices, start, count, into) {
+    mapDepth: parent.mapDepth + 1,
+    gather(indices, start, count, into, delivery = plainDelivery) {
+      const key = mapKey(parent, delivery);
       for (let i = 0; i < count; i++) {
         const index = indices[start + i]!;
-        const result = compute(read(index), index);
+        const result = compute(read(index, delivery), index, fold(key, index));
         for (const { name, dtype, size } of entries) {
           const array = into[name];
           if (!array) continue;
@@ -146,6 +163,9 @@ export function mappedSource(
     },
   };
 }
+
+/** Of the random keys that a function over this source gets, one for each sample: `fold(mapKey(…), index)`. */
+export const mapKey = (parent: Source, { key }: Delivery): RandomKey => fold(key, parent.mapDepth);
 
 interface Expected {
   readonly name: string;
