@@ -50,8 +50,14 @@ export interface StepRecord {
   readonly stepOfEpoch: number;
   /** Samples of this epoch so far. */
   readonly samplesOfEpoch: number;
+  /** Samples of this step alone. */
+  readonly samples: number;
   /** The batch's loss, before its update. */
   readonly loss: number;
+  /** Of the update that ended the step: that of the optimizer's first group. */
+  readonly learningRate: number;
+  /** √(Σ g²) over all gradients, before they are limited. */
+  readonly gradientNorm: number;
   /** Means over the epoch so far: the loss and the metrics. Computed when called. */
   readonly runningScores: () => Scores;
   /** Waiting for the batch, and computing the step until its loss was known. */
@@ -60,21 +66,59 @@ export interface StepRecord {
   readonly gradients: ReadonlyMap<string, Tensor> | undefined;
 }
 
-/** Every hook is optional; a promise it returns is awaited before training goes on. */
+/** A file of the training state that was written. */
+export interface CheckpointRecord {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly seconds: number;
+}
+
+/**
+ * Hooks, one for each event. Every one is optional; a promise it returns is awaited before training goes on. `on` makes a callback of
+ * one function.
+ */
 export interface Callback {
   onTrainBegin?(run: TrainingRun): void | Promise<void>;
   onEpochBegin?(run: TrainingRun): void | Promise<void>;
   /** Asked before each step: whether its gradients shall come with its record. They cost memory, and change no bit of the step. */
   wantsGradients?(run: TrainingRun): boolean;
   onStepEnd?(step: StepRecord, run: TrainingRun): void | Promise<void>;
+  /** All steps of the epoch are done; the validation set is looked at next. */
+  onValidationBegin?(run: TrainingRun): void | Promise<void>;
+  /** The scores have their names without `validation` before them. */
+  onValidationEnd?(scores: Scores, run: TrainingRun): void | Promise<void>;
   onEpochEnd?(record: EpochRecord, run: TrainingRun): void | Promise<void>;
+  /** A checkpoint was written; `run` is where it goes on. */
+  onCheckpoint?(record: CheckpointRecord, run: TrainingRun): void | Promise<void>;
+  /** Something that people should know and that does not end training, in a sentence. */
+  onWarning?(message: string, run: TrainingRun): void | Promise<void>;
   /** Training is over: all epochs are done, or it was stopped. */
   onTrainEnd?(run: TrainingRun): void | Promise<void>;
   /** Training failed; the error is thrown to the caller of `fit` afterwards. */
   onError?(error: unknown, run: TrainingRun): void;
 }
 
-type Hook = Exclude<keyof Callback, "onError" | "wantsGradients">;
+/** What can be listened to: `stepEnd` for the hook `onStepEnd`, and so on. */
+export type CallbackEvent = {
+  [Name in keyof Callback]-?: Name extends `on${infer Event}` ? Uncapitalize<Event> : never;
+}[keyof Callback];
+
+/** What is called at an event. */
+export type Listener<Event extends CallbackEvent> = NonNullable<Callback[`on${Capitalize<Event>}`]>;
+
+/**
+ * A callback of one function, typed by the event it is called at.
+ *
+ * @example
+ * const losses: number[] = [];
+ * const collect = on("stepEnd", ({ loss }) => void losses.push(loss));
+ * await fit(model, train, { loss: crossEntropy, optimizer: adam(), callbacks: [collect] });
+ */
+export const on = <Event extends CallbackEvent>(event: Event, listener: Listener<Event>): Callback => ({
+  [`on${event[0]!.toUpperCase()}${event.slice(1)}`]: listener,
+});
+
+type Hook = `on${Capitalize<Exclude<CallbackEvent, "error">>}`;
 
 /** Calls one hook of all callbacks in order; waits only where there is something to wait for. */
 export async function notify<H extends Hook>(

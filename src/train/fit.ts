@@ -10,6 +10,7 @@ import type { Callback } from "./callback.ts";
 import { withCaller } from "./caller.ts";
 import type { ColumnOptions } from "./columns.ts";
 import { requireSamples } from "./evaluate.ts";
+import type { GradientLimits } from "./gradients.ts";
 import type { History } from "./history.ts";
 import { inMode } from "./mode.ts";
 import { type ProgressStyle, progress } from "./progress.ts";
@@ -17,7 +18,7 @@ import type { Run } from "./run.ts";
 import type { LossFunction, Metric } from "./scoring.ts";
 import { Training } from "./training.ts";
 
-export interface FitOptions extends ColumnOptions {
+export interface FitOptions extends ColumnOptions, GradientLimits {
   readonly loss: LossFunction;
   /** `adam()`, `sgd({ learningRate: 0.1 })` …, or an optimizer made for the model's parameters. */
   readonly optimizer: OptimizerFactory | Optimizer;
@@ -37,10 +38,6 @@ export interface FitOptions extends ColumnOptions {
   readonly validationSplit?: number;
   /** Added to the loss of each step, and to what is shown: `(model) => l2Penalty(model.parameters(), 1e-4)`. */
   readonly penalty?: (model: any) => Tensor;
-  /** Each element of a gradient is limited to [−clipValue, clipValue]. */
-  readonly clipValue?: number;
-  /** Gradients are scaled down together where their norm is above this. */
-  readonly clipNorm?: number;
   readonly callbacks?: readonly Callback[];
   /** `auto` unless told otherwise: a line that is redrawn on a terminal, a line an epoch elsewhere. */
   readonly progress?: ProgressStyle;

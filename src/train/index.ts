@@ -1,7 +1,16 @@
 /** Training: `fit`, `evaluate`, `predict`, and hooks into them. */
 
 export type { WatchOptions } from "./best-score.ts";
-export type { Callback, Snapshot, StepRecord, TrainingRun } from "./callback.ts";
+export {
+  type Callback,
+  type CallbackEvent,
+  type CheckpointRecord,
+  type Listener,
+  on,
+  type Snapshot,
+  type StepRecord,
+  type TrainingRun,
+} from "./callback.ts";
 export { type EarlyStoppingOptions, earlyStopping } from "./early-stopping.ts";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict } from "./evaluate.ts";
 export { type FitOptions, fit } from "./fit.ts";

@@ -36,7 +36,10 @@ const run = (history = new History()): TrainingRun => ({
 const step = (stepOfEpoch: number): StepRecord => ({
   stepOfEpoch,
   samplesOfEpoch: stepOfEpoch * 32,
+  samples: 32,
   loss: 0.5,
+  learningRate: 1e-3,
+  gradientNorm: 0.9,
   milliseconds: { data: 1, compute: 19 },
   gradients: undefined,
   runningScores: () => ({ loss: 0.0712, accuracy: 0.979 }),

@@ -18,6 +18,8 @@ export interface BatchTensors {
   readonly loss: Tensor;
   readonly metrics: readonly Tensor[];
   readonly predictions: Tensor | undefined;
+  /** Of a training step: what its update was made with. */
+  readonly update?: { readonly learningRate: Tensor; readonly gradientNorm: Tensor };
   /** In the order of the optimizer's parameters, where the program keeps them. */
   readonly gradients?: readonly Tensor[];
 }

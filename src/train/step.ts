@@ -2,12 +2,13 @@
 import type { HostArray } from "../base/host-array.ts";
 import type { Module } from "../nn/index.ts";
 import { check } from "../ops/index.ts";
-import { clipByGlobalNorm, clipByValue, type Optimizer } from "../optim/index.ts";
-import { type Compiled, compile, grad, type Tensor } from "../tensor/index.ts";
+import { globalNorm, type Optimizer } from "../optim/index.ts";
+import { type Compiled, compile, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import type { Divisors } from "./columns.ts";
 import type { FitOptions } from "./fit.ts";
+import { forAll, limited, trainedGradients } from "./gradients.ts";
 import type { BatchTensors, Scoring } from "./scoring.ts";
 
 /** A model's forward, whatever its arguments; bytes are divided first. */
@@ -48,20 +49,20 @@ export function trainProgram(
   const step = (...columns: readonly Tensor[]): BatchTensors => {
     const results = scoreBatch({ model, scoring, divisors }, columns);
     const loss = finite(penalty ? results.loss.add(penalty(model)) : results.loss);
-    const gradients = grad(loss, optimizer.parameters);
-    optimizer.step(clipped(gradients, options));
-    return { ...results, loss, ...(keepGradients ? { gradients } : {}) };
+    const gradients = trainedGradients(loss, optimizer);
+    const update = { learningRate: optimizer.learningRate(), gradientNorm: globalNorm(gradients) };
+    optimizer.step(forAll(limited(gradients, options), optimizer));
+    return {
+      ...results,
+      loss,
+      update,
+      ...(keepGradients ? { gradients: forAll(gradients, optimizer) } : {}),
+    };
   };
   return compile(step);
 }
 
 type StepOptions = Pick<FitOptions, "penalty" | "clipValue" | "clipNorm">;
-
-/** By value first: what is left is scaled. */
-function clipped(gradients: readonly Tensor[], { clipValue, clipNorm }: StepOptions): readonly Tensor[] {
-  const limited = clipValue === undefined ? gradients : clipByValue(gradients, clipValue);
-  return clipNorm === undefined ? limited : clipByGlobalNorm(limited, clipNorm);
-}
 
 export const evaluationProgram = (parts: ProgramParts): BatchProgram =>
   compile((...columns: readonly Tensor[]) => scoreBatch(parts, columns));

@@ -8,7 +8,7 @@ import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
-import { type Callback, notify } from "./callback.ts";
+import { type Callback, notify, type StepRecord } from "./callback.ts";
 import { type ColumnRoles, columnRoles, divisorsOf, pick } from "./columns.ts";
 import { evaluator } from "./evaluate.ts";
 import { explained } from "./failed-step.ts";
@@ -19,10 +19,7 @@ import { Run } from "./run.ts";
 import { type Pass, Scoring } from "./scoring.ts";
 import { type BatchProgram, trainProgram } from "./step.ts";
 
-interface Step {
-  readonly loss: number;
-  readonly gradients: ReadonlyMap<string, Tensor> | undefined;
-}
+type Step = Pick<StepRecord, "samples" | "loss" | "learningRate" | "gradientNorm" | "gradients">;
 
 export class Training {
   readonly run: Run;
@@ -105,11 +102,11 @@ export class Training {
     for (const batch of this.#batches) {
       const started = monotonicMs();
       const wantsGradients = this.#callbacks.some((callback) => callback.wantsGradients?.(this.run));
-      const { loss, gradients } = await this.#step(pass, pick(batch, names), wantsGradients);
+      const step = await this.#step(pass, pick(batch, names), wantsGradients);
       const { position } = this.#batches;
       const record = {
         stepOfEpoch: position.epoch < this.run.epoch ? position.step : this.#batches.length,
-        ...{ samplesOfEpoch: pass.samples, loss, gradients, runningScores: () => pass.scores() },
+        ...{ ...step, samplesOfEpoch: pass.samples, runningScores: () => pass.scores() },
         milliseconds: { data: started - asked, compute: monotonicMs() - started },
       };
       await notify(this.#callbacks, "onStepEnd", record, this.run);
@@ -119,15 +116,26 @@ export class Training {
     }
   }
 
-  /** One step; the loss before its update, and its gradients where they are wanted. */
+  /** One step: its loss before the update, and its gradients where they are wanted. */
   async #step(pass: Pass, columns: readonly HostArray[], wantsGradients: boolean): Promise<Step> {
     if (wantsGradients) this.#gradientProgram ??= this.#makeProgram({ keepGradients: true });
     const program = wantsGradients ? this.#gradientProgram! : this.#program;
     try {
-      const results = program(...columns);
-      const loss = await pass.add(results, columns[columns.length - 1]!);
+      const labels = columns[columns.length - 1]!;
+      const { update, gradients, ...results } = program(...columns);
+      const [loss, learningRate, gradientNorm] = await Promise.all([
+        pass.add(results, labels),
+        ...[update!.learningRate, update!.gradientNorm].map(async (tensor) => Number(await tensor.item())),
+      ]);
       this.run.step++;
-      return { loss, gradients: results.gradients && this.#named(results.gradients) };
+      const samples = labels.shape[0]!;
+      return {
+        samples,
+        loss: loss!,
+        learningRate: learningRate!,
+        gradientNorm: gradientNorm!,
+        gradients: gradients && this.#named(gradients),
+      };
     } catch (error) {
       const place = `epoch ${this.run.epoch}, step ${this.run.step + 1}`;
       throw await explained(error, this.#program, columns, place);
@@ -156,7 +164,10 @@ export class Training {
   }
 
   async #validation(): Promise<Scores> {
-    const scores = (await this.#validate?.()) ?? {};
+    if (this.#validate === undefined) return {};
+    await notify(this.#callbacks, "onValidationBegin", this.run);
+    const scores = await this.#validate();
+    await notify(this.#callbacks, "onValidationEnd", scores, this.run);
     return Object.fromEntries(Object.entries(scores).map(([name, value]) => [validationName(name), value]));
   }
 
@@ -180,7 +191,11 @@ export class Training {
   async #saveCheckpoint(path = this.#options.checkpoint, unfinished?: Progress["unfinished"]): Promise<void> {
     if (path === undefined) return;
     const progress: Progress = { step: this.run.step, epochs: this.run.history.epochs, unfinished };
+    const started = monotonicMs();
     await save(this.#model, path, { optimizer: this.#optimizer, loader: this.#batches, progress });
+    const seconds = (monotonicMs() - started) / 1000;
+    const record = { path, sizeBytes: (await fileSize(path)) ?? 0, seconds };
+    await notify(this.#callbacks, "onCheckpoint", record, this.run);
   }
 
   async #resume(): Promise<void> {
