@@ -56,8 +56,8 @@ export interface StepRecord {
   readonly loss: number;
   /** Of the update that ended the step: that of the optimizer's first group. */
   readonly learningRate: number;
-  /** √(Σ g²) over all gradients, before they are limited. */
-  readonly gradientNorm: number;
+  /** √(Σ g²) over all gradients, before they are limited; undefined with the option `gradientNorm: false`. */
+  readonly gradientNorm: number | undefined;
   /** Means over the epoch so far: the loss and the metrics. Computed when called. */
   readonly runningScores: () => Scores;
   /** Waiting for the batch, and computing the step until its loss was known. */

@@ -38,6 +38,8 @@ export interface FitOptions extends ColumnOptions, GradientLimits {
   readonly validationSplit?: number;
   /** Added to the loss of each step, and to what is shown: `(model) => l2Penalty(model.parameters(), 1e-4)`. */
   readonly penalty?: (model: any) => Tensor;
+  /** Whether steps tell the norm of their gradients: true unless told otherwise. It costs a small model a few percent of a step. */
+  readonly gradientNorm?: boolean;
   readonly callbacks?: readonly Callback[];
   /** `auto` unless told otherwise: a line that is redrawn on a terminal, a line an epoch elsewhere. */
   readonly progress?: ProgressStyle;
@@ -49,7 +51,7 @@ export interface FitOptions extends ColumnOptions, GradientLimits {
 
 const optionNames = [
   ...["loss", "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation", "clipNorm"],
-  ...["validationSplit", "penalty", "clipValue"],
+  ...["validationSplit", "penalty", "clipValue", "gradientNorm"],
   ...["callbacks", "progress", "checkpoint", "resume", "inputs", "labels"],
 ] as const satisfies readonly (keyof FitOptions)[];
 

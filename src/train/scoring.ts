@@ -19,7 +19,7 @@ export interface BatchTensors {
   readonly metrics: readonly Tensor[];
   readonly predictions: Tensor | undefined;
   /** Of a training step: what its update was made with. */
-  readonly update?: { readonly learningRate: Tensor; readonly gradientNorm: Tensor };
+  readonly update?: { readonly learningRate: Tensor; readonly gradientNorm: Tensor | undefined };
   /** In the order of the optimizer's parameters, where the program keeps them. */
   readonly gradients?: readonly Tensor[];
 }

@@ -8,7 +8,7 @@ import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import type { Divisors } from "./columns.ts";
 import type { FitOptions } from "./fit.ts";
-import { forAll, limited, trainedGradients } from "./gradients.ts";
+import { forAll, type GradientLimits, limited, trainedGradients } from "./gradients.ts";
 import type { BatchTensors, Scoring } from "./scoring.ts";
 
 /** A model's forward, whatever its arguments; bytes are divided first. */
@@ -50,7 +50,8 @@ export function trainProgram(
     const results = scoreBatch({ model, scoring, divisors }, columns);
     const loss = finite(penalty ? results.loss.add(penalty(model)) : results.loss);
     const gradients = trainedGradients(loss, optimizer);
-    const update = { learningRate: optimizer.learningRate(), gradientNorm: globalNorm(gradients) };
+    const norm = options.gradientNorm === false ? undefined : globalNorm(gradients);
+    const update = { learningRate: optimizer.learningRate(), gradientNorm: norm };
     optimizer.step(forAll(limited(gradients, options), optimizer));
     return {
       ...results,
@@ -62,7 +63,7 @@ export function trainProgram(
   return compile(step);
 }
 
-type StepOptions = Pick<FitOptions, "penalty" | "clipValue" | "clipNorm">;
+type StepOptions = Pick<FitOptions, "penalty" | "gradientNorm" | keyof GradientLimits>;
 
 export const evaluationProgram = (parts: ProgramParts): BatchProgram =>
   compile((...columns: readonly Tensor[]) => scoreBatch(parts, columns));

@@ -121,21 +121,16 @@ export class Training {
     if (wantsGradients) this.#gradientProgram ??= this.#makeProgram({ keepGradients: true });
     const program = wantsGradients ? this.#gradientProgram! : this.#program;
     try {
-      const labels = columns[columns.length - 1]!;
       const { update, gradients, ...results } = program(...columns);
+      const labels = columns[columns.length - 1]!;
       const [loss, learningRate, gradientNorm] = await Promise.all([
         pass.add(results, labels),
-        ...[update!.learningRate, update!.gradientNorm].map(async (tensor) => Number(await tensor.item())),
+        read(update!.learningRate),
+        update!.gradientNorm && read(update!.gradientNorm),
       ]);
       this.run.step++;
-      const samples = labels.shape[0]!;
-      return {
-        samples,
-        loss: loss!,
-        learningRate: learningRate!,
-        gradientNorm: gradientNorm!,
-        gradients: gradients && this.#named(gradients),
-      };
+      const named = gradients && this.#named(gradients);
+      return { samples: labels.shape[0]!, loss, learningRate, gradientNorm, gradients: named };
     } catch (error) {
       const place = `epoch ${this.run.epoch}, step ${this.run.step + 1}`;
       throw await explained(error, this.#program, columns, place);
@@ -210,6 +205,8 @@ export class Training {
     this.run.resumedFrom = describeResumption(checkpoint, loaded, step);
   }
 }
+
+const read = async (scalar: Tensor): Promise<number> => Number(await scalar.item());
 
 /** What is trained on and what is validated on. */
 function parts(
