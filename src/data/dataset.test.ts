@@ -196,6 +196,11 @@ describe("map", () => {
     expect(calls).toBe(3);
   });
 
+  test("the function is told the shapes", () => {
+    const shapes = digits.map((_, _index, _key, { images }) => ({ size: images.shape[0] }));
+    expect(shapes.sample(1)).toEqual({ size: 2 });
+  });
+
   test("mistakes", () => {
     expect(() => digits.take(0).map(({ labels }) => ({ labels }))).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: map: the dataset is empty, so no sample can tell what the function gives]`,

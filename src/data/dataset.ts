@@ -75,12 +75,13 @@ export class Dataset<C extends Columns = Columns> {
    * The key is for augmentation: it is drawn from (seed, epoch, index), so that a sample varies from epoch to epoch, and is
    * the same again in a run that is repeated or resumed. Loaders say seed and epoch; elsewhere both are 0. The index is the
    * position in the dataset that `map` was called on. Maps upon maps get keys that are independent of each other.
+   * The columns are this dataset's: they tell the shapes of a sample's arrays.
    *
    * @example digits.map(({ images, labels }) => ({ images: images.map((x) => 1 - x), isSeven: labels === 7 ? 1 : 0 }))
    * @example digits.map(({ images, labels }, _, key) => ({ images: images.map((x) => x * draws(key).uniform(0.9, 1.1)), labels }))
    */
   map<R extends ReturnType<MapFunction<C>>>(
-    compute: (sample: Sample<C>, index: number, key: RandomKey) => R,
+    compute: (sample: Sample<C>, index: number, key: RandomKey, columns: C) => R,
   ): Dataset<ColumnsOfMap<C, R>> {
     // The source hands out samples of exactly these columns.
     return new Dataset(mapped(this.source, compute as unknown as AnyMapFunction));

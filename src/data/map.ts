@@ -19,6 +19,7 @@ export type MapFunction<C extends Columns> = (
   sample: Sample<C>,
   index: number,
   key: RandomKey,
+  columns: C,
 ) => Readonly<Record<string, MappedValue>>;
 
 /** The same without types of columns. */
@@ -26,6 +27,7 @@ export type AnyMapFunction = (
   sample: AnySample,
   index: number,
   key: RandomKey,
+  columns: Columns,
 ) => Readonly<Record<string, MappedValue>>;
 
 /** The columns of `map`'s result, as far as types can tell. */
@@ -42,7 +44,8 @@ export function mapped(parent: Source, compute: AnyMapFunction): Source {
   if (parent.length === 0) {
     throw new ArgumentError("map: the dataset is empty, so no sample can tell what the function gives");
   }
-  const first = compute(sampleReader(parent)(0), 0, fold(mapKey(parent, plainDelivery), 0));
+  const { columns: given } = parent;
+  const first = compute(sampleReader(parent)(0), 0, fold(mapKey(parent, plainDelivery), 0), given);
   if (typeof first !== "object" || first === null || Object.keys(first).length === 0) {
     throw new ArgumentError(
       "map: the function must give an object of columns, for example { images, labels }",
@@ -52,7 +55,9 @@ export function mapped(parent: Source, compute: AnyMapFunction): Source {
     name,
     columnOf(name, value, Object.hasOwn(parent.columns, name) ? parent.columns[name] : undefined),
   ]);
-  return mappedSource(parent, Object.fromEntries(columns), compute);
+  return mappedSource(parent, Object.fromEntries(columns), (sample, index, key) =>
+    compute(sample, index, key, given),
+  );
 }
 
 function columnOf(name: string, value: MappedValue, before: Column | undefined): Column {
