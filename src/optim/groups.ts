@@ -1,9 +1,14 @@
 /** Parameters in groups, each with options of its own. */
 import { ArgumentError } from "../base/errors.ts";
 import type { Parameter } from "../nn/index.ts";
+import { requireRange } from "./options.ts";
 
 /** Parameters with options of their own; what is left out is the optimizer's. */
-export type ParameterGroup<Options> = Partial<Options> & { readonly parameters: Iterable<Parameter> };
+export type ParameterGroup<Options> = Partial<Options> & {
+  readonly parameters: Iterable<Parameter>;
+  /** What the optimizer's learning rate, number or schedule, is multiplied by; 1 unless told otherwise. */
+  readonly learningRateScale?: number;
+};
 
 /** What optimizers are made for: parameters, or groups of them. */
 export type Parameters<Options> = Iterable<Parameter> | readonly ParameterGroup<Options>[];
@@ -11,6 +16,7 @@ export type Parameters<Options> = Iterable<Parameter> | readonly ParameterGroup<
 export interface Group<Options> {
   readonly options: Partial<Options>;
   readonly parameters: Parameter[];
+  readonly learningRateScale?: number;
 }
 
 /** The groups with their parameters listed and their options apart. */
@@ -41,11 +47,11 @@ export function withoutDecay<Options extends object>(
   if (noDecay !== "norms and biases")
     throw new ArgumentError(`${what}: noDecay must be "norms and biases", got "${String(noDecay)}"`);
   if (!("weightDecay" in defaults)) throw new ArgumentError(`${what}: there is no weight decay to leave out`);
-  return groups.flatMap(({ options, parameters }) => {
+  return groups.flatMap(({ options, parameters, ...rest }) => {
     const isVector = ({ shape }: Parameter): boolean => (shape as readonly number[]).length < 2;
     const parts = [
-      { options, parameters: parameters.filter((parameter) => !isVector(parameter)) },
-      { options: { ...options, weightDecay: 0 }, parameters: parameters.filter(isVector) },
+      { ...rest, options, parameters: parameters.filter((parameter) => !isVector(parameter)) },
+      { ...rest, options: { ...options, weightDecay: 0 }, parameters: parameters.filter(isVector) },
     ];
     return parts.filter((part) => part.parameters.length > 0);
   });
@@ -54,15 +60,13 @@ export function withoutDecay<Options extends object>(
 const isGroup = <Options>(item: Parameter | ParameterGroup<Options>): item is ParameterGroup<Options> =>
   "parameters" in item;
 
-function ownGroup<Options>(
-  what: string,
-  item: Parameter | ParameterGroup<Options>,
-): { options: Partial<Options>; parameters: Parameter[] } {
+function ownGroup<Options>(what: string, item: Parameter | ParameterGroup<Options>): Group<Options> {
   if (!isGroup(item)) {
     throw new ArgumentError(`${what}: parameters and groups are mixed; put every parameter in a group`);
   }
-  const { parameters, ...options } = item;
-  return { options: options as unknown as Partial<Options>, parameters: [...parameters] };
+  const { parameters, learningRateScale = 1, ...options } = item;
+  requireRange(what, "learningRateScale", learningRateScale, 0);
+  return { options: options as unknown as Partial<Options>, parameters: [...parameters], learningRateScale };
 }
 
 /** A name for each parameter: its own where that is unique, else its place in the list. */

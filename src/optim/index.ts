@@ -18,6 +18,7 @@ export { type LookaheadOptions, lookahead } from "./lookahead.ts";
 export type { AdamOptions, AmsgradOptions } from "./moments.ts";
 export { Muon, type MuonOptions, muon } from "./muon.ts";
 export { NAdam, type NAdamOptions, nadam } from "./nadam.ts";
+export { type NamedGroup, type NamePattern, parameterGroups } from "./named-groups.ts";
 export {
   type Algorithm,
   type LearningRate,

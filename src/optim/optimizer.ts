@@ -31,8 +31,8 @@ export interface OptimizerOptions {
   readonly noDecay?: NoDecay;
 }
 
-/** Makes an optimizer for a model's parameters: what `fit` takes. */
-export type OptimizerFactory = (parameters: Iterable<Parameter>) => Optimizer;
+/** Makes an optimizer for a model's parameters, or groups of them: what `fit` takes. */
+export type OptimizerFactory = (parameters: Parameters<any>) => Optimizer;
 
 /** A state that an optimizer keeps for a parameter: of its shape and zero at first, unless told otherwise. */
 export interface SlotState<Slot extends string> {
@@ -94,7 +94,7 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     const groups = groupsOf(name, parameters);
     const parted = noDecay === undefined ? groups : withoutDecay(name, groups, { noDecay, defaults });
     this.#groups = parted.map((group, index) => {
-      const options = withDefaults(name, group.options, base);
+      const options = scaled(withDefaults(name, group.options, base), group.learningRateScale);
       algorithm.check(options);
       return { options, parameters: group.parameters, rate: rateState(name, options.learningRate, index) };
     });
@@ -214,6 +214,14 @@ export class Optimizer<Options extends OptimizerOptions = any> {
       `${this.#algorithm.name}: there is no group ${index}, only 0 … ${this.#groups.length - 1}`,
     );
   }
+}
+
+/** The options with their learning rate, number or schedule, multiplied. */
+function scaled<Options extends OptimizerOptions>(options: Options, scale = 1): Options {
+  const { learningRate } = options;
+  if (scale === 1) return options;
+  if (typeof learningRate === "number") return { ...options, learningRate: learningRate * scale };
+  return { ...options, learningRate: (step: Tensor) => learningRate(step).mul(scale) };
 }
 
 /** Parameters in 16-bit floats are updated in f32 and have moments in f32. */

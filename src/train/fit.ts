@@ -4,7 +4,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import type { Optimizer, OptimizerFactory } from "../optim/index.ts";
+import type { NamedGroup, Optimizer, OptimizerFactory } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Callback } from "./callback.ts";
 import { withCaller } from "./caller.ts";
@@ -22,6 +22,11 @@ export interface FitOptions extends ColumnOptions, GradientLimits {
   readonly loss: LossFunction;
   /** `adam()`, `sgd({ learningRate: 0.1 })` …, or an optimizer made for the model's parameters. */
   readonly optimizer: OptimizerFactory | Optimizer;
+  /**
+   * Parameters by name with options of their own, or frozen: `[{ match: "encoder", learningRateScale: 0.1 }]`. As
+   * `parameterGroups` of `netwright/optim`; goes with a factory.
+   */
+  readonly parameterGroups?: readonly NamedGroup<any>[];
   /** Shown beside the loss; none unless given. */
   readonly metrics?: readonly Metric[];
   /** Passes over the dataset, 1 unless told otherwise. */
@@ -51,7 +56,7 @@ export interface FitOptions extends ColumnOptions, GradientLimits {
 
 const optionNames = [
   ...["loss", "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation", "clipNorm"],
-  ...["validationSplit", "penalty", "clipValue", "gradientNorm"],
+  ...["validationSplit", "penalty", "clipValue", "gradientNorm", "parameterGroups"],
   ...["callbacks", "progress", "checkpoint", "resume", "inputs", "labels"],
 ] as const satisfies readonly (keyof FitOptions)[];
 

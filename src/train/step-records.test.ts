@@ -5,7 +5,7 @@ import { seed } from "../base/default-key.ts";
 import { weightsSha256 } from "../checkpoint/index.ts";
 import { crossEntropy } from "../losses/index.ts";
 import { Linear, ReLU, Sequential } from "../nn/index.ts";
-import { linear, sgd } from "../optim/index.ts";
+import { adam, linear, sgd } from "../optim/index.ts";
 import { grad, tensor } from "../tensor/index.ts";
 import { type CallbackEvent, type FitOptions, fit, on, type StepRecord } from "./index.ts";
 
@@ -73,4 +73,26 @@ test("every event comes in its order", async () => {
   const callbacks = names.map((name) => on(name as CallbackEvent, (() => void seen.push(name)) as never));
   await stepsOf(makeModel(), { callbacks, validation: blobs(8), batchSize: 20 });
   expect(seen).toEqual(names.flatMap((name) => (name === "stepEnd" ? [name, name] : [name])));
+});
+
+test("fit takes the groups: frozen layers stay, a rate of nothing changes nothing", async () => {
+  const model = makeModel();
+  const before = await Promise.all(model.parameters().map((p) => p.toArray()));
+  const common = { loss: crossEntropy, optimizer: adam({ learningRate: 0.1 }), progress: "none" } as const;
+  const groups = [
+    { match: "0", frozen: true },
+    { match: "2.bias", learningRateScale: 0 },
+  ];
+  await fit(model, blobs(32), { ...common, parameterGroups: groups });
+  const after = await Promise.all(model.parameters().map((p) => p.toArray()));
+  expect(after.map((values, i) => JSON.stringify(values) === JSON.stringify(before[i]))).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ]);
+  const made = sgd()(makeModel().parameters());
+  await expect(
+    fit(makeModel(), blobs(8), { ...common, optimizer: made, parameterGroups: groups }),
+  ).rejects.toThrow("goes with a factory");
 });

@@ -5,7 +5,7 @@ import type { HostArray } from "../base/host-array.ts";
 import { load, save } from "../checkpoint/index.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import type { Optimizer } from "../optim/index.ts";
+import { type Optimizer, parameterGroups } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { type Callback, notify, type StepRecord } from "./callback.ts";
@@ -52,8 +52,7 @@ export class Training {
     const divisors = divisorsOf(dataset, this.#columns.inputs, this.#columns.labels);
     const shuffling = shuffle ? { shuffle: { seed } } : {};
     this.#batches = loader(dataset, { batchSize, ...shuffling, stored: divisors !== undefined });
-    const { optimizer } = options;
-    this.#optimizer = typeof optimizer === "function" ? optimizer(model.parameters()) : optimizer;
+    this.#optimizer = optimizerOf(model, options);
     this.#scoring = new Scoring(loss, metrics);
     const programParts = { model, scoring: this.#scoring, divisors };
     this.#makeProgram = (keeping) => trainProgram(programParts, this.#optimizer, options, keeping);
@@ -207,6 +206,15 @@ export class Training {
 }
 
 const read = async (scalar: Tensor): Promise<number> => Number(await scalar.item());
+
+function optimizerOf(model: Module, { optimizer, parameterGroups: groups }: FitOptions): Optimizer {
+  if (typeof optimizer === "function")
+    return optimizer(groups === undefined ? model.parameters() : parameterGroups<any>(model, groups));
+  if (groups === undefined) return optimizer;
+  throw new ArgumentError(
+    "fit: parameterGroups goes with a factory (adam()); this optimizer was made for its parameters: make it with parameterGroups(model, …)",
+  );
+}
 
 /** What is trained on and what is validated on. */
 function parts(
