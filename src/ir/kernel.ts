@@ -112,7 +112,9 @@ export type Statement =
 
 /**
  * - `serial`: in order.
- * - `parallel`: only outermost in a kernel; iterations touch disjoint memory (and no register outside), threads share them.
+ * - `parallel`: only outermost in a kernel; iterations touch disjoint memory (and no register outside), threads share them. Its
+ *   body may end with another parallel loop, whose iterations are shared, too; loops before it prepare a thread's own memory and
+ *   run once on each thread that has iterations of it, or more often.
  * - `unrolled`: serial with a constant extent, written out; only its index may subscript registers.
  * - `vector`: see above; holds no loops but unrolled ones. `lockstep`: statement by statement over all lanes (a register
  *   tile, its loads shared); otherwise chunk by chunk (a long chain of operations, few live values).

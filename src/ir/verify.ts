@@ -13,6 +13,7 @@ import { isAtMost, isNonNegative, type Minimums, minimumsWhere } from "./bounds.
 import type { Affine, Index, Kernel, KernelBuffer, Loop, Register, Statement, Value } from "./kernel.ts";
 import { KernelNames, printStatement } from "./print.ts";
 import { type Access, overlapAcrossIterations } from "./verify-disjoint.ts";
+import { nestedParallelFault } from "./verify-nested.ts";
 import { registerFault } from "./verify-registers.ts";
 import { dtypeFault, operandsOf } from "./verify-values.ts";
 
@@ -129,8 +130,9 @@ class Verifier {
       this.fail("an unrolled loop needs a constant extent");
     if (lockstep && mode !== "vector") this.fail("only vector loops can be lockstep");
     if (lockstep && typeof extent !== "number") this.fail("a lockstep loop needs a constant extent");
-    if (mode === "parallel" && this.around.length > 0)
-      this.fail("a parallel loop is outermost in its kernel");
+    const outer = this.around.at(-1)?.loop;
+    if (mode === "parallel" && outer !== undefined && !(this.around.length === 1 && outer.mode === "parallel"))
+      this.fail("a parallel loop is outermost in its kernel, or directly in one that is");
     if (mode !== "unrolled" && this.vectorLoop()) this.fail("a vector loop holds only unrolled loops");
   }
 
@@ -145,6 +147,9 @@ class Verifier {
     }
     this.statement = body.find((s) => s !== parallel[0] && (s.kind === "loop" || s.kind === "store"));
     if (this.statement) this.fail("beside a parallel loop only values and registers may be set");
+    this.statement = parallel[0];
+    const fault = nestedParallelFault(parallel[0] as Loop);
+    if (fault !== undefined) this.fail(fault);
   }
 
   private define(value: Value): void {

@@ -326,7 +326,7 @@ export class KernelEmitter {
       if (step !== 1) throw new InternalError(`vector loop ${index.name} has step ${step}`);
       return new VectorLoop(this, loop).emit();
     }
-    if (mode === "parallel" && this.options.spmd) return this.shared(loop);
+    if (mode === "parallel" && this.options.spmd && !this.isInShared) return this.shared(loop);
     if (typeof extent !== "number") return this.lateLoop(loop);
     if (mode === "unrolled" || extent <= step) return this.written(loop, 0, extent);
     this.earlyLoop(loop, extent);
@@ -391,6 +391,8 @@ export class KernelEmitter {
   private shared(loop: Loop): void {
     const { e } = this;
     const { extent, step, body, remainder } = loop;
+    // A parallel loop inside goes with the iteration of this one.
+    this.isInShared = true;
     e.scoped(() => {
       this.withCounter((counter) => {
         const share = threadShare(e, extent, step);
@@ -406,7 +408,9 @@ export class KernelEmitter {
         });
       });
     });
+    this.isInShared = false;
   }
+  private isInShared = false;
 }
 
 /** Iterations of a tile's loop that are written out. */

@@ -22,9 +22,10 @@ import { Emitter, type KernelOptions } from "./emitter.ts";
 import { operandsOf } from "./flatten.ts";
 import { type Isa, type Shape, scalarShape } from "./isa.ts";
 import { Lanes, type Vectors } from "./lanes.ts";
-import { pool, poolOffset, record } from "./layout.ts";
+import { record } from "./layout.ts";
 import { type FinishedFunction, finishFunction } from "./machine/finish.ts";
 import { type Address, Scope, Scopes } from "./scopes.ts";
+import { SharedLoop } from "./shared-loop.ts";
 import { Storage } from "./storage.ts";
 import { VectorLoop } from "./vector-loop.ts";
 
@@ -38,9 +39,6 @@ export function emitKernel(assembler: Assembler, kernel: Kernel, options: Kernel
   if (emitter.e.streams) emitter.e.code.emit("sfence");
   return finishFunction(emitter.e.code, options.isa, emitter.e.record);
 }
-
-/** More: better shared out; fewer: less claiming. */
-const claimsPerThread = 6;
 
 export class KernelEmitter {
   readonly e: Emitter;
@@ -353,7 +351,7 @@ export class KernelEmitter {
       for (; position < extent; position++) this.scopes.fix(index, position, () => this.block(remainder));
       return;
     }
-    if (mode === "parallel" && this.options.isShared) return this.shared(loop);
+    if (mode === "parallel" && this.options.isShared) return new SharedLoop(this, loop).emit();
     const { code } = this.e;
     const counter = code.general();
     code.emit("xor", counter, counter);
@@ -366,53 +364,8 @@ export class KernelEmitter {
     this.counted(rest, { step: 1, end: this.e.size(extent), runs: false });
   }
 
-  /**
-   * Threads claim some iterations at a time, so that one that is held up does not hold up the others; the caller, who alone is
-   * sure to come, also takes the remainder. Iterations touch disjoint memory: who runs them changes nothing.
-   */
-  private shared({ index, extent, step, body, remainder }: Loop): void {
-    const { e } = this;
-    const { code } = e;
-    const [thread, threads] = [e.fromRecord(record.thread), e.fromRecord(record.threads)];
-    const meeting = e.atStart((target) => code.emit("mov", target, at(e.argumentBlock, poolOffset)));
-    const size = e.inRegister(e.size(extent));
-    const iterations = step === 1 ? size : this.quotient(size, e.inRegister(step));
-    const chunk = this.quotient(iterations, e.multiplied(threads, claimsPerThread));
-    code.emit("add", chunk, 1);
-    const [top, all, whole] = [code.label(), code.label(), code.label()];
-    const [claimed, last] = [code.general(), code.general()];
-    code.mark("loopStart");
-    code.bind(top);
-    code.emit("mov", claimed, chunk);
-    code.emit("lock xadd", at(meeting, pool.claimed), claimed);
-    code.emit("cmp", claimed, iterations);
-    code.emit("jge", all);
-    code.emit("mov", last, claimed);
-    code.emit("add", last, chunk);
-    code.emit("cmp", last, iterations);
-    code.emit("jle", whole);
-    code.emit("mov", last, iterations);
-    code.bind(whole);
-    const [counter, limit] = [e.multiplied(claimed, step), e.multiplied(last, step)];
-    code.emit("sub", limit, step);
-    const main = new Scope(index, counter, true);
-    this.scopes.inside(main, () => this.block(body));
-    this.counted(main, { step, end: limit, runs: true, limit });
-    code.emit("jmp", top);
-    code.mark("loopEnd");
-    code.bind(all);
-    if (step === 1 || remainder.length === 0) return;
-    const done = code.label();
-    code.emit("cmp", thread, 0);
-    code.emit("jne", done);
-    const rest = new Scope(index, e.multiplied(iterations, step), true);
-    this.scopes.inside(rest, () => this.block(remainder));
-    this.counted(rest, { step: 1, end: e.size(extent), runs: false });
-    code.bind(done);
-  }
-
   /** Of integers so small that in f64 the quotient is never rounded across one. */
-  private quotient(a: Register, b: Register): Register {
+  quotient(a: Register, b: Register): Register {
     const { code } = this.e;
     const zero = this.scalar.integer(0);
     const [x, y] = [this.scalar.op("vcvtsi2sd", zero, a), this.scalar.op("vcvtsi2sd", zero, b)];

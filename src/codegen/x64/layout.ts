@@ -102,7 +102,8 @@ export class ArgumentLayout {
  *          200  i64   its record, of which every thread makes a copy with its own number
  *          208  i64   how many words the record has
  *          216  i32   MXCSR
- *          256  i64   iterations of the kernel's parallel loop that have been claimed
+ *          256  i64   pieces of work of a commit or a parallel loop of the program that have been claimed
+ *          320  i64   of each thread's share of a kernel's parallel loop, how many iterations have been claimed; a line for each
  */
 export const pool = {
   generation: 0,
@@ -114,8 +115,12 @@ export const pool = {
   words: 208,
   mode: 216,
   claimed: 256,
-  bytes: 320,
+  shares: 320,
+  shareBytes: 64,
 } as const;
+
+/** Of the block where so many threads meet. */
+export const poolBytes = (threads: number): number => pool.shares + pool.shareBytes * threads;
 
 /** What a kernel is called with: rdi points to 64-bit words on the caller's stack. */
 export const record = {

@@ -23,7 +23,7 @@ import {
   rsp,
 } from "./assembler/operands.ts";
 import { faultSignals } from "./faults.ts";
-import { modeOffset, pool, poolOffset, record } from "./layout.ts";
+import { modeOffset, pool, poolOffset, record, threadsOffset } from "./layout.ts";
 
 const [eax, edx, esi, ebx] = [gpr32(0), gpr32(2), gpr32(6), gpr32(3)];
 const [r8, r9, r12, r13, r14] = [gpr64(8), gpr64(9), gpr64(12), gpr64(13), gpr64(14)];
@@ -150,6 +150,12 @@ export function emitFork(a: Assembler, kernel: Label, words: number, { block }: 
   a.emit("mov", eax, at(rdx, modeOffset, 32));
   a.emit("mov", at(r8, pool.mode, 32), eax);
   a.emit("mov", at(r8, pool.claimed), 0);
+  a.emit("mov", rcx, at(rdx, threadsOffset));
+  a.emit("imul", rcx, rcx, pool.shareBytes);
+  const clearing = a.here();
+  a.emit("mov", memory({ base: r8, index: rcx, displacement: pool.shares - pool.shareBytes }), 0);
+  a.emit("sub", rcx, pool.shareBytes);
+  a.emit("jne", clearing);
   // Whoever sees the new generation must not find the job closed.
   a.emit("mov", at(r8, pool.open, 32), 1);
   a.emit("lock inc", at(r8, pool.generation, 32));

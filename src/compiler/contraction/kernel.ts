@@ -95,6 +95,19 @@ class ContractionEmitter {
         },
         () => ({ mode: "parallel", offset: zeroAffine }),
       );
+    } else if (shared.axis === "both") {
+      const walk = (): { mode: "parallel"; offset: Affine } => ({ mode: "parallel", offset: zeroAffine });
+      const panel = (tile: Span): void => {
+        packColumns?.(b, tile);
+        b.parallel("group", shared.count, (index) => {
+          const start = addAffine(constantAffine(shared.start), scaleAffine(index, shared.size));
+          const from: From = { axis: shared.rowAxis, start };
+          this.matrices([], (batch) =>
+            this.matrix(batch, (body) => this.rowTiles(rows, (r) => body(r, tile), from)),
+          );
+        });
+      };
+      forBoxes(b, "panel", [columns], panel, walk);
     } else if (shared.axis === "late rows") {
       forTiles(
         b,

@@ -46,6 +46,31 @@ export function forTiles(
   }
 }
 
+/** The same, serially, `most` tiles of a size at a time. */
+export function forTileRuns(
+  b: KernelBuilder,
+  name: string,
+  tiling: Tiling,
+  { offset, most }: { readonly offset: Affine; readonly most: (size: number) => number },
+  body: (tiles: readonly AxisSpan[]) => void,
+): void {
+  if (tiling.kind === "late")
+    return forTiles(b, name, tiling, { mode: "serial", offset }, (tile) => body([tile]));
+  for (const { start, count, size } of tiling.segments) {
+    const length = Math.min(count, most(size));
+    const first = addAffine(offset, constantAffine(start));
+    const run = (from: Affine, tiles: number): void =>
+      body(
+        Array.from({ length: tiles }, (_, i) => ({ start: addAffine(from, constantAffine(i * size)), size })),
+      );
+    const whole = Math.floor(count / length);
+    if (whole === 1) run(first, length);
+    else b.serial(name, whole, (index) => run(addAffine(first, scaleAffine(index, length * size)), length));
+    const done = whole * length;
+    if (done < count) run(addAffine(first, constantAffine(done * size)), count - done);
+  }
+}
+
 /** Calls `body` for each tile of several axes; `walkOf` says how the loop of an axis runs, by default serially from 0 on. */
 export function forBoxes(
   b: KernelBuilder,

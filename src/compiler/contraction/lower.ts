@@ -3,25 +3,27 @@
  * in registers, with whatever follows elementwise fused into the store of each tile.
  */
 import { bytesOf } from "../../base/dtype.ts";
+import { InternalError } from "../../base/errors.ts";
 import { maxElementCount, type Shape } from "../../base/shape.ts";
 import { maxOf, multiplySizes, productOf, type Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
-import { zeroAffine } from "../../ir/affine.ts";
+import { addAffine, constantAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { buffersOf } from "./buffers.ts";
 import { type FewRows, fewRowsOf } from "./few-rows.ts";
 import { contractionBody, type Epilogue } from "./kernel.ts";
-import { forBatch, forBoxes } from "./loops.ts";
+import { forBatch, forBoxes, forTileRuns } from "./loops.ts";
 import { lowerFewRows } from "./lower-few-rows.ts";
-import { type Packing, packTile, stepsTogether } from "./packing.ts";
+import { type Packing, packTile, packTiles, stepsTogether, tilesTogether } from "./packing.ts";
 import { inPlace, onePanel, type Panels, packedBatch, packedPanels, type Span } from "./panels.ts";
 import { type Plan, planContraction } from "./plan.ts";
 import {
   batchCount,
   type ContractionAxes,
   type ContractionOperand,
+  depthOf,
   flopOf,
   operandBytes,
   type Problem,
@@ -29,7 +31,7 @@ import {
   type Side,
   zeros,
 } from "./problem.ts";
-import { type Part, packsOwnColumns, partsOf, sharedPackBytes } from "./sharing.ts";
+import { type Part, packsOwnColumns, partsOf, rowGroupsOf, sharedPackBytes } from "./sharing.ts";
 import { cutOf } from "./slices.ts";
 import { largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
@@ -200,8 +202,58 @@ class ContractionLowering {
     const { strides, matrices } = packedBatch(batch, side, matrix);
     const buffer = this.newScratch(`packed ${name}`, multiplySizes(matrix, matrices), "program");
     const to = packedPanels(buffer, { own, depth, batchStrides: strides });
-    this.packKernels(name, side, tilings, { ...about, to });
+    if (side === problem.left && this.shared === "both") this.packGroups(side, { ...about, to });
+    else this.packKernels(name, side, tilings, { ...about, to });
     return to;
+  }
+
+  /** Rows in the tiles of their groups. */
+  private packGroups(side: Side, packing: Packing): void {
+    const { batch } = this.problem;
+    for (const { rows, shared } of rowGroupsOf(this.parts)) {
+      if (shared.axis !== "both") throw new InternalError("parts are shared in different ways");
+      const b = new KernelBuilder(this.request.target);
+      const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
+      const { rowAxis, start, count, size } = shared;
+      b.parallel("group", count, (index) => {
+        const offset = addAffine(constantAffine(start), scaleAffine(index, size));
+        forBatch(b, batch, isLooped, (at) => this.packRows(b, packing, at, rows, { axis: rowAxis, offset }));
+      });
+      const elements = count * sumOverBoxes(rows, (n) => n) * depthOf(this.problem) * matricesOf(side, batch);
+      this.kernel(`${this.request.name}, pack left`, b.statements, {
+        flop: 0,
+        bytes: 2 * elements * bytesOf(this.request.dtype),
+      });
+    }
+  }
+
+  /** The tiles of one group of rows. */
+  private packRows(
+    b: KernelBuilder,
+    packing: Packing,
+    at: readonly Affine[],
+    rows: readonly Tiling[],
+    { axis, offset }: { readonly axis: number; readonly offset: Affine },
+  ): void {
+    const [only] = rows as [Tiling];
+    if (rows.length === 1) {
+      const most = (size: number): number => tilesTogether(packing, size);
+      return forTileRuns(b, "panel", only, { offset, most }, (tiles) =>
+        packTiles(
+          b,
+          packing,
+          tiles.map((tile) => ({ start: [tile.start], sizes: [tile.size] })),
+          at,
+        ),
+      );
+    }
+    forBoxes(
+      b,
+      "panel",
+      rows,
+      (tile) => packTile(b, packing, tile, at),
+      (own) => ({ mode: "serial", offset: own === axis ? offset : zeroAffine }),
+    );
   }
 
   private packKernels(name: string, side: Side, tilings: readonly Tiling[], packing: Packing): void {
@@ -235,12 +287,16 @@ class ContractionLowering {
 
   private cost({ rows, columns, shared }: Part): Kernel["cost"] {
     const { problem, request } = this;
-    const groups = shared.axis === "rows" ? shared.count : 1;
+    const groups = shared.axis === "rows" || shared.axis === "both" ? shared.count : 1;
     const area = groups * sumOverBoxes(rows, (size) => size) * sumOver(columns, (size) => size);
     const share = area / Math.max(1, maxElementCount(problem.rows) * maxOf(problem.columns));
     return costOf(request, problem, share);
   }
 }
+
+/** Different matrices of a side in the batch. */
+const matricesOf = (side: Side, batch: Shape): number =>
+  maxElementCount(batch.filter((_, axis) => side.batchStrides[axis] !== 0));
 
 /** A tiling as what threads share evenly, and the rest. */
 function sharedTiles(tiling: Tiling): { tiles: Tiling; mode: "serial" | "parallel" }[] {

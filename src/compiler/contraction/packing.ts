@@ -31,20 +31,42 @@ export interface Packing {
   readonly together: number;
 }
 
+/** Elements of a line of memory and its neighbours: what tiles that lie side by side in the source are copied together from. */
+const linesTogether = 48;
+
+/** How many tiles of a size to copy together: where they lie side by side in the source, they share its lines. */
+export const tilesTogether = ({ from, together }: Packing, size: number): number =>
+  from.ownStrides.length === 1 && from.ownStrides[0] === 1 && together === 1
+    ? Math.max(1, Math.round(linesTogether / size))
+    : 1;
+
 /** Copies one tile of one matrix into its panel. */
-export function packTile(
+export function packTile(b: KernelBuilder, packing: Packing, tile: Span, batch: readonly Affine[]): void {
+  packTiles(b, packing, [tile], batch);
+}
+
+/** Copies tiles of one size into their panels, all of them step by step in depth. */
+export function packTiles(
   b: KernelBuilder,
   { from, to, depth, dtype, together }: Packing,
-  tile: Span,
+  tiles: readonly Span[],
   batch: readonly Affine[],
 ): void {
+  const [tile] = tiles as [Span, ...Span[]];
   const sources = sourcesOf(from).map(inPlace);
   const strides = [to.depthStrides(tile), ...sources.map((panels) => panels.depthStrides(tile))];
   const loops = nearestLast(depth, from.depthStrides, strides);
-  const copy = (lane: readonly Affine[], [place, ...at]: readonly Affine[]): void => {
-    const x = loadElement(b, from, (_, i) => addAffine(sources[i]!.address(batch, tile, lane), at[i]!));
-    b.store(to.buffer, addAffine(to.address(batch, tile, lane), place!), b.convert(dtype, x));
+  const copy = (lane: readonly Affine[], [place, ...at]: readonly Affine[], which = tile): void => {
+    const x = loadElement(b, from, (_, i) => addAffine(sources[i]!.address(batch, which, lane), at[i]!));
+    b.store(to.buffer, addAffine(to.address(batch, which, lane), place!), b.convert(dtype, x));
   };
+  if (tiles.length > 1)
+    return forSteps(b, loops, 1, (at) => {
+      for (const which of tiles)
+        alongBox(b, which.sizes.slice(0, -1), (outer) =>
+          b.vector("lane", which.sizes.at(-1)!, (index) => copy([...outer, index], at, which)),
+        );
+    });
   const blocks = together > 1 && sources.length === 1 ? blocksOf(loops, together) : undefined;
   const lanesFrom = (first: Affine, size: number): void => {
     const lanes = (places: readonly (readonly Affine[])[]): void =>

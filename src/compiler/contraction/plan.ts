@@ -10,7 +10,7 @@ import type { TargetDescription } from "../../ir/target.ts";
 import { cachePenalty, rowsInPlace } from "./cache.ts";
 import { stepsTogether } from "./packing.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
-import { cheapest, isShareable, sharedCycles } from "./sharing.ts";
+import { cheapest, isShareable, sharedCycles, sharesBoth } from "./sharing.ts";
 import { type LoadCosts, largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
 export interface Plan {
@@ -31,8 +31,9 @@ export function planContraction(
   target: TargetDescription,
 ): Plan {
   const model = new TileModel(target, dtype);
-  // Narrower tiles are a little slower, but there are more of them to share.
-  const widths = target.threads > 1 && isShareable(orientations[0]!) ? [2, Infinity] : [Infinity];
+  // Narrower tiles are a little slower, but there are more of them to share where only columns are.
+  const isByColumns = target.threads > 1 && isShareable(orientations[0]!) && !sharesBoth(target);
+  const widths = isByColumns ? [2, Infinity] : [Infinity];
   const options = orientations.flatMap((oriented) =>
     packingOf(oriented, "left").flatMap((packsLeft) =>
       packingOf(oriented, "right").flatMap((packsRight) =>

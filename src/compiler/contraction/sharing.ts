@@ -18,6 +18,14 @@ export interface Part {
     | { readonly axis: "columns" }
     /** Rows of a dimension: single tiles. */
     | { readonly axis: "late rows"; readonly rowAxis: number }
+    /** Panels of columns × groups of rows as below: `columns` are equal panels. */
+    | {
+        readonly axis: "both";
+        readonly rowAxis: number;
+        readonly start: number;
+        readonly count: number;
+        readonly size: number;
+      }
     /** `count` groups of `size` rows of one axis from `start` on; `rows` has the tiling of one group there. */
     | {
         readonly axis: "rows";
@@ -54,10 +62,11 @@ export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] 
   const batchAxis = largestAxis(problem.batch);
   if (batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), target.threads))
     return [{ rows, columns, shared: { axis: "batch", batchAxis } }];
-  const options = [
-    splitColumns(rows, columns),
-    ...rows.flatMap((_, axis) => splitRows(plan, axis, target.threads)),
-  ];
+  const both = sharesBoth(target) ? rows.flatMap((_, axis) => splitBoth(plan, axis, target.threads)) : [];
+  const options =
+    both.length > 0
+      ? both
+      : [splitColumns(rows, columns), ...rows.flatMap((_, axis) => splitRows(plan, axis, target.threads))];
   return cheapest(options, (parts) => partCycles(plan, parts, target) + packCycles(plan, parts, target));
 }
 
@@ -77,6 +86,15 @@ export function largestAxis(batch: readonly Size[]): number | undefined {
     if (best === undefined || maxOf(size) > maxOf(batch[best]!)) best = axis;
   });
   return best;
+}
+
+/** Whether threads of the target share a parallel loop inside a parallel loop. */
+export const sharesBoth = ({ arithmetic }: TargetDescription): boolean => arithmetic === "x64";
+
+/** Rows that parts share in the same groups, each once. */
+export function rowGroupsOf(parts: readonly Part[]): readonly Part[] {
+  const keyOf = ({ rows, shared }: Part): string => JSON.stringify([shared, rows]);
+  return [...new Map(parts.map((part) => [keyOf(part), part])).values()];
 }
 
 // ---- ways to split ----------------------------------------------------------------------------------------------
@@ -107,6 +125,53 @@ function splitColumns(rows: readonly Tiling[], columns: Tiling): readonly Part[]
   });
   const rest = others.length > 0 ? [part(others, { axis: "none" })] : [];
   return first === undefined ? rest : [part([first], { axis: "columns" }), ...rest];
+}
+
+/** Pieces of work for each thread, at most: the last ones end at about the same time. */
+const mostPieces = 64;
+
+/** 1, 2, 3, 4, 6, 8, 12 … */
+const roundNumbers = (most: number): number[] =>
+  Array.from({ length: 2 * Math.ceil(Math.log2(most + 1)) }, (_, i) =>
+    i % 2 === 0 ? 2 ** (i / 2) : 1.5 * 2 ** ((i - 1) / 2),
+  ).filter((n) => Number.isInteger(n) && n <= most);
+
+/**
+ * Equal groups of rows by panels of columns, so that there are many small pieces of work; what does not fill a group is shared by
+ * panels alone. Groups have tiles of their own.
+ */
+function splitBoth(
+  { rows, columns }: Plan,
+  rowAxis: number,
+  threads: number,
+): readonly (readonly Part[])[] {
+  const own = rows[rowAxis]!;
+  if (own.kind === "late" || columns.kind === "late" || own.segments.length === 0) return [];
+  const [extent, height] = [extentOf(own), own.segments[0]!.size];
+  const panels = sumOver(columns, () => 1);
+  const most = Math.max(1, Math.ceil((mostPieces * threads) / Math.max(1, panels)));
+  const sizes = new Set<number>();
+  for (const count of roundNumbers(Math.min(most, Math.ceil(extent / height)))) {
+    sizes.add(Math.ceil(extent / count));
+    sizes.add(Math.min(extent, height * Math.ceil(extent / count / height)));
+  }
+  return [...sizes].map((size) =>
+    [
+      { start: 0, count: Math.floor(extent / size), size },
+      { start: extent - (extent % size), count: 1, size: extent % size },
+    ]
+      .filter((group) => group.size > 0)
+      .flatMap((group) =>
+        columns.segments.map((segment): Part => {
+          const tiles: Tiling = { kind: "static", segments: balanced(group.size, height) };
+          return {
+            rows: replaced(rows, rowAxis, tiles),
+            columns: { kind: "static", segments: [segment] },
+            shared: { axis: "both", rowAxis, ...group },
+          };
+        }),
+      ),
+  );
 }
 
 /** Groups of `tiles` equal row tiles along one axis, and what remains. */
@@ -178,9 +243,16 @@ function partCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescr
   return parts.reduce((sum, part) => {
     const span = spanOf(part, plan, threads);
     const fork = part.shared.axis === "none" ? 0 : forkCycles;
-    return sum + plan.cycles.tiles * (total > 0 ? span / total : 0) + fork;
+    return sum + plan.cycles.tiles * (total > 0 ? span / total : 0) + fork + pieceCycles * piecesOf(part);
   }, 0);
 }
+
+/** Of one part, by the threads one by one. */
+const piecesOf = ({ columns, shared }: Part): number =>
+  shared.axis === "both" ? shared.count * sumOver(columns, () => 1) : 0;
+
+/** To claim a piece of work, and to find where it lies. */
+const pieceCycles = 100;
 
 const extentOf = (tiling: Tiling): number => sumOver(tiling, (size) => size);
 
@@ -202,8 +274,16 @@ function spanOf({ rows, columns, shared }: Part, { problem }: Plan, threads: num
       return area * slowest(sumOver(rows[shared.rowAxis]!, () => 1));
     case "rows":
       return area * Math.ceil(shared.count / threads);
+    case "both": {
+      const pieces = shared.count * sumOver(columns, () => 1);
+      // One thread may still be at a piece when the others are done.
+      return (area * shared.count * (pieces / threads + lastPiece)) / pieces;
+    }
   }
 }
+
+/** How much of a piece threads wait for the last one on average. */
+const lastPiece = 0.5;
 
 /** Whether each thread packs the columns it works on, just before it needs them: a panel at a time, always in the same place. */
 export function packsOwnColumns(
@@ -213,7 +293,17 @@ export function packsOwnColumns(
   const [first] = parts;
   // Alone, slices of a depth that is cut go over all columns: a panel of the whole depth would fall out of the caches.
   const isAlone = parts.length === 1 && first!.shared.axis === "none" && cutOf(problem.depth) === undefined;
-  return packsRight && (first?.shared.axis === "columns" || isAlone) && isOneMatrix(problem, problem.right);
+  const isByPanels = first?.shared.axis === "columns" || first?.shared.axis === "both";
+  return packsRight && (isByPanels || isAlone) && isOneMatrix(problem, problem.right);
+}
+
+/** Which part of packing all columns each thread does by itself in one part: threads may meet in a panel. */
+function ownPacking(part: Part, { columns }: Plan, threads: number): number {
+  const [own, all] = [extentOf(part.columns), Math.max(1, extentOf(columns))];
+  const panels = sumOver(part.columns, () => 1);
+  if (part.shared.axis === "none") return own / all;
+  const mine = part.shared.axis === "both" ? 1 / threads + 1 / panels : Math.ceil(panels / threads) / panels;
+  return (own / all) * Math.min(1, mine);
 }
 
 /** Whether all matrices of the batch use the same one of a side. */
@@ -237,7 +327,7 @@ function packCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescr
     maxOf(own) * depthOf(problem) * batchCount(problem) * bytesOf(problem.left.buffer.dtype);
   const left = before(cycles.packLeft, rows[0]!, bytesAlong(productOf(problem.rows)));
   const right = packsOwnColumns(plan, parts)
-    ? cycles.packRight * share(columns)
+    ? cycles.packRight * parts.reduce((sum, part) => sum + ownPacking(part, plan, threads), 0)
     : before(cycles.packRight, columns, bytesAlong(problem.columns));
   return left + right;
 }

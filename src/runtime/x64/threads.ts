@@ -2,7 +2,7 @@
 import { processors } from "#platform";
 import { PlatformError } from "../../base/errors.ts";
 import { Assembler } from "../../codegen/x64/assembler/assembler.ts";
-import { pool } from "../../codegen/x64/layout.ts";
+import { poolBytes } from "../../codegen/x64/layout.ts";
 import { emitWorker } from "../../codegen/x64/threads.ts";
 import { loadCode } from "./code-memory.ts";
 import type { NativeMemory } from "./memory.ts";
@@ -34,8 +34,8 @@ export class NativeThreads {
     const a = new Assembler();
     emitWorker(a, { isCrowded: count > processors().allowed });
     const { address: worker } = loadCode(system, a.finish());
-    const block = memory.allocate(pool.bytes);
-    memory.view("u8", block, pool.bytes).fill(0);
+    const block = memory.allocate(poolBytes(count));
+    memory.view("u8", block, poolBytes(count)).fill(0);
     const starts = memory.allocate(count * startBytes);
     const words = memory.view("f64", starts, (count * startBytes) / 8);
     const integers = new BigInt64Array(words.buffer, words.byteOffset, words.length);
