@@ -9,10 +9,12 @@ export function nestedParallelFault({ body, step }: Loop): string | undefined {
   const inner = body.filter((s): s is Loop => s.kind === "loop" && s.mode === "parallel");
   if (inner.length === 0) return undefined;
   const [last] = inner as [Loop];
-  if (inner.length > 1 || body.at(-1) !== last) return "one parallel loop stands in another, as its last statement";
+  if (inner.length > 1 || body.at(-1) !== last)
+    return "one parallel loop stands in another, as its last statement";
   if (step !== 1 || last.step !== 1) return "parallel loops one in the other have step 1";
   const preparation = body.slice(0, -1);
-  if (preparation.some((s) => s.kind !== "loop")) return "before a parallel loop in a parallel loop stand only loops";
+  if (preparation.some((s) => s.kind !== "loop"))
+    return "before a parallel loop in a parallel loop stand only loops";
   const [before, after] = [touched(preparation), touched(last.body)];
   for (const buffer of before.stored) {
     if (buffer.scope !== "thread") return `preparing writes ${buffer.name}, which threads share`;
@@ -21,7 +23,8 @@ export function nestedParallelFault({ body, step }: Loop): string | undefined {
   for (const buffer of before.loaded)
     if (after.stored.has(buffer)) return `preparing reads ${buffer.name}, which threads write`;
   for (const register of before.registers)
-    if (after.registers.has(register)) return `register ${register.name} is set in preparation and used after`;
+    if (after.registers.has(register))
+      return `register ${register.name} is set in preparation and used after`;
   return undefined;
 }
 

@@ -131,7 +131,11 @@ class Verifier {
     if (lockstep && mode !== "vector") this.fail("only vector loops can be lockstep");
     if (lockstep && typeof extent !== "number") this.fail("a lockstep loop needs a constant extent");
     const outer = this.around.at(-1)?.loop;
-    if (mode === "parallel" && outer !== undefined && !(this.around.length === 1 && outer.mode === "parallel"))
+    if (
+      mode === "parallel" &&
+      outer !== undefined &&
+      !(this.around.length === 1 && outer.mode === "parallel")
+    )
       this.fail("a parallel loop is outermost in its kernel, or directly in one that is");
     if (mode !== "unrolled" && this.vectorLoop()) this.fail("a vector loop holds only unrolled loops");
   }

@@ -186,9 +186,7 @@ class ContractionLowering {
     if (isAlone && isOwn) {
       const buffer = this.newScratch(`packed ${name}`, matrix, this.matrixScope);
       const to = packedPanels(buffer, { own, depth, batchStrides: batch.map(() => 0) });
-      this.prepares.push((b, at) =>
-        forBoxes(b, "panel", tilings, (tile) => packTile(b, { ...about, to }, tile, at)),
-      );
+      this.prepares.push((b, at) => this.packInRuns(b, { ...about, to }, at, tilings));
       return to;
     }
     if (side === problem.right && packsOwnColumns(this.plan, this.parts)) {
@@ -217,7 +215,9 @@ class ContractionLowering {
       const { rowAxis, start, count, size } = shared;
       b.parallel("group", count, (index) => {
         const offset = addAffine(constantAffine(start), scaleAffine(index, size));
-        forBatch(b, batch, isLooped, (at) => this.packRows(b, packing, at, rows, { axis: rowAxis, offset }));
+        forBatch(b, batch, isLooped, (at) =>
+          this.packInRuns(b, packing, at, rows, { axis: rowAxis, offset }),
+        );
       });
       const elements = count * sumOverBoxes(rows, (n) => n) * depthOf(this.problem) * matricesOf(side, batch);
       this.kernel(`${this.request.name}, pack left`, b.statements, {
@@ -227,16 +227,16 @@ class ContractionLowering {
     }
   }
 
-  /** The tiles of one group of rows. */
-  private packRows(
+  /** All tiles of one matrix, of one axis from an offset on; such as lie side by side in the source a few at a time. */
+  private packInRuns(
     b: KernelBuilder,
     packing: Packing,
     at: readonly Affine[],
-    rows: readonly Tiling[],
-    { axis, offset }: { readonly axis: number; readonly offset: Affine },
+    tilings: readonly Tiling[],
+    { axis, offset }: { readonly axis: number; readonly offset: Affine } = { axis: 0, offset: zeroAffine },
   ): void {
-    const [only] = rows as [Tiling];
-    if (rows.length === 1) {
+    const [only] = tilings as [Tiling];
+    if (tilings.length === 1) {
       const most = (size: number): number => tilesTogether(packing, size);
       return forTileRuns(b, "panel", only, { offset, most }, (tiles) =>
         packTiles(
@@ -250,7 +250,7 @@ class ContractionLowering {
     forBoxes(
       b,
       "panel",
-      rows,
+      tilings,
       (tile) => packTile(b, packing, tile, at),
       (own) => ({ mode: "serial", offset: own === axis ? offset : zeroAffine }),
     );
@@ -267,13 +267,16 @@ class ContractionLowering {
       : [{ tiles: first, mode: "serial" as const }]) {
       const b = new KernelBuilder(target);
       const isLooped = (axis: number) => side.batchStrides[axis] !== 0;
-      forBoxes(
-        b,
-        "panel",
-        [tiles, ...rest],
-        (tile) => forBatch(b, batch, isLooped, (at) => packTile(b, packing, tile, at)),
-        (axis) => ({ mode: axis === 0 ? mode : "serial", offset: zeroAffine }),
-      );
+      if (mode === "serial")
+        forBatch(b, batch, isLooped, (at) => this.packInRuns(b, packing, at, [tiles, ...rest]));
+      else
+        forBoxes(
+          b,
+          "panel",
+          [tiles, ...rest],
+          (tile) => forBatch(b, batch, isLooped, (at) => packTile(b, packing, tile, at)),
+          (axis) => ({ mode: axis === 0 ? mode : "serial", offset: zeroAffine }),
+        );
       this.kernel(`${this.request.name}, pack ${name}`, b.statements, { flop: 0, bytes: 2 * bytes });
     }
   }

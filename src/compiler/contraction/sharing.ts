@@ -140,11 +140,7 @@ const roundNumbers = (most: number): number[] =>
  * Equal groups of rows by panels of columns, so that there are many small pieces of work; what does not fill a group is shared by
  * panels alone. Groups have tiles of their own.
  */
-function splitBoth(
-  { rows, columns }: Plan,
-  rowAxis: number,
-  threads: number,
-): readonly (readonly Part[])[] {
+function splitBoth({ rows, columns }: Plan, rowAxis: number, threads: number): readonly (readonly Part[])[] {
   const own = rows[rowAxis]!;
   if (own.kind === "late" || columns.kind === "late" || own.segments.length === 0) return [];
   const [extent, height] = [extentOf(own), own.segments[0]!.size];
