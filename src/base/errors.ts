@@ -126,6 +126,29 @@ export class StepError extends NetwrightError {
 }
 
 /**
+ * A sample of a dataset cannot be delivered: its file is damaged, or a function that makes it threw (`cause`).
+ *
+ * @example
+ * let caught: unknown;
+ * try {
+ *   for (const _ of loader(digits.map((_, index) => ({ x: index < 2 ? 1 : JSON.parse("") })))) break;
+ * } catch (error) {
+ *   caught = error;
+ * }
+ * console.log(caught instanceof SampleError && caught.index); // → 2
+ */
+export class SampleError extends NetwrightError {
+  override name = "SampleError";
+  /** Its position in the dataset that reads it. */
+  readonly index: number;
+
+  constructor(message: string, index: number, options?: ErrorOptions) {
+    super(message, options);
+    this.index = index;
+  }
+}
+
+/**
  * A broken invariant of the compiler: never the user's fault.
  *
  * @example new InternalError("a broken invariant") instanceof NetwrightError; // true

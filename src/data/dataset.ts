@@ -7,8 +7,24 @@ import { checkOptions } from "../base/options.ts";
 import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Batch, Columns, Sample } from "./column.ts";
-import { type AnyMapFunction, type ColumnsOfMap, type MapFunction, mapped } from "./map.ts";
-import { allocate, type Buffers, joinedSource, type Source, sampleReader, selectedSource } from "./source.ts";
+import {
+  type ColumnsOfMap,
+  type DescribedFunction,
+  type MapFunction,
+  type MapOptions,
+  mapped,
+  mappedAsync,
+} from "./map.ts";
+import type { AnyAsyncMapFunction, AnyMapFunction } from "./mapped-source.ts";
+import {
+  allocate,
+  type Buffers,
+  joinedSource,
+  requireAtOnce,
+  type Source,
+  sampleReader,
+  selectedSource,
+} from "./source.ts";
 import { stratifiedHalves } from "./stratify.ts";
 
 interface SplitOptions<Name> {
@@ -59,6 +75,7 @@ export class Dataset<C extends Columns = Columns> {
 
   /** The samples for which `keep` is true; it is called once for each. Arrays of a sample are valid during the call. */
   filter(keep: (sample: Sample<C>, index: number) => boolean): Dataset<C> {
+    requireAtOnce("filter", this.source);
     const read = sampleReader(this.source);
     const kept: number[] = [];
     for (let i = 0; i < this.length; i++) if (keep(read(i) as Sample<C>, i)) kept.push(i);
@@ -81,10 +98,30 @@ export class Dataset<C extends Columns = Columns> {
    * @example digits.map(({ images, labels }, _, key) => ({ images: images.map((x) => x * draws(key).uniform(0.9, 1.1)), labels }))
    */
   map<R extends ReturnType<MapFunction<C>>>(
-    compute: (sample: Sample<C>, index: number, key: RandomKey, columns: C) => R,
+    compute: ((sample: Sample<C>, index: number, key: RandomKey, columns: C) => R) & DescribedFunction,
+    options: MapOptions = {},
   ): Dataset<ColumnsOfMap<C, R>> {
+    checkOptions("map", options, ["columns"]);
     // The source hands out samples of exactly these columns.
-    return new Dataset(mapped(this.source, compute as unknown as AnyMapFunction));
+    return new Dataset(mapped(this.source, compute as unknown as AnyMapFunction, options));
+  }
+
+  /**
+   * `map` by a function that may be asynchronous, over any dataset. Samples of a batch are worked on at the same time, and arrays
+   * of a sample are valid until the function's promise settles. The result's samples must be waited for: by `for await` over
+   * a loader, `fit`, or `load`.
+   *
+   * @example
+   * const doubled = await digits.mapAsync(async ({ images, labels }) => ({ images: images.map((x) => 2 * x), labels }));
+   * const { labels } = await doubled.load([0, 1]);
+   */
+  async mapAsync<R extends ReturnType<MapFunction<C>>>(
+    compute: ((sample: Sample<C>, index: number, key: RandomKey, columns: C) => R | Promise<R>) &
+      DescribedFunction,
+    options: MapOptions = {},
+  ): Promise<Dataset<ColumnsOfMap<C, R>>> {
+    checkOptions("mapAsync", options, ["columns"]);
+    return new Dataset(await mappedAsync(this.source, compute as unknown as AnyAsyncMapFunction, options));
   }
 
   /** These samples, then those of the others. @throws ShapeError naming the column that differs */
@@ -125,12 +162,30 @@ export class Dataset<C extends Columns = Columns> {
   /** One sample, in arrays of its own. */
   sample(index: number): Sample<C> {
     this.checkIndex(index, "sample");
+    requireAtOnce("sample", this.source);
     return sampleReader(this.source)(index) as Sample<C>;
   }
 
   /** Samples as arrays with a leading axis, in memory of their own: all of them, or those at the given positions. */
   batch(indices?: ArrayLike<number>): Batch<C> {
-    return this.gathered(this.columns, indices ? this.checked(indices, "batch") : this.all()) as Batch<C>;
+    return this.gathered(
+      "batch",
+      this.columns,
+      indices ? this.checked(indices, "batch") : this.all(),
+    ) as Batch<C>;
+  }
+
+  /**
+   * The same for every dataset, also where samples are read when they are delivered.
+   *
+   * @throws SampleError naming the sample that could not be read
+   * @example const { images } = await digits.load([0, 1, 2]);
+   */
+  async load(indices?: ArrayLike<number>): Promise<Batch<C>> {
+    const wanted = indices ? this.checked(indices, "load") : this.all();
+    const buffers = allocate(this.columns, wanted.length);
+    await this.source.gather(wanted, 0, wanted.length, buffers);
+    return asBatch(this.columns, buffers, wanted.length) as Batch<C>;
   }
 
   /** One column of all samples: `digits.column("labels").data`. */
@@ -140,7 +195,7 @@ export class Dataset<C extends Columns = Columns> {
         `column: there is no "${name}"; the columns are ${Object.keys(this.columns).join(", ")}`,
       );
     }
-    return (this.gathered({ [name]: this.columns[name]! }, this.all()) as Batch<C>)[name];
+    return (this.gathered("column", { [name]: this.columns[name]! }, this.all()) as Batch<C>)[name];
   }
 
   toString(): string {
@@ -154,9 +209,10 @@ export class Dataset<C extends Columns = Columns> {
     return new Dataset(selectedSource(this.source, indices));
   }
 
-  private gathered(columns: Columns, indices: Uint32Array): Record<string, HostArray> {
+  private gathered(what: string, columns: Columns, indices: Uint32Array): Record<string, HostArray> {
+    requireAtOnce(what, this.source, columns);
     const buffers = allocate(columns, indices.length);
-    this.source.gather(indices, 0, indices.length, buffers);
+    void this.source.gather(indices, 0, indices.length, buffers);
     return asBatch(columns, buffers, indices.length);
   }
 

@@ -22,7 +22,9 @@ export {
   type TimeSeriesOptions,
   timeSeriesSplit,
 } from "./folds.ts";
+export { type LazyOptions, lazyDataset } from "./lazy-dataset.ts";
 export { type Loader, type LoaderOptions, type LoaderPosition, type LoaderState, loader } from "./loader.ts";
+export type { DescribedFunction, MapOptions } from "./map.ts";
 export { type Mnist, type MnistOptions, mnist } from "./mnist.ts";
 export {
   type Splittable,
@@ -31,3 +33,4 @@ export {
   trainTestIndices,
   trainTestSplit,
 } from "./train-test.ts";
+export { type WorkerDatasetOptions, workerDataset } from "./worker-dataset.ts";

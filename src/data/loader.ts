@@ -3,12 +3,15 @@
  *
  * The order of an epoch is a permutation drawn from (seed, epoch): nothing but two integers has to be kept.
  */
-import { ArgumentError } from "../base/errors.ts";
+import { monotonicMs } from "#platform";
+import { ArgumentError, type SampleError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { fold, growingPermutation, randomKey } from "../base/random.ts";
+import { fold, randomKey } from "../base/random.ts";
+import { allocateBatch, BatchesAhead, type EpochPlan, type Gathered, gatherBatch } from "./batches.ts";
 import { type Batch, type Columns, type StoredColumns, storedColumns } from "./column.ts";
 import { asBatch, type Dataset } from "./dataset.ts";
-import { allocate } from "./source.ts";
+import { ownOrder, shuffledOrder } from "./epoch-order.ts";
+import { requireAtOnce } from "./source.ts";
 
 export interface LoaderOptions {
   /** Samples a batch; 32 unless told otherwise. */
@@ -23,6 +26,16 @@ export interface LoaderOptions {
   readonly epoch?: number;
   /** Columns stored in bytes come as these bytes (see `Column.stored`): for who divides where they are used. */
   readonly stored?: boolean;
+  /**
+   * Batches that `for await` has on their way beside the one in use, in arrays of their own. 1 unless told otherwise, 2 where
+   * samples are read when they are delivered, two for each thread of a `workerDataset`.
+   */
+  readonly prefetch?: number;
+  /**
+   * What becomes of a sample that cannot be delivered (a damaged file, an exception in a function of `map`): `"fail"`, unless told
+   * otherwise, throws a SampleError that names it; `"skip"` leaves it out of its batch, and notes it in `skipped`.
+   */
+  readonly corrupt?: "fail" | "skip";
 }
 
 /** Batches handed out: `step` of them in `epoch`. */
@@ -40,6 +53,8 @@ export interface LoaderState extends LoaderPosition {
   readonly seed: number | null;
   /** Of the keys of functions; missing in positions saved by versions that had none. */
   readonly keySeed?: number;
+  /** Blocks that are shuffled together, 0 where all samples are; missing where no version had blocks. */
+  readonly blocksTogether?: number;
 }
 
 /**
@@ -47,6 +62,9 @@ export interface LoaderState extends LoaderPosition {
  * runs the next epoch.
  *
  * A batch's arrays are used again: they are valid until the next batch is asked for. Copy what is to be kept.
+ *
+ * `for await` works ahead (see `prefetch`), and is needed where samples are read when they are delivered. How far ahead, and on how
+ * many threads, changes neither batches nor positions.
  *
  * @throws ArgumentError for an empty dataset, a batch size that is not a positive integer, an unknown option
  * @example
@@ -72,13 +90,20 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
   readonly #dropLast: boolean;
   readonly #seed: number | null;
   readonly #keySeed: number;
+  readonly #ahead: number;
+  readonly #skips: boolean;
+  readonly #skipped: SampleError[] = [];
+  #skippedCount = 0;
+  #waitedMs = 0;
   #position: LoaderPosition;
   /** Whether the next loop goes on in the middle of an epoch: after `seek`, not after a `break`. */
   #resumes = true;
   #running: object | undefined;
 
   constructor(dataset: Dataset, options: LoaderOptions) {
-    checkOptions("loader", options, ["batchSize", "shuffle", "seed", "dropLast", "epoch", "stored"]);
+    checkOptions("loader", options, [
+      ...(["batchSize", "shuffle", "seed", "dropLast", "epoch", "stored", "prefetch", "corrupt"] as const),
+    ]);
     const { batchSize = 32, shuffle = false, dropLast = false, epoch = 0, stored = false } = options;
     checkSizes(dataset.length, batchSize, dropLast);
     this.dataset = dataset;
@@ -90,7 +115,29 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     this.#seed = typeof shuffle === "object" ? shuffle.seed : shuffle ? 0 : null;
     this.#keySeed = options.seed ?? this.#seed ?? 0;
     for (const seed of [this.#seed ?? 0, this.#keySeed]) randomKey(seed);
+    const { prefetch = dataset.source.inFlight ?? 1, corrupt = "fail" } = options;
+    if (!Number.isInteger(prefetch) || prefetch < 0)
+      throw new ArgumentError(`loader: prefetch must be an integer of 0 or more, got ${prefetch}`);
+    if (corrupt !== "fail" && corrupt !== "skip")
+      throw new ArgumentError(`loader: corrupt must be "fail" or "skip", got "${corrupt}"`);
+    this.#ahead = prefetch;
+    this.#skips = corrupt === "skip";
     this.#position = this.#checked({ epoch, step: 0 });
+  }
+
+  /** Milliseconds in which whoever runs a loop waited for batches, over all loops: the rest of the time was not lost to data. */
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
+  /** Samples that could not be delivered and were left out, over all loops. */
+  get skippedCount(): number {
+    return this.#skippedCount;
+  }
+
+  /** Why, for the first hundred of them. */
+  get skipped(): readonly SampleError[] {
+    return this.#skipped;
   }
 
   /** How many batches were handed out: after the third of epoch 0 `{ epoch: 0, step: 3 }`, after the last `{ epoch: 1, step: 0 }`. */
@@ -114,6 +161,7 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
       dropLast: this.#dropLast,
       seed: this.#seed,
       keySeed: this.#keySeed,
+      blocksTogether: this.#seed === null ? 0 : (this.dataset.source.blocks?.together ?? 0),
     };
   }
 
@@ -122,7 +170,7 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     const { epoch: _epoch, step: _step, ...ours } = this.state();
     for (const [name, value] of Object.entries(ours)) {
       const saved = state[name as keyof typeof ours];
-      if (saved === value || (name === "keySeed" && saved === undefined)) continue;
+      if (saved === value || (saved === undefined && newerParts.includes(name))) continue;
       throw new ArgumentError(
         `loader: the saved position was taken with ${name} ${saved}, this loader has ${value}: its batches would be others; ` +
           `make it with ${name} ${saved}, or seek({ epoch, step }) to start somewhere on purpose`,
@@ -131,76 +179,111 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     this.seek(state);
   }
 
+  /** @throws ArgumentError where samples are read when they are delivered: only `for await` can wait */
   [Symbol.iterator](): IterableIterator<Batch<C>> {
-    if (!this.#resumes && this.#position.step > 0) {
-      this.#position = { epoch: this.#position.epoch + 1, step: 0 };
-    }
-    this.#resumes = false;
-    const run = {};
-    this.#running = run;
-    const batchOf = this.#batches(this.#position.epoch);
-    let { step } = this.#position;
-    const { epoch } = this.#position;
-    let isDone = false;
+    requireAtOnce("loader", this.dataset.source, this.columns);
+    const loop = this.#begin();
+    const { plan } = loop;
+    const buffers = allocateBatch(plan);
+    let [step] = plan.steps;
+    const [, end] = plan.steps;
     const iterator: IterableIterator<Batch<C>> = {
       next: () => {
-        if (isDone) return { done: true, value: undefined };
-        if (this.#running !== run) {
-          throw new ArgumentError(
-            "loader: another loop over it, or a seek, has begun since; make one loader for each loop",
-          );
+        if (loop.isDone()) return { done: true, value: undefined };
+        const started = monotonicMs();
+        while (step < end) {
+          // The samples are had at once, so this is no promise.
+          const gathered = gatherBatch(plan, step++, buffers) as Gathered;
+          if (gathered.count === 0) continue;
+          this.#waitedMs += monotonicMs() - started;
+          return { done: false, value: loop.batch(gathered) };
         }
-        if (step === this.length) {
-          isDone = true;
-          return { done: true, value: undefined };
-        }
-        const value = batchOf(step++);
-        this.#position = step === this.length ? { epoch: epoch + 1, step: 0 } : { epoch, step };
-        return { done: false, value };
+        return loop.end(true);
       },
-      return: () => {
-        isDone = true;
-        return { done: true, value: undefined };
-      },
+      return: () => loop.end(false),
       [Symbol.iterator]: () => iterator,
     };
     return iterator;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Batch<C>> {
-    const batches = this[Symbol.iterator]();
+    const loop = this.#begin();
+    const batches = new BatchesAhead(loop.plan, this.#ahead);
     const iterator: AsyncIterableIterator<Batch<C>> = {
-      next: async () => batches.next(),
-      return: async () => batches.return!(),
+      next: async () => {
+        if (loop.isDone()) return { done: true, value: undefined };
+        const started = monotonicMs();
+        const gathered = await batches.next();
+        this.#waitedMs += monotonicMs() - started;
+        // While it was waited for, the loop may have been left, or the loader sent elsewhere.
+        if (loop.isDone()) return { done: true, value: undefined };
+        return gathered === undefined ? loop.end(true) : { done: false, value: loop.batch(gathered) };
+      },
+      return: async () => {
+        batches.close();
+        return loop.end(false);
+      },
       [Symbol.asyncIterator]: () => iterator,
     };
     return iterator;
   }
 
-  /** Batch number `step` of an epoch, in arrays that every batch of the loop shares. */
-  #batches(epoch: number): (step: number) => Batch<C> {
-    const { columns } = this;
-    const { source, length: sampleCount } = this.dataset;
-    const { order, settle } = this.#order(epoch);
-    const buffers = allocate(columns, Math.min(this.batchSize, sampleCount));
-    const delivery = { key: fold(randomKey(this.#keySeed), epoch) };
-    const full = asBatch(columns, buffers, Math.min(this.batchSize, sampleCount));
-    return (step) => {
-      const start = step * this.batchSize;
-      const count = Math.min(this.batchSize, sampleCount - start);
-      settle(start + count);
-      source.gather(order, start, count, buffers, delivery);
-      return (count === this.batchSize ? full : asBatch(columns, buffers, count)) as Batch<C>;
+  /** A loop over the rest of an epoch. */
+  #begin(): Loop<C> {
+    if (!this.#resumes && this.#position.step > 0) {
+      this.#position = { epoch: this.#position.epoch + 1, step: 0 };
+    }
+    this.#resumes = false;
+    const { epoch, step } = this.#position;
+    const plan = this.#plan(epoch, step);
+    const run = {};
+    this.#running = run;
+    let isDone = false;
+    /** Batches of the full size, by the arrays they are in. */
+    const full = new Map<unknown, Batch<C>>();
+    return {
+      plan,
+      isDone: () => {
+        if (isDone || this.#running === run) return isDone;
+        throw new ArgumentError(
+          "loader: another loop over it, or a seek, has begun since; make one loader for each loop",
+        );
+      },
+      batch: (gathered) => {
+        const next = gathered.step + 1;
+        this.#position = next === this.length ? { epoch: epoch + 1, step: 0 } : { epoch, step: next };
+        if (gathered.count < plan.batchSize) return this.#batchOf(gathered);
+        const batch = full.get(gathered.buffers) ?? this.#batchOf(gathered);
+        full.set(gathered.buffers, batch);
+        return batch;
+      },
+      end: (isWhole) => {
+        // The last batches may have been left out.
+        if (isWhole && !isDone) this.#position = { epoch: epoch + 1, step: 0 };
+        isDone = true;
+        return { done: true, value: undefined };
+      },
     };
   }
 
-  /** The order of an epoch, drawn as far as batches need it: a first step should not wait for a whole permutation. */
-  #order(epoch: number): { readonly order: Uint32Array; settle(end: number): void } {
-    const sampleCount = this.dataset.length;
-    if (this.#seed !== null) return growingPermutation(fold(randomKey(this.#seed), epoch), sampleCount);
-    const order = new Uint32Array(sampleCount);
-    for (let i = 0; i < sampleCount; i++) order[i] = i;
-    return { order, settle: () => {} };
+  #batchOf({ buffers, count }: Gathered): Batch<C> {
+    return asBatch(this.columns, buffers, count) as Batch<C>;
+  }
+
+  #plan(epoch: number, step: number): EpochPlan {
+    const { source, length: sampleCount } = this.dataset;
+    const skipped = (error: SampleError): void => {
+      if (this.#skippedCount++ < 100) this.#skipped.push(error);
+    };
+    return {
+      source,
+      columns: this.columns,
+      order: this.#seed === null ? ownOrder : shuffledOrder(this.#seed, epoch, sampleCount, source.blocks),
+      batchSize: this.batchSize,
+      key: fold(randomKey(this.#keySeed), epoch),
+      steps: [step, this.length],
+      skipped: this.#skips ? skipped : undefined,
+    };
   }
 
   #checked({ epoch, step }: LoaderPosition): LoaderPosition {
@@ -212,6 +295,20 @@ export class Loader<C extends Columns> implements Iterable<Batch<C>>, AsyncItera
     }
     return { epoch, step };
   }
+}
+
+/** Parts of a state that older versions do not have; they had no choice there. */
+const newerParts: readonly string[] = ["keySeed", "blocksTogether"];
+
+/** One pass over the rest of an epoch. */
+interface Loop<C extends Columns> {
+  readonly plan: EpochPlan;
+  /** @throws ArgumentError when the loader was sent elsewhere */
+  isDone(): boolean;
+  /** The batch, which counts as handed out. */
+  batch(gathered: Gathered): Batch<C>;
+  /** After all of the epoch's batches, or before. */
+  end(isWhole: boolean): { done: true; value: undefined };
 }
 
 function checkSizes(sampleCount: number, batchSize: number, dropLast: boolean): void {

@@ -8,6 +8,7 @@ export {
   InternalError,
   NetwrightError,
   PlatformError,
+  SampleError,
   ShapeError,
   StepError,
 } from "../base/errors.ts";

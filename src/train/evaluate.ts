@@ -54,7 +54,7 @@ export function evaluator(
     inMode(model, "eval", async () => {
       const breather = new Breather();
       const pass = scoring.start();
-      for (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
+      for await (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
         await pass.add(program(...pick(batch, names)), batch[labels]!);
         await breather.pause();
       }
@@ -93,7 +93,7 @@ async function predictAll(model: Module, dataset: Dataset<any>, options: Predict
   return inMode(model, "eval", async () => {
     const breather = new Breather();
     const parts: HostArray[] = [];
-    for (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
+    for await (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
       parts.push(await program(...pick(batch, inputs)).toHost());
       await breather.pause();
     }

@@ -98,7 +98,7 @@ export class Training {
     const names = [...inputs, labels];
     const breather = new Breather();
     let asked = monotonicMs();
-    for (const batch of this.#batches) {
+    for await (const batch of this.#batches) {
       const started = monotonicMs();
       const wantsGradients = this.#callbacks.some((callback) => callback.wantsGradients?.(this.run));
       const step = await this.#step(pass, pick(batch, names), wantsGradients);
