@@ -131,7 +131,8 @@ export class StepError extends NetwrightError {
  * @example
  * let caught: unknown;
  * try {
- *   for (const _ of loader(digits.map((_, index) => ({ x: index < 2 ? 1 : JSON.parse("") })))) break;
+ *   const texts = arrayDataset({ x: [1, 2, 3] }).map(({ x }) => ({ x: x < 3 ? x : Number(JSON.parse("{")) }));
+ *   for (const _ of loader(texts)) break;
  * } catch (error) {
  *   caught = error;
  * }

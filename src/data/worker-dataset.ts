@@ -32,6 +32,7 @@ export interface WorkerDatasetOptions {
  * @param name of its exported function, which gives a Dataset or a promise of one
  * @throws ArgumentError for an address that is none or a number of workers that is none; what the module or its function throws
  * @example
+ * // not run: it needs a module photos.js
  * // photos.ts: export const training = (folder: string) => imageFolder(folder).map(augment);
  * const photos = await workerDataset(new URL("./photos.js", import.meta.url), "training", { arguments: ["photos"], workers: 4 });
  * await fit(model, photos, { loss: crossEntropy, optimizer: adam() });
