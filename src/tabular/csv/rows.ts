@@ -16,11 +16,15 @@ import {
 } from "./byte-dictionary.ts";
 import { type Bytes, losesDigits, noNumber, parseNumberText, powersOfTen, readDecimal } from "./decimal.ts";
 import type { Dialect } from "./dialect.ts";
+import { PlainRows } from "./plain-rows.ts";
 
 const lineFeed = 10;
 const carriageReturn = 13;
 const quote = 34;
 const minus = 45;
+
+/** Less is read one row after the other: the kernel would first have to be made. */
+const worthwhileBytes = 2 ** 14;
 
 /** What is done with a field. A column whose numbers turn out to be none is skipped and read again as strings. */
 export const fieldKinds = { skip: 0, number: 1, string: 2 } as const;
@@ -66,6 +70,10 @@ export class RowReader {
   #unquotedLength = 0;
   /** Lines within the quotes of the row that is read. */
   #linesInRow = 0;
+  /** Null where rows are read one by one: few of them are plain, or there is no WebAssembly. Made for the first large piece. */
+  #plain: PlainRows | null | undefined;
+  /** Calls of it, and the rows that came of them. */
+  readonly #plainCounts = { calls: 0, rows: 0 };
 
   /** `canReadAgain`: whether the file can be read a second time for columns that failed; else they are errors. */
   constructor(
@@ -128,6 +136,73 @@ export class RowReader {
    * zeros, at least eight of them, so that no loop has to look for the end.
    */
   read(source: Bytes, from: number, to: number, maxRows: number): number {
+    let p = from;
+    if (this.#plain === undefined && to - from >= worthwhileBytes) this.#plain = this.#plainRows() ?? null;
+    this.#plain?.forget();
+    while (p < to && this.rowCount < maxRows && this.#plain) {
+      p = this.#readPlain(this.#plain, source.bytes, p, to, maxRows);
+      if (p === to || this.rowCount === maxRows) return p;
+      // What stopped it: a row that is not plain, or the end of what is there.
+      const rowEnd = this.#readEach(source, p, to, this.rowCount + 1);
+      if (rowEnd === p) return p;
+      p = rowEnd;
+    }
+    return this.#readEach(source, p, to, maxRows);
+  }
+
+  #plainRows(): PlainRows | undefined {
+    const { hasEmpty } = this.#missing;
+    return PlainRows.make({ dialect: this.#dialect, hasEmpty, hashStart, columnCount: this.#kinds.length });
+  }
+
+  /** Rows that are plain, many at a time. */
+  #readPlain(plain: PlainRows, bytes: Uint8Array, from: number, to: number, maxRows: number): number {
+    const first = this.rowCount;
+    const end = plain.read(bytes, from, to, this.#kinds, maxRows - first);
+    const { rowCount } = plain;
+    const counts = this.#plainCounts;
+    counts.rows += rowCount;
+    if (++counts.calls >= 16 && counts.rows < 16 * counts.calls) this.#plain = null;
+    if (rowCount === 0) return from;
+    if (first + rowCount > this.#capacity) this.#grow(Math.max(2 * this.#capacity, first + rowCount));
+    const { line } = this;
+    const at = (row: number): void => {
+      this.rowCount = first + row;
+      this.line = line + row;
+    };
+    for (let c = 0; c < this.#kinds.length; c++) {
+      if (this.#kinds[c] === fieldKinds.number) this.#numbers[c]!.set(plain.numbers(c), first);
+      else if (this.#kinds[c] === fieldKinds.string) this.#storeTexts(plain, bytes, to, c);
+    }
+    plain.odd((row, c, start, end) => {
+      at(row);
+      if (this.#kinds[c] === fieldKinds.number) this.#storeNumber(bytes, start, end, c);
+    });
+    at(rowCount);
+    return end;
+  }
+
+  /** A column of strings of rows that are plain. */
+  #storeTexts(plain: PlainRows, bytes: Uint8Array, to: number, c: number): void {
+    const { rowCount: first, line } = this;
+    const [entries, dictionary, missing] = [this.#entries[c]!, this.#dictionaries[c]!, this.#missing];
+    const { words, moved } = plain.strings(c);
+    for (let i = 0, at = 0; at < words.length; i++, at += 3) {
+      const [start, end] = [words[at]! + moved, words[at + 1]!];
+      if (end >= 0)
+        entries[first + i] = dictionary.entry(bytes, start, end + moved, words[at + 2]!, line + i, missing);
+      else {
+        this.rowCount = first + i;
+        this.line = line + i;
+        this.#readEscaped(bytes, start - 1, to, c);
+      }
+    }
+    this.rowCount = first;
+    this.line = line;
+  }
+
+  /** Rows of any kind, one by one. */
+  #readEach(source: Bytes, from: number, to: number, maxRows: number): number {
     const { bytes } = source;
     const ends = this.#ends;
     const kinds = this.#kinds;

@@ -29,7 +29,8 @@ function lineAt(
   let lines = 1;
   const decoder = new TextDecoder("utf-8");
   const endField = (): void => {
-    const text = isLatin ? String.fromCharCode(...field) : decoder.decode(Uint8Array.from(field));
+    const isPlain = isLatin || field.every((byte) => byte < 128);
+    const text = isPlain ? String.fromCharCode(...field) : decoder.decode(Uint8Array.from(field));
     fields.push(text);
     field = [];
   };

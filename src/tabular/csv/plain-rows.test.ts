@@ -1,0 +1,139 @@
+/** Rows that the kernel reads, beside what JavaScript's own numbers and a plain split say. */
+import { describe, expect, test } from "vitest";
+import { fillBits, randomKey, uniform } from "../../base/random.ts";
+import { parseCsv } from "./read.ts";
+
+/** Enough rows for the kernel, the values of interest among others. */
+function column(texts: readonly string[], rest = "1.5"): string[] {
+  const all = [...texts];
+  while (all.length < 6000) all.push(rest);
+  return all;
+}
+
+const read = (texts: readonly string[]): ArrayLike<unknown> =>
+  parseCsv(`x,y\n${texts.map((text) => `${text},0`).join("\n")}\n`, { schema: { x: "number" } }).values("x");
+
+/** Doubles of any size, from random bits. */
+function anyDoubles(count: number, seed: number): number[] {
+  const words = new Uint32Array(2 * count);
+  fillBits(randomKey(seed), words);
+  return [...new Float64Array(words.buffer)].filter(Number.isFinite);
+}
+
+describe("numbers are the nearest doubles", () => {
+  const same = (texts: readonly string[]): void => {
+    const values = read(column(texts));
+    const wrong = texts.filter((text, i) => !Object.is(values[i], Number(text)));
+    expect(wrong).toEqual([]);
+  };
+
+  test("as JavaScript writes them, of any size", () => {
+    same(anyDoubles(4000, 1).map(String));
+    same([...uniform(randomKey(2), 4000)].map((x) => String((x - 0.5) * 10 ** Math.floor(40 * (x - 0.5)))));
+  });
+
+  test("with any number of digits, before and after the point", () => {
+    const digits = anyDoubles(2000, 3).map((x) =>
+      String(Math.abs(x))
+        .replaceAll(/[^0-9]/g, "")
+        .slice(0, 19),
+    );
+    same(
+      digits
+        .map((text, i) => `${i % 2 ? "-" : ""}${text.slice(0, i % 9)}.${text.slice(i % 9)}`)
+        .filter((t) => /\d/.test(t)),
+    );
+    same(digits.map((text, i) => `0.${"0".repeat(i % 12)}${text}`));
+    same(digits.map((text, i) => `${text.slice(0, 3)}.${text.slice(3)}e${(i % 80) - 40}`));
+  });
+
+  test("halfway between two doubles, to the even one, and next to it", () => {
+    const texts: string[] = [];
+    for (let i = 1; i < 300; i++) {
+      const x = 2 ** 53 + 2 * i;
+      texts.push(
+        `${x + 1}.0`.replace("e+", "e"),
+        `${BigInt(x) * 10n + 10n}e-1`,
+        `${BigInt(x) * 10n + 9n}e-1`,
+      );
+      texts.push(`${BigInt(x) * 100n + 101n}e-2`, `0.${BigInt(x) * 5n}`);
+    }
+    same(texts);
+  });
+
+  test("too small, too large, nothing, with a point alone", () => {
+    same([
+      "1e-400",
+      "-1e-320",
+      "4.9e-324",
+      "2.2250738585072014e-308",
+      "1e309",
+      "-0",
+      "0.0",
+      "5.",
+      ".5",
+      "-.25",
+    ]);
+    same(["1E5", "1e+5", "1e05", "00012", "1.7976931348623157e308", "123456789012345678e-10"]);
+  });
+});
+
+test("missing and unusual fields among plain ones", () => {
+  const values = read(column(["1", "", "NA", "-5", " 7 ", "+3", "nan", "1e3", "inf"]));
+  expect(Array.from({ length: 10 }, (_, i) => values[i])).toEqual([
+    ...[1, null, null, -5, 7, 3, null, 1000, Number.POSITIVE_INFINITY, 1.5],
+  ]);
+  const texts = column(["12", "12345678901234567890", "x"], "7");
+  expect(
+    parseCsv(`x\n${texts.join("\n")}`)
+      .values("x")
+      .slice(0, 4),
+  ).toEqual(texts.slice(0, 4));
+});
+
+test("texts: quoted, doubled quotes, other line ends, comments, blank lines, NUL, in the order of their appearance", () => {
+  const rows: string[] = [];
+  const expected: (readonly [number, string | null])[] = [];
+  const kinds: readonly (readonly [field: string, value: string | null])[] = [
+    ["plain", "plain"],
+    ['"with, comma"', "with, comma"],
+    ['"say ""hi"""', 'say "hi"'],
+    ["", null],
+    ['"two\nlines"', "two\nlines"],
+    ['in"side', 'in"side'],
+    ["ü→", "ü→"],
+    ['""', null],
+    ["nul\0byte", "nul\0byte"],
+  ];
+  for (let i = 0; i < 9000; i++) {
+    // Each row has a number of its own, so that none is taken for another.
+    const [field, value] = kinds[(i * 7) % (i % 100 === 0 ? 9 : 4)]!;
+    rows.push(`${i},${field}${i % 3 === 0 ? "\r\n" : "\n"}${i % 500 === 0 ? "#note\n\n" : ""}`);
+    expected.push([i, value]);
+  }
+  const table = parseCsv(`n,t\n${rows.join("")}`, { comment: "#" });
+  expect(table.length).toBe(9000);
+  const [numbers, texts] = [table.values("n"), table.values("t")];
+  const wrong = expected.filter(([n, t], i) => numbers[i] !== n || texts[i] !== t);
+  expect(wrong.slice(0, 3)).toEqual([]);
+});
+
+test("errors name the line, also behind thousands of plain rows", () => {
+  const rows = Array.from({ length: 5000 }, (_, i) => `${i},a`);
+  expect(() => parseCsv(`n,t\n${[...rows, "7"].join("\n")}\n`)).toThrow("line 5002 has 1 fields");
+  expect(() => parseCsv(`n,t\n${[...rows, "7,b,c"].join("\n")}\n`)).toThrow("line 5002 has 3 fields");
+  expect(() => parseCsv(`n,t\n${[...rows, "x,b"].join("\n")}\n`, { schema: { n: "number" } })).toThrow(
+    'line 5002, column "n": "x" is not a number',
+  );
+});
+
+test("a decimal comma, other delimiters, skipped columns", () => {
+  const rows = Array.from({ length: 4000 }, (_, i) => `${i},25;text ${i % 5};${-i},5e2`);
+  const table = parseCsv(`a;b;c\n${rows.join("\n")}\n`, {
+    delimiter: ";",
+    decimal: ",",
+    columns: ["c", "a"],
+  });
+  expect(table.names).toEqual(["c", "a"]);
+  expect([table.values("a")[3999], table.values("c")[3999]]).toEqual([3999.25, -399950]);
+});
