@@ -6,6 +6,7 @@ import { type ArrayOf, countElements, type HostArray } from "../base/host-array.
 import { checkOptions } from "../base/options.ts";
 import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
+import { cachedSource } from "./cache.ts";
 import type { Batch, Columns, Sample } from "./column.ts";
 import {
   type ColumnsOfMap,
@@ -122,6 +123,21 @@ export class Dataset<C extends Columns = Columns> {
   ): Promise<Dataset<ColumnsOfMap<C, R>>> {
     checkOptions("mapAsync", options, ["columns"]);
     return new Dataset(await mappedAsync(this.source, compute as unknown as AnyAsyncMapFunction, options));
+  }
+
+  /**
+   * The same samples, of which as many as fit into `maxBytes` stay in memory after their first delivery, in the dtype they are
+   * stored in: what is costly to read or decode is made once. The first ones that are delivered stay; others are made anew.
+   *
+   * Put it before functions that draw at random: what they gave for the first epoch would stay. `cachedShards` does the same on
+   * a disk, for later runs too.
+   *
+   * @throws ArgumentError unless `maxBytes` is positive
+   * @example
+   * const once = digits.map(({ images, labels }) => ({ images: images.map(Math.sqrt), labels })).cached({ maxBytes: 2 ** 28 });
+   */
+  cached({ maxBytes }: { readonly maxBytes: number }): Dataset<C> {
+    return new Dataset(cachedSource(this.source, maxBytes));
   }
 
   /** These samples, then those of the others. @throws ShapeError naming the column that differs */

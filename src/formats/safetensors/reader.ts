@@ -17,6 +17,8 @@ export interface SafetensorsFile {
   /** By name, in the order of their bytes in the file, with dtype and shape as `read` gives them. */
   readonly tensors: ReadonlyMap<string, Pick<HostArray, "dtype" | "shape">>;
   read(name: string): Promise<HostArray>;
+  /** Rows `first … first + count` of a tensor, along its first axis: nothing else is read. */
+  readRows(name: string, first: number, count: number): Promise<HostArray>;
   /**
    * A tensor where it lies in the file, if that is mapped; else, and for I64 and BOOL, whose bytes are not yet elements, as
    * `read` gives it.
@@ -59,6 +61,7 @@ export async function openSafetensors(
     return {
       ...header,
       read,
+      readRows: (name, first, count) => readTensor(reader, header, name, { first, count }),
       notMapped: "reason" in mapped ? mapped.reason : undefined,
       async map(name) {
         if ("reason" in mapped) return read(name);
@@ -133,11 +136,30 @@ function infoOf(path: string, { tensors }: Header, name: string): TensorInfo {
 /** Nothing is converted and nothing need be checked. */
 const isStoredAsRead = ({ fileDType }: TensorInfo): boolean => fileDType !== "I64" && fileDType !== "BOOL";
 
-async function readTensor(reader: FileReader, header: Header, name: string): Promise<HostArray> {
-  const info = infoOf(reader.path, header, name);
+async function readTensor(reader: FileReader, header: Header, name: string, rows?: Rows): Promise<HostArray> {
+  const whole = infoOf(reader.path, header, name);
+  const info = rows === undefined ? whole : rowsOf(reader.path, name, whole, rows);
   const bytes = new Uint8Array(info.end - info.begin);
   await reader.readAt(info.begin, bytes);
   return decodeTensor(reader.path, name, info, bytes);
+}
+
+interface Rows {
+  readonly first: number;
+  readonly count: number;
+}
+
+function rowsOf(file: string, name: string, info: TensorInfo, { first, count }: Rows): TensorInfo {
+  const [total, ...rest] = info.shape;
+  const isInside = Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0;
+  if (total === undefined || !isInside || first + count > total) {
+    throw new ArgumentError(
+      `"${file}", ${tensorText(name)}: rows ${first} to ${first + count} of shape [${info.shape.join(", ")}]`,
+    );
+  }
+  const rowBytes = total === 0 ? 0 : (info.end - info.begin) / total;
+  const begin = info.begin + first * rowBytes;
+  return { ...info, shape: [count, ...rest], begin, end: begin + count * rowBytes };
 }
 
 /** `bytes` belong to the result. Numbers in the file are little-endian, as on every machine Node and browsers run on. */
