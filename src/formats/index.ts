@@ -1,6 +1,8 @@
 /** File formats: bytes to named arrays and back. */
 export type { HostArray, NamedTensors } from "../base/host-array.ts";
 export type { MappedArray, MappedFile } from "../base/mapped-array.ts";
+export type { GgufValue } from "./gguf/header.ts";
+export { type GgufFile, openGguf } from "./gguf/reader.ts";
 export * from "./idx.ts";
 export {
   type OpenOptions,
