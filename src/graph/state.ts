@@ -14,8 +14,7 @@ export class State {
   readonly dtype: DType;
   /** Shown in errors, checkpoints and summaries; a module sets it to the parameter's path. */
   name: string;
-  /** The first value's storage bits; the runtime drops it once it has copied it to the device. */
-  initial: TypedArray | undefined;
+  #initial: TypedArray | (() => TypedArray) | undefined;
   /** In place of them: the file in which they lie. */
   initialMapped: MappedArray | undefined;
   /** Where the runtime keeps the committed value; it alone reads and writes this. */
@@ -24,12 +23,21 @@ export class State {
   constructor(
     name: string,
     type: { shape: readonly number[]; dtype: DType },
-    initial: TypedArray | MappedArray,
+    initial: TypedArray | (() => TypedArray) | MappedArray,
   ) {
     this.name = name;
     this.shape = type.shape;
     this.dtype = type.dtype;
     if (initial instanceof MappedArray) this.initialMapped = initial;
-    else this.initial = initial;
+    else this.#initial = initial;
+  }
+
+  /** The first value's storage bits, computed when they are first asked for; the runtime drops them once it has copied them to the device. */
+  get initial(): TypedArray | undefined {
+    if (typeof this.#initial === "function") this.#initial = this.#initial();
+    return this.#initial;
+  }
+  set initial(bits: TypedArray | undefined) {
+    this.#initial = bits;
   }
 }

@@ -106,7 +106,8 @@ class Encoder extends Module {
 function smallNormal(shape: readonly number[]): Parameter {
   const count = shape.reduce((n, size) => n * size, 1);
   const [fanIn, fanOut] = [count, count];
-  const data = initializers.normal(0, 0.02)({ shape, fanIn, fanOut, key: nextKey() });
+  const key = nextKey();
+  const data = () => initializers.normal(0, 0.02)({ shape, fanIn, fanOut, key });
   return new Parameter({ dtype: "f32", shape, data });
 }
 

@@ -50,7 +50,7 @@ export class Bilinear extends Module {
     const root = toRandomKey(key);
     const fans = { fanIn: in1Features, fanOut: outFeatures };
     const shape: [number, number, number] = [outFeatures, in1Features, in2Features];
-    const weight = weightInit({ shape, ...fans, key: fold(root, 0) });
+    const weight = () => weightInit({ shape, ...fans, key: fold(root, 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data: weight }, { name: "weight" });
     this.bias = bias
       ? new Parameter(biasInit({ shape: [outFeatures], ...fans, key: fold(root, 1) }), { name: "bias" })

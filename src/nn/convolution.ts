@@ -109,7 +109,7 @@ abstract class Convolution<In extends number, Out extends number> extends Module
     const shape = [first, second / groups, ...this.kernelSize];
     const root = toRandomKey(key);
     const fans = fansOf(shape);
-    const data = weightInit({ shape, ...fans, key: fold(root, 0) });
+    const data = () => weightInit({ shape, ...fans, key: fold(root, 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
     this.bias = bias
       ? new Parameter(biasInit({ shape: [outChannels], ...fans, key: fold(root, 1) }) as never, {

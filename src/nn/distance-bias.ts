@@ -96,7 +96,8 @@ export class RelativePositionBias extends Module {
     this.bidirectional = bidirectional;
     const shape = [numBuckets, numHeads];
     const fans = { fanIn: numBuckets, fanOut: numHeads };
-    const data = weightInit({ shape, ...fans, key: fold(toRandomKey(key), 0) });
+    const root = toRandomKey(key);
+    const data = () => weightInit({ shape, ...fans, key: fold(root, 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }
 

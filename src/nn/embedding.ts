@@ -48,8 +48,11 @@ export class Embedding extends Module {
     this.paddingIndex = row;
     const shape = [numEmbeddings, embeddingDim];
     const fans = { fanIn: numEmbeddings, fanOut: embeddingDim };
-    const data = weightInit({ shape, ...fans, key: fold(toRandomKey(key), 0) });
-    if (row !== undefined) data.fill(0, row * embeddingDim, (row + 1) * embeddingDim);
+    const root = toRandomKey(key);
+    const data = (): Float32Array => {
+      const rows = weightInit({ shape, ...fans, key: fold(root, 0) });
+      return row === undefined ? rows : rows.fill(0, row * embeddingDim, (row + 1) * embeddingDim);
+    };
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }
 

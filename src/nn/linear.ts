@@ -76,7 +76,7 @@ export class Linear<const In extends number = number, const Out extends number =
       init: Initializer,
       place: number,
     ) => {
-      const data = init({ shape, ...fans, key: fold(root, place) });
+      const data = () => init({ shape, ...fans, key: fold(root, place) });
       return new Parameter({ dtype: "f32", shape, data }, { name });
     };
     this.weight = parameter("weight", [outFeatures, inFeatures], weightInit, 0);

@@ -119,7 +119,7 @@ export class MultiheadAttention extends Module {
     const root = toRandomKey(key);
     const matrix = (name: string, rows: number, columns: number, place: number): Parameter => {
       const shape = [rows, columns];
-      const data = glorotUniform()({ shape, fanIn: columns, fanOut: rows, key: fold(root, place) });
+      const data = () => glorotUniform()({ shape, fanIn: columns, fanOut: rows, key: fold(root, place) });
       return new Parameter({ dtype: "f32", shape, data }, { name });
     };
     if (kdim === embedDim && vdim === embedDim && keyWidth === embedDim)

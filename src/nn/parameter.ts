@@ -1,12 +1,9 @@
 /** What a model learns. */
-import { type DType, isFloat, type TypedArray } from "../base/dtype.ts";
+import { type DType, isFloat } from "../base/dtype.ts";
 import { DTypeError } from "../base/errors.ts";
-import type { HostArray } from "../base/host-array.ts";
-import type { MappedArray } from "../base/mapped-array.ts";
 import type { TensorShape } from "../base/shape-types.ts";
-import { StateTensor, type Tensor, touch } from "../tensor/index.ts";
-import { stateInit } from "../tensor/state.ts";
-import type { NestedArray } from "../tensor/types.ts";
+import { StateTensor, touch } from "../tensor/index.ts";
+import { type Initial, stateInit } from "../tensor/state.ts";
 import { checkListed } from "./call.ts";
 
 export interface ParameterOptions<D extends DType = DType> {
@@ -36,7 +33,7 @@ export class Parameter<S extends TensorShape = any, D extends DType = any> exten
 
   /** @param initial the first value; a plain number makes a parameter of shape (), an array of a mapped file stays there */
   constructor(
-    initial: Tensor<S, D> | number | NestedArray | TypedArray | HostArray | MappedArray,
+    initial: Exclude<Initial<S, D>, boolean>,
     { name = "parameter", dtype, trainable = true }: ParameterOptions<D> = {},
   ) {
     super(stateInit(initial, { name, dtype }));

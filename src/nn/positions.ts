@@ -121,7 +121,8 @@ export class LearnedPositions extends Module {
     this.size = size;
     const shape = [maxPositions, size];
     const fans = { fanIn: maxPositions, fanOut: size };
-    const data = weightInit({ shape, ...fans, key: fold(toRandomKey(key), 0) });
+    const root = toRandomKey(key);
+    const data = () => weightInit({ shape, ...fans, key: fold(root, 0) });
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }
 

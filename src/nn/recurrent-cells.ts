@@ -37,7 +37,7 @@ abstract class Cell extends Module {
     // U(±1/√hiddenSize), as in PyTorch.
     const init = uniform(-1 / Math.sqrt(hiddenSize), 1 / Math.sqrt(hiddenSize));
     const make = (name: string, shape: readonly number[], place: number): Parameter => {
-      const data = init({ shape, fanIn: hiddenSize, fanOut: hiddenSize, key: fold(root, place) });
+      const data = () => init({ shape, fanIn: hiddenSize, fanOut: hiddenSize, key: fold(root, place) });
       return new Parameter({ dtype: "f32", shape, data }, { name });
     };
     const rows = gates * hiddenSize;

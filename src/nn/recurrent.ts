@@ -136,7 +136,7 @@ abstract class Recurrent extends Module {
     const init = uniform(-1 / Math.sqrt(hiddenSize), 1 / Math.sqrt(hiddenSize));
     const make = (name: string, shape: readonly number[]): void => {
       const request = { shape, fanIn: hiddenSize, fanOut: hiddenSize, key: fold(key, this.weights.size) };
-      this.weights.set(name, new Parameter({ dtype: "f32", shape, data: init(request) }, { name }));
+      this.weights.set(name, new Parameter({ dtype: "f32", shape, data: () => init(request) }, { name }));
     };
     for (let layer = 0; layer < numLayers; layer++) {
       const width = layer === 0 ? inputSize : outputSize * this.directions.length;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { hostArray } from "../base/host-array.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
-import { Linear, Module, Parameter, Sequential } from "./index.ts";
+import { type Initializer, initializers, Linear, Module, Parameter, Sequential } from "./index.ts";
 
 const host = (shape: number[], ...values: number[]) => ({
   dtype: "f32" as const,
@@ -70,6 +71,39 @@ describe("loadStateDict", () => {
   it("shortens a long list", () => {
     const many = new Sequential(...Array.from({ length: 10 }, () => new Linear(1, 1)));
     expect(() => many.loadStateDict({})).toThrow(/no value for "5\.bias"\n {2}… and 8 more$/);
+  });
+});
+
+describe("first values", () => {
+  it("are computed when they are first needed: never, where others are loaded", async () => {
+    let drawn = 0;
+    const counting: Initializer = (request) => {
+      drawn++;
+      return initializers.glorotUniform()(request);
+    };
+    const options = { weightInit: counting, key: 3 };
+    const loaded = new Linear(2, 2, options);
+    const before = loaded.weight.value;
+    loaded.loadStateDict({
+      weight: hostArray("f32", [2, 2], Float32Array.of(1, 2, 3, 4)),
+      bias: hostArray("f32", [2]),
+    });
+    expect(await loaded.forward(tensor([1, 1])).toArray()).toEqual([3, 7]);
+    expect(drawn).toBe(1); // for `before`, which was asked for
+    expect(await before.toArray()).toEqual(await new Linear(2, 2, { key: 3 }).weight.toArray());
+    const untouched = new Linear(2, 2, options);
+    untouched.loadStateDict(loaded.stateDict());
+    const fresh = new Linear(2, 2, options);
+    fresh.loadStateDict({ weight: hostArray("f32", [2, 2]), bias: hostArray("f32", [2]) });
+    expect(await fresh.weight.sum().item()).toBe(0);
+    expect(drawn).toBe(2);
+  });
+
+  it("of another length are refused by name", async () => {
+    const layer = new Linear(2, 2, { weightInit: () => new Float32Array(3) });
+    expect(() => layer.weight.toArray()).toThrow(
+      /"weight": the initial value of f32 \(2, 2\) is a Float32Array of 3/,
+    );
   });
 });
 

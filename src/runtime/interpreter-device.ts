@@ -220,7 +220,12 @@ export class InterpreterDevice implements Device {
     return this.bitsOf(state).slice();
   }
   writeState(state: State, data: TypedArray): void {
-    this.memoryOf(state).data = copyOf(state, data);
+    if (state.storage !== undefined) this.memoryOf(state).data = copyOf(state, data);
+    else {
+      state.initial = data;
+      state.initialMapped = undefined;
+      this.place(state);
+    }
   }
   /** The committed bits themselves: not to be written. */
   bitsOf(state: State): TypedArray {

@@ -142,11 +142,7 @@ export class MemoryDevice implements Device, StorageOwner {
     return this.readsMappedFiles ? new MappedStorage(this, array) : this.upload(array.read());
   }
   mapState(state: State, array: MappedArray): void {
-    if (!this.readsMappedFiles) {
-      if (state.storage !== undefined) return this.writeState(state, array.read().data);
-      state.initial = array.read().data;
-      return void this.placeState(state);
-    }
+    if (!this.readsMappedFiles) return this.writeState(state, array.read().data);
     this.queue.drain();
     this.leavePlace(state);
     state.storage = { device: this, address: array.address, mapped: array } satisfies StatePlace;
@@ -164,6 +160,11 @@ export class MemoryDevice implements Device, StorageOwner {
       throw new InternalError(
         `state "${state.name}": needs ${wanted.name} of ${count}, got ${data.constructor.name} of ${data.length}`,
       );
+    }
+    if (state.storage === undefined) {
+      state.initial = data;
+      state.initialMapped = undefined;
+      return void this.placeState(state);
     }
     this.queue.drain();
     this.ownState(state, data);

@@ -1,5 +1,5 @@
 /** States as users see them: tensors whose value changes. */
-import { bytesOf, type DType, encode, type TypedArray } from "../base/dtype.ts";
+import { arrayTypeOf, bytesOf, type DType, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { MappedArray } from "../base/mapped-array.ts";
@@ -21,9 +21,27 @@ export interface StateInit<S extends TensorShape = TensorShape, D extends DType 
   readonly name: string;
   readonly shape: S;
   readonly dtype: D;
-  /** Storage bits of the first value, or where they lie; zeros when left out. */
-  readonly initial?: TypedArray | MappedArray;
+  /** Storage bits of the first value, how they are made when they are needed, or where they lie; zeros when left out. */
+  readonly initial?: TypedArray | (() => TypedArray) | MappedArray;
 }
+
+/** An array whose elements are computed when they are first needed: never, for a model whose weights are loaded. */
+export interface DeferredArray<S extends readonly number[] = readonly number[], D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: S;
+  readonly data: () => TypedArray;
+}
+
+/** What a state can begin with. */
+export type Initial<S extends TensorShape = any, D extends DType = any> =
+  | Tensor<S, D>
+  | number
+  | boolean
+  | NestedArray
+  | TypedArray
+  | HostArray
+  | DeferredArray
+  | MappedArray;
 
 /**
  * A name whose value changes: a parameter, a moment, running statistics. It is a tensor, and stands for what it holds where it
@@ -38,9 +56,14 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
   private readonly graphState: State;
 
   constructor({ name, shape, dtype, initial }: StateInit<S, D>) {
-    const bits = initial ?? encode(dtype, new Float64Array(shape.reduce((n, size) => n * size, 1)));
-    const made = new State(name, { shape, dtype }, bits);
-    requireBits(made, bits);
+    const count = shape.reduce((n, size) => n * size, 1);
+    const bits = initial ?? (() => new (arrayTypeOf(dtype))(count));
+    const made = new State(
+      name,
+      { shape, dtype },
+      typeof bits === "function" ? () => requireBits(made, bits()) : bits,
+    );
+    if (typeof bits !== "function" && !(bits instanceof MappedArray)) requireBits(made, bits);
     super(new StateHandle(made));
     this.graphState = made;
   }
@@ -69,6 +92,7 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
   assign(value: TensorLike | MappedArray): void {
     located(() => {
       if (value instanceof MappedArray) return this.map(value);
+      if (this.takes(value)) return this.write(value);
       const node = toNode(value, this.dtype, `state "${this.name}"`);
       const { shape, dtype } = this.graphState;
       const isNumber = typeof value === "number";
@@ -82,6 +106,20 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
     if (currentTrace().kind !== "eager") return assignState(state, toNode(fromValue(Value.ofMapped(array))));
     commitPending();
     statesChange(new Set([state]), () => cpuDevice().mapState(state, array));
+  }
+
+  /** Arrays in the host's memory are copied at once outside of traces: no program, no second copy. */
+  private takes(value: TensorLike): value is HostArray {
+    if (typeof value !== "object" || value === null || isTensor(value) || !("dtype" in value)) return false;
+    const { shape, dtype } = this.graphState;
+    return value.dtype === dtype && sameShape(value.shape, shape) && currentTrace().kind === "eager";
+  }
+
+  private write({ data }: HostArray): void {
+    const { graphState: state } = this;
+    requireBits(state, data);
+    commitPending();
+    statesChange(new Set([state]), () => cpuDevice().writeState(state, data));
   }
 
   /** Has `check` called before each use of the value, in traces and outside; an error it throws refuses the use. */
@@ -101,10 +139,9 @@ function requireFit({ name, shape, dtype }: State, array: MappedArray): void {
   throw new ShapeError(`state "${name}" is ${is}, the array of "${array.file.path}" is ${got}`);
 }
 
-function requireBits({ name, shape, dtype }: State, bits: TypedArray | MappedArray): void {
-  if (bits instanceof MappedArray) return;
+function requireBits({ name, shape, dtype }: State, bits: TypedArray): TypedArray {
   const count = shape.reduce((n, size) => n * size, 1);
-  if (bits.length === count && bits.BYTES_PER_ELEMENT === bytesOf(dtype)) return;
+  if (bits.length === count && bits.BYTES_PER_ELEMENT === bytesOf(dtype)) return bits;
   const got = `${bits.constructor.name} of ${bits.length}`;
   throw new ShapeError(`state "${name}": the initial value of ${dtype} ${shapeText(shape)} is a ${got}`);
 }
@@ -123,7 +160,7 @@ let unnamed = 0;
  * @example const total = state([0, 0], { name: "total" });
  */
 export function state<D extends DType = any, S extends TensorShape = any>(
-  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray | MappedArray,
+  initial: Initial<S, D>,
   { name = `state ${unnamed++}`, dtype }: StateOptions<D> = {},
 ): StateTensor<S, D> {
   return new StateTensor(stateInit(initial, { name, dtype }));
@@ -131,16 +168,24 @@ export function state<D extends DType = any, S extends TensorShape = any>(
 
 /** What a StateTensor is made of, from whatever stands for a value. */
 export function stateInit<D extends DType = any, S extends TensorShape = any>(
-  initial: Tensor<S, D> | number | boolean | NestedArray | TypedArray | HostArray | MappedArray,
+  initial: Initial<S, D>,
   { name, dtype }: { readonly name: string; readonly dtype?: D },
 ): StateInit<S, D> {
   return located(() => {
     if (initial instanceof MappedArray) return mappedInit(initial, name, dtype) as StateInit<S, D>;
+    if (isDeferred(initial))
+      return { name, shape: initial.shape as unknown as S, dtype: initial.dtype as D, initial: initial.data };
     const host = isTensor(initial) ? hostOf(initial) : hostArray(initial, { dtype }, `state "${name}"`);
     const { shape, data } = host;
     return { name, shape: shape as unknown as S, dtype: host.dtype as D, initial: data.slice() };
   });
 }
+
+const isDeferred = (initial: Initial): initial is DeferredArray =>
+  typeof initial === "object" &&
+  "data" in initial &&
+  typeof initial.data === "function" &&
+  !isTensor(initial);
 
 function mappedInit(array: MappedArray, name: string, dtype: DType = array.dtype): StateInit {
   if (dtype === array.dtype) return { name, dtype, shape: array.shape, initial: array };
