@@ -10,6 +10,7 @@ export {
   centerLoss,
   centerTargets,
 } from "./center-detector.ts";
+export { PretrainedConfig } from "./config.ts";
 export { ConvNeXt, type ConvNeXtOptions } from "./convnext.ts";
 export { CRNN, type CRNNOptions } from "./crnn.ts";
 export {
@@ -25,10 +26,20 @@ export {
   type DCGANGeneratorOptions,
   type DCGANOptions,
 } from "./dcgan.ts";
+export {
+  CausalLanguageModel,
+  type DecodeOptions,
+  type DecoderOptions,
+  type DecoderVariant,
+} from "./decoder.ts";
 export { EfficientNet, type EfficientNetOptions } from "./efficientnet.ts";
+export { Gemma2, type Gemma2Options, Gemma3, type Gemma3Options } from "./gemma.ts";
 export { LeNet, type LeNetOptions } from "./lenet.ts";
+export { Llama } from "./llama.ts";
 export { MobileNetV2, type MobileNetV2Options } from "./mobilenet-v2.ts";
+export { Phi3 } from "./phi3.ts";
 export { QNetwork, type QNetworkOptions } from "./q-network.ts";
+export { Qwen2, Qwen3 } from "./qwen.ts";
 export {
   BasicBlock,
   Bottleneck,
