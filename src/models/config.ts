@@ -7,7 +7,15 @@ type Values = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Values =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A configuration whose keys are taken by name; `source` is what errors call it. */
+/**
+ * A configuration whose keys are taken by name; `source` is what errors call it.
+ *
+ * @throws ArgumentError for what is no object, and, when a key is taken, for one that is missing or of another kind
+ * @example
+ * const config = new PretrainedConfig({ hidden_size: 576, tie_word_embeddings: true });
+ * config.size("hidden_size"); // 576
+ * config.number("rope_theta", 10_000); // 10000
+ */
 export class PretrainedConfig {
   readonly values: Values;
   readonly source: string;

@@ -283,6 +283,12 @@ class Decoder extends Module {
  * A model that tells for each token of a text how likely each token of the vocabulary is to follow.
  *
  * Shapes: tokens i32 (N, T) → logits (N, T, vocabSize). State dicts have Hugging Face's names.
+ *
+ * @throws ArgumentError for sizes that do not fit each other, and for as many caches as there are no layers
+ * @example
+ * const model = new CausalLanguageModel({ vocabSize: 100, hiddenSize: 32, numLayers: 1, numHeads: 4, intermediateSize: 64 });
+ * const caches = model.caches(1, 64);
+ * model.forward(zeros([1, 5], { dtype: "i32" }), { caches }).shape; // [1, 5, 100]
  */
 export class CausalLanguageModel extends Module {
   readonly model: Decoder;
