@@ -40,7 +40,7 @@ export function compileProgram(
   onPass?.("simplify", () => graphText(simplified));
   const draft = lowerProgram(simplified, { target, isFused });
   const arenaBytes = planMemory(draft, target.threads);
-  const { inputs, states, arrays, results, compute, commit, checks } = draft;
+  const { inputs, states, arrays, results, compute, commit, undo, checks } = draft;
   const dimensions = functionDimensions(fn);
   const program: Program = {
     name: fn.name,
@@ -51,6 +51,7 @@ export function compileProgram(
     results,
     compute,
     commit,
+    undo,
     checks,
     arenaBytes,
     threads: target.threads,

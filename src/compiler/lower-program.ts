@@ -1,8 +1,8 @@
 /**
  * Lowers a traced function to the steps of a Program: accesses → clusters → kernels, results and states to their places.
  *
- * Postcondition: every result and assigned state is written exactly once, `compute` writes no state, and `commit` reads
- * no state that an earlier step of it has written.
+ * Postcondition: every result and assigned state is written exactly once, `compute` writes no state but rows that `undo` puts back,
+ * and `commit` reads no state that an earlier step of it has written.
  */
 import { bytesOf, type DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
@@ -21,6 +21,7 @@ import { type Access, Accesses, hasMemory } from "./access.ts";
 import { carrySums, rowsOfPart } from "./carry-sums.ts";
 import { type Cluster, embed, Fusion, positionView, readersIn, readsOf } from "./clusters.ts";
 import { findCommitOnly } from "./commit.ts";
+import { findInPlace, type InPlace, lowerInPlace, type Phases } from "./in-place.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
 import { accumulatorDType } from "./long-sum.ts";
 import { type CopySource, lowerCopy } from "./lower-copy.ts";
@@ -47,6 +48,7 @@ export interface ProgramDraft {
   }[];
   readonly compute: readonly ProgramStep[];
   readonly commit: readonly ProgramStep[];
+  readonly undo: readonly ProgramStep[];
   readonly checks: readonly Check[];
 }
 
@@ -101,7 +103,8 @@ export class ProgramLowering {
     });
     const compute: ProgramStep[] = [];
     const commit: ProgramStep[] = [];
-    const block = new BlockLowering(this, locations, [], compute, commit);
+    const undo: ProgramStep[] = [];
+    const block = new BlockLowering(this, locations, [], { compute, commit, undo });
     block.lower([
       ...fn.results.map((node, i) => ({
         node,
@@ -122,6 +125,7 @@ export class ProgramLowering {
       results,
       compute,
       commit,
+      undo,
       checks: this.checks,
     };
   }
@@ -201,11 +205,12 @@ export class BlockLowering {
   /** Whether one of the loops is parallel: then each thread has memory of its own, and kernels are not shared. */
   readonly isInParallel: boolean;
   readonly target: TargetDescription;
-  private readonly compute: ProgramStep[];
-  private readonly commit: ProgramStep[];
+  private readonly phases: Phases;
   private readonly accesses = new Accesses();
   /** Next values of carries that were computed in the carries' places. */
   readonly inPlace = new Set<Wanted>();
+  /** Scatters that write a state's own rows. */
+  private readonly scatters = new Map<Node, InPlace>();
   /** Who reads each root. */
   private readonly readers = new Map<Node, Set<Node>>();
 
@@ -213,8 +218,7 @@ export class BlockLowering {
     program: ProgramLowering,
     locations: Map<Node, Location>,
     loops: readonly LoopOfProgram[],
-    compute: ProgramStep[],
-    commit: ProgramStep[],
+    phases: Phases,
     isInParallel = false,
   ) {
     this.program = program;
@@ -222,8 +226,7 @@ export class BlockLowering {
     this.target = isInParallel ? { ...program.target, threads: 1 } : program.target;
     this.locations = locations;
     this.loops = loops;
-    this.compute = compute;
-    this.commit = commit;
+    this.phases = phases;
   }
 
   lower(wanted: readonly Wanted[]): void {
@@ -232,10 +235,14 @@ export class BlockLowering {
     const clusters = fusion.schedule();
     const outputs = this.findOutputs(clusters, wanted);
     const direct = this.findDirect(clusters, outputs, wanted);
+    const committing = new Set(direct.keys());
+    const { accesses, readers } = this;
+    for (const [root, place] of findInPlace({ clusters, wanted, accesses, readers, committing }))
+      this.scatters.set(root, place);
     this.placeCarries(clusters, outputs, wanted);
     this.locateOutputs(outputs, wanted, direct);
     for (const cluster of clusters) {
-      const steps = direct.has(cluster) ? this.commit : this.compute;
+      const steps = direct.has(cluster) ? this.phases.commit : this.phases.compute;
       const own = [...cluster.members.keys()].filter((root) => outputs.has(root) && ownsMemory(root));
       const inCluster = new Map(own.map((root) => [root, this.locate(root)]));
       this.lowerCluster(cluster, inCluster, steps);
@@ -398,9 +405,9 @@ export class BlockLowering {
     direct: Map<Cluster, Map<Node, State>>,
   ): void {
     for (const states of direct.values()) {
-      for (const [root, state] of states)
-        this.locations.set(root, { buffer: this.program.stateBuffer(state), base: zeroAffine });
+      for (const [root, state] of states) this.locations.set(root, this.locateState(state));
     }
+    for (const [root, { state }] of this.scatters) this.locations.set(root, this.locateState(state));
     for (const { node, destination, state } of wanted) {
       const { root } = this.accesses.of(node);
       if (
@@ -430,7 +437,7 @@ export class BlockLowering {
       if (location !== undefined && isSameLocation(location, to.destination) && this.isWhole(to.node))
         continue;
       if (to.state === undefined) {
-        this.copy(from, to.node, to.destination, this.compute);
+        this.copy(from, to.node, to.destination, this.phases.compute);
         continue;
       }
       // What comes from another state is read before any state changes.
@@ -439,11 +446,11 @@ export class BlockLowering {
           buffer: this.bufferOf(to.node, `new ${to.state.name}`),
           base: zeroAffine,
         };
-        this.copy(from, to.node, temporary, this.compute);
-        this.copyLocation(temporary, to.node, to.destination, this.commit);
+        this.copy(from, to.node, temporary, this.phases.compute);
+        this.copyLocation(temporary, to.node, to.destination, this.phases.commit);
       } else staged.push({ from, location, to });
     }
-    for (const { from, to } of staged) this.copy(from, to.node, to.destination, this.commit);
+    for (const { from, to } of staged) this.copy(from, to.node, to.destination, this.phases.commit);
   }
 
   /** Copies contiguous memory of `node`'s type. */
@@ -470,7 +477,13 @@ export class BlockLowering {
     steps: ProgramStep[],
     isInParallel = this.isInParallel,
   ): BlockLowering {
-    return new BlockLowering(this.program, new Map(), loops, steps, this.commit, isInParallel);
+    return new BlockLowering(
+      this.program,
+      new Map(),
+      loops,
+      { ...this.phases, compute: steps },
+      isInParallel,
+    );
   }
 
   lowerRegionBody(region: Region, given: readonly Location[], wanted: readonly Wanted[]): void {
@@ -510,6 +523,11 @@ export class BlockLowering {
     const { kind } = root!.op;
     if (kind === "output") return;
     if (kind === "region") return lowerRegion(this, root!, this.accesses, steps);
+    const inPlace = this.scatters.get(root!);
+    if (inPlace !== undefined) {
+      const given = { root: root!, accesses, table: this.locate(root!) };
+      return lowerInPlace(this, given, inPlace.phase, this.phases);
+    }
     const lowerSingle = singles[kind as keyof typeof singles];
     if (lowerSingle === undefined) throw new InternalError(`no lowering for ${root!.op.name}`);
     steps.push(
@@ -532,6 +550,10 @@ export class BlockLowering {
     return location;
   }
 
+  private locateState(state: State): Location {
+    return { buffer: this.program.stateBuffer(state), base: zeroAffine };
+  }
+
   private locateSource(root: Node): Location {
     if (root.op.kind === "output") {
       const { index } = root.attributes as { index: number };
@@ -539,10 +561,7 @@ export class BlockLowering {
     }
     const op = root.op as SourceOp;
     if (root.op.kind === "source" && op.source === "state") {
-      return {
-        buffer: this.program.stateBuffer((root.attributes as { state: State }).state),
-        base: zeroAffine,
-      };
+      return this.locateState((root.attributes as { state: State }).state);
     }
     if (root.op.kind === "source" && op.source === "array") {
       return {
@@ -558,7 +577,7 @@ export class BlockLowering {
     const own = scope === "program" && this.isInParallel ? "iteration" : scope;
     return this.program.newBuffer(name, dtype, elements, own);
   }
-  private bufferOf({ dtype, shape }: Node, name: string): ProgramBuffer {
+  bufferOf({ dtype, shape }: Node, name: string): ProgramBuffer {
     return this.newBuffer(name, dtype, maxElementCount(shape), "program");
   }
 

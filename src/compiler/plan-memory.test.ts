@@ -13,7 +13,7 @@ const buffer = (elements: number, scope: ProgramBuffer["scope"] = "program"): Pr
 });
 const call = (...buffers: ProgramBuffer[]): ProgramStep => ({ kind: "call", kernel, buffers });
 const draftOf = (compute: ProgramStep[], commit: ProgramStep[] = []): ProgramDraft => ({
-  ...{ buffers: [], inputs: [], arrays: [], states: [], results: [], checks: [] },
+  ...{ buffers: [], inputs: [], arrays: [], states: [], results: [], undo: [], checks: [] },
   ...{ compute, commit },
 });
 const rangeOf = ({ placement, bytes }: ProgramBuffer): [number, number] => {

@@ -18,7 +18,7 @@ interface Interval {
 }
 
 export function planMemory(draft: ProgramDraft, threads: number): number {
-  const intervals = findIntervals([...draft.compute, ...draft.commit]);
+  const intervals = findIntervals([...draft.compute, ...draft.commit, ...draft.undo]);
   const arena = intervals.filter(({ buffer }) => buffer.placement.kind === "arena");
   arena.sort((a, b) => b.buffer.bytes - a.buffer.bytes || a.first - b.first);
   const placed: { interval: Interval; start: number; end: number }[] = [];

@@ -105,7 +105,11 @@ export function printProgram(program: Program): string {
   const head = `program "${program.name}": arena ${program.arenaBytes} bytes, ${program.threads} thread(s)`;
   const lines = [head];
   for (const { name, min, max } of program.dimensions) lines.push(`  dimension ${name} in ${min} … ${max}`);
-  lines.push(...steps("compute", program.compute), ...steps("commit", program.commit));
+  lines.push(
+    ...steps("compute", program.compute),
+    ...steps("commit", program.commit),
+    ...steps("undo", program.undo),
+  );
   for (const { buffer } of program.results) lines.push(`  result ${programBufferText(buffer)}`);
   for (const [kernel, id] of kernels) lines.push("", `#${id} ${printKernel(kernel)}`);
   return lines.join("\n");

@@ -1,6 +1,7 @@
 /**
- * A Program: a tree of kernel calls and loops, and the plan of its memory. `compute` writes only the arena; `commit`
- * writes states, and runs only when no check failed.
+ * A Program: a tree of kernel calls and loops, and the plan of its memory. `compute` writes the arena and results; `commit`
+ * writes states, and runs only when no check failed. Rows of states that `compute` has written `undo` puts back; it runs only when a
+ * check failed.
  */
 import type { DType } from "../base/dtype.ts";
 import type { Dimension, Size } from "../base/size.ts";
@@ -83,6 +84,7 @@ export interface Program {
   readonly results: readonly ProgramResult[];
   readonly compute: readonly ProgramStep[];
   readonly commit: readonly ProgramStep[];
+  readonly undo: readonly ProgramStep[];
   /** Indexed by the check numbers in kernels. */
   readonly checks: readonly Check[];
   /** Bytes of the arena, thread scratch counted once per thread it was planned for. */

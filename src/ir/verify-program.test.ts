@@ -57,6 +57,7 @@ function example(
       },
     ],
     commit: [],
+    undo: [],
     checks: [],
     arenaBytes: 128,
     threads: 1,

@@ -1,6 +1,6 @@
 /**
  * Proves that a program gives its kernels what they were verified with: buffers of the right dtype and size inside the
- * arena, loop counters within their extents, nothing written before the commit but the arena and results.
+ * arena, loop counters within their extents, nothing written before the commit but the arena, results, and states that `undo` writes.
  */
 import { bytesOf } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
@@ -16,12 +16,15 @@ export function verifyProgram(program: Program): void {
   const verifier = new ProgramVerifier(program);
   verifier.steps(program.compute, { isCommit: false });
   verifier.steps(program.commit, { isCommit: true });
+  verifier.steps(program.undo, { isCommit: true });
 }
 
 type Call = Extract<ProgramStep, { kind: "call" }>;
 
 class ProgramVerifier {
   private readonly program: Program;
+  /** What `undo` puts back. */
+  private readonly restored: ReadonlySet<ProgramBuffer>;
   private readonly verified = new Set<Kernel>();
   /** Of the loops around, outermost first. */
   private readonly extents = new Map<Index, Size>();
@@ -29,6 +32,7 @@ class ProgramVerifier {
 
   constructor(program: Program) {
     this.program = program;
+    this.restored = new Set(program.undo.flatMap(buffersWritten));
     for (const { buffer } of [...program.results, ...program.arrays]) this.buffer(buffer);
     for (const buffer of program.inputs) this.buffer(buffer);
   }
@@ -121,7 +125,8 @@ class ProgramVerifier {
   private written(buffer: ProgramBuffer, what: string, { isCommit }: { isCommit: boolean }): void {
     const { kind } = buffer.placement;
     if (kind === "input" || kind === "array") this.fail(`${what} is an ${kind}: it is only read`);
-    if (kind === "state" && !isCommit) this.fail(`${what} is a state: only the commit writes it`);
+    if (kind === "state" && !isCommit && !this.restored.has(buffer))
+      this.fail(`${what} is a state: only the commit writes it`);
   }
 
   private buffer({ name, dtype, elements, bytes, scope, placement }: ProgramBuffer): void {
@@ -157,6 +162,10 @@ class ProgramVerifier {
     throw new InternalError(`program "${this.program.name}": ${reason}`);
   }
 }
+
+/** Of calls, not of loops: nothing is undone in a loop. */
+const buffersWritten = (step: ProgramStep): ProgramBuffer[] =>
+  step.kind === "call" ? step.buffers.filter((_, i) => step.kernel.buffers[i]!.access !== "read") : [];
 
 const checksIn = (statements: readonly Statement[]): number[] =>
   statements.flatMap((s) => {

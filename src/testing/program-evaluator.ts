@@ -53,7 +53,10 @@ export function evaluateProgram(
     return undefined;
   };
   const failure = execute(program.compute);
-  if (failure !== undefined) return { results: [], failure };
+  if (failure !== undefined) {
+    execute(program.undo);
+    return { results: [], failure };
+  }
   execute(program.commit);
   return { results: program.results.map(({ buffer }) => memoryOf(buffer)) };
 }

@@ -25,6 +25,7 @@ export function programOf(kernel: Kernel, dimensions: readonly Dimension[] = [])
     results: [],
     compute: [{ kind: "call", kernel, buffers }],
     commit: [],
+    undo: [],
     checks: [],
     arenaBytes: 0,
     threads: 1,

@@ -1,6 +1,6 @@
 /**
  * A Program as a module: a function for each kernel, and `run(arguments, thread)`, which every thread of a run calls:
- * it computes and, if no check failed, commits. Small kernels and those without a parallel loop run on thread 0.
+ * it computes and, if no check failed, commits; else it undoes what it has written of states. Small kernels and those without a parallel loop run on thread 0.
  */
 import { InternalError } from "../../base/errors.ts";
 import { boundsOf } from "../../base/size.ts";
@@ -56,6 +56,8 @@ class ProgramEmitter {
   private arena = 0;
   private counters = new Map<Index, number>();
   private pending: Pending = { serial: false, parallel: false };
+  /** Whether rows are being put back. */
+  private isUndoing = false;
 
   constructor(program: Program, options: ProgramOptions) {
     this.program = program;
@@ -65,7 +67,7 @@ class ProgramEmitter {
     this.isParallel =
       program.threads > 1 &&
       options.memory.shared &&
-      this.hasParallel([...program.compute, ...program.commit]);
+      this.hasParallel([...program.compute, ...program.commit, ...program.undo]);
     this.stepGlobal = this.module.global();
     this.reportFunction = emitReport(this.module, this.stepGlobal, this.isParallel);
     this.barrierFunction = this.isParallel ? emitBarrier(this.module) : -1;
@@ -75,6 +77,7 @@ class ProgramEmitter {
     const { module, program } = this;
     const compute = this.walk("compute", program.compute, false);
     const commit = this.walk("commit", program.commit, true);
+    const undo = program.undo.length === 0 ? undefined : this.walkUndo();
     this.start();
     const { code } = this.e;
     code.i32(0);
@@ -88,7 +91,7 @@ class ProgramEmitter {
     code.get(argumentsParameter);
     code.memory("i32.load", statusOffset);
     code.op("i32.eqz");
-    code.if(() => call(commit));
+    code.if(() => call(commit), undo === undefined ? undefined : () => call(undo));
     // Once a thread has left, the next run may write to the argument block: all must have read the status.
     if (this.isParallel) call(this.barrierFunction);
     const run = module.declare();
@@ -107,6 +110,13 @@ class ProgramEmitter {
     const { e } = this;
     const type = { parameters: ["i32", "i32"], results: [] } as const;
     this.module.define(index, name, type, e.locals, [e.prologue, e.code]);
+  }
+
+  private walkUndo(): number {
+    this.isUndoing = true;
+    const index = this.walk("undo", this.program.undo, false);
+    this.isUndoing = false;
+    return index;
   }
 
   private walk(name: string, steps: readonly ProgramStep[], isCommit: boolean): number {
@@ -257,7 +267,12 @@ class ProgramEmitter {
       throw new InternalError(
         `${kernel.name}: called with ${buffers.length} of ${kernel.buffers.length} buffers`,
       );
-    const flush = isCommit ? kernel.buffers.filter((_, i) => buffers[i]!.placement.kind === "state") : [];
+    // What was there before comes back as it was.
+    const mayFlush = ({ access }: KernelBuffer): boolean =>
+      (isCommit || access !== "read") && !this.isUndoing;
+    const flush = kernel.buffers.filter(
+      (handle, i) => buffers[i]!.placement.kind === "state" && mayFlush(handle),
+    );
     const spmd = this.isParallel && !this.isInParallel && this.isParallelKernel(kernel);
     const index = this.kernelFunction(kernel, new Set(flush), spmd);
     if (hasChecks(kernel.body) && !this.isInParallel) this.countStep();

@@ -96,6 +96,8 @@ class ProgramEmitter {
   private readonly around: Index[] = [];
   /** Whether what is being written runs on one thread of several, which has memory of its own. */
   private isInParallel = false;
+  /** Whether rows are being put back. */
+  private isUndoing = false;
   /** Calls of the commit that threads claim. */
   private batch: { readonly label: Label; readonly calls: readonly Call[] } | undefined;
   private readonly frame: Frame;
@@ -129,8 +131,14 @@ class ProgramEmitter {
     const end = a.label();
     a.emit("mov", rdi, at(rsp, frame.block));
     a.emit("cmp", at(rdi, statusOffset), 0);
-    a.emit("jne", end);
+    const failed = a.label();
+    a.emit("jne", failed);
     this.commit();
+    if (program.undo.length > 0) a.emit("jmp", end);
+    a.bind(failed);
+    this.isUndoing = true;
+    this.steps(program.undo, false);
+    this.isUndoing = false;
     a.bind(end);
     a.emit("ldmxcsr", at(rsp, frame.mode));
     a.emit("vzeroupper");
@@ -298,7 +306,12 @@ class ProgramEmitter {
       throw new InternalError(
         `${kernel.name}: called with ${buffers.length} of ${kernel.buffers.length} buffers`,
       );
-    const flush = isCommit ? kernel.buffers.filter((_, i) => buffers[i]!.placement.kind === "state") : [];
+    // What was there before comes back as it was.
+    const mayFlush = ({ access }: KernelBuffer): boolean =>
+      (isCommit || access !== "read") && !this.isUndoing;
+    const flush = kernel.buffers.filter(
+      (handle, i) => buffers[i]!.placement.kind === "state" && mayFlush(handle),
+    );
     const isShared =
       mayShare && !this.isInParallel && this.program.threads > 1 && this.isWorthSharing(kernel);
     const scratch = kernel.buffers.flatMap((b, i) =>
@@ -431,7 +444,7 @@ function frameOf(program: Program): Frame {
       }
     }
   };
-  visit([...program.compute, ...program.commit]);
+  visit([...program.compute, ...program.commit, ...program.undo]);
   let end = record.first + 8 * words;
   for (const index of indices) {
     counters.set(index, end);

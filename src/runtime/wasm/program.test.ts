@@ -138,6 +138,7 @@ function wholeProgram(threads: number): Program {
       },
     ],
     commit: [{ kind: "call", kernel: copy, buffers: [sums, state] }],
+    undo: [],
     checks: [],
     arenaBytes: 8 * n + 4 * 64 + 64,
     threads,
@@ -235,6 +236,7 @@ describe("programs", () => {
       ...wholeProgram(1),
       compute: [],
       commit: [{ kind: "call", kernel, buffers: [input, state, result] }],
+      undo: [],
     };
     const values = new Float32Array(n);
     values.set([1e-40, -1e-40, 2 ** -126, -(2 ** -126), NaN, -Infinity, 0, -0, 1.1754942e-38, 3]);
