@@ -134,7 +134,7 @@ export interface DotOp extends OpBase<{ batch: number; depth: number }> {
 }
 
 /** Data-dependent addresses along one axis, checked against its size (`rule` is the error's sentence); `direction` says whether the indexed side is read or written. */
-export interface IndexedOp extends OpBase<{ axis: number; rule: string }> {
+export interface IndexedOp extends OpBase<{ axis: number; rule: string; isSparse?: boolean }> {
   readonly kind: "indexed";
   /** gather: inputs (x, indices). The others, which add or replace: inputs (x, indices, updates). */
   readonly direction: "gather" | "scatterAdd" | "scatter";

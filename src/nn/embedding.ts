@@ -3,7 +3,7 @@ import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
-import { arange, stopGradient, type Tensor, where } from "../tensor/index.ts";
+import { stopGradient, type Tensor, where } from "../tensor/index.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -11,6 +11,11 @@ import { Parameter } from "./parameter.ts";
 export interface EmbeddingOptions {
   /** A row that starts as zeros and takes no gradient: what padding stands for. Negative ones count from the end. */
   readonly paddingIndex?: number;
+  /**
+   * Default false. True: the gradient of the weight is the rows that a batch used, and an optimizer that can (`SGD` and `Adagrad`
+   * without momentum and decay, `SparseAdam`) changes those alone: for large tables.
+   */
+  readonly sparse?: boolean;
   /** Default `initializers.normal(0, 1)`, as in PyTorch. */
   readonly weightInit?: Initializer;
   /** What the initializer draws from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
@@ -30,22 +35,24 @@ export class Embedding extends Module {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIndex: number | undefined;
+  readonly sparse: boolean;
   readonly weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    checkOptions("Embedding", options, ["paddingIndex", "weightInit", "key"]);
+    checkOptions("Embedding", options, ["paddingIndex", "sparse", "weightInit", "key"]);
     for (const [name, size] of Object.entries({ numEmbeddings, embeddingDim })) {
       if (!Number.isInteger(size) || size < 1)
         throw new ArgumentError(`Embedding: ${name} must be a positive integer, got ${size}`);
     }
-    const { paddingIndex, weightInit = normal(), key = nextKey() } = options;
+    const { paddingIndex, sparse = false, weightInit = normal(), key = nextKey() } = options;
     const row = paddingIndex === undefined || paddingIndex >= 0 ? paddingIndex : paddingIndex + numEmbeddings;
     if (row !== undefined && !(Number.isInteger(row) && row >= 0 && row < numEmbeddings))
       throw new ArgumentError(`Embedding: paddingIndex ${paddingIndex} is outside of ${numEmbeddings} rows`);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.paddingIndex = row;
+    this.sparse = sparse;
     const shape = [numEmbeddings, embeddingDim];
     const fans = { fanIn: numEmbeddings, fanOut: embeddingDim };
     const root = toRandomKey(key);
@@ -57,19 +64,15 @@ export class Embedding extends Module {
   }
 
   forward(indices: Tensor): Tensor {
-    return this.table().gather(indices) as Tensor;
-  }
-
-  /** The weight; its row of padding is a constant as far as gradients go. */
-  private table(): Tensor {
-    const { weight, paddingIndex } = this;
-    if (paddingIndex === undefined) return weight as Tensor;
-    const isPadding = arange(this.numEmbeddings).equal(paddingIndex).expandDims(1);
-    return where(isPadding, stopGradient(weight as Tensor), weight as Tensor) as Tensor;
+    const rows = (this.weight as Tensor).gather(indices, 0, { sparse: this.sparse }) as Tensor;
+    if (this.paddingIndex === undefined) return rows;
+    // The row of padding is a constant as far as gradients go.
+    const isPadding = indices.equal(this.paddingIndex).expandDims(-1) as Tensor;
+    return where(isPadding, stopGradient(rows), rows) as Tensor;
   }
 
   protected override describe(): string {
     const padding = this.paddingIndex === undefined ? "" : `, padding ${this.paddingIndex}`;
-    return `${this.numEmbeddings} × ${this.embeddingDim}${padding}`;
+    return `${this.numEmbeddings} × ${this.embeddingDim}${padding}${this.sparse ? ", sparse" : ""}`;
   }
 }

@@ -47,6 +47,25 @@ describe("KeyValueCache", () => {
     expect([...(await cache.keys.data())]).toEqual(before);
   });
 
+  it("is written where it lies: appending costs the same at any room", () => {
+    const costOf = (maxLength: number): { bytes: number; arenaBytes: number } => {
+      const cache = cacheOf(maxLength);
+      const append = compile((x: Tensor) => {
+        cache.append(x, x);
+      });
+      const { bytes, arenaBytes } = append.describe(numbers(1, 2, 2, 1, 4));
+      return { bytes, arenaBytes };
+    };
+    expect(costOf(100_000)).toEqual(costOf(100));
+    // A step that reads what it appended makes no second cache either.
+    const cache = cacheOf(4096);
+    const step = compile((x: Tensor) => layer.forward(x, x, x, { cache }).output);
+    const { kernels } = step.describe(numbers(1, 2, 1, 16));
+    const writing = kernels.filter(({ name }) => /^(scatter|copy)/.test(name));
+    expect(writing.length).toBeGreaterThan(0);
+    for (const { name, bytes } of writing) expect(bytes, name).toBeLessThan(1000);
+  });
+
   it("says what does not fit", () => {
     expect(() => cacheOf(0)).toThrow("KeyValueCache: maxLength must be a positive integer, got 0");
     expect(() => cacheOf(4).append(zeros([2, 3, 1, 4]) as Tensor, zeros([2, 2, 1, 4]) as Tensor)).toThrow(

@@ -26,7 +26,7 @@ export interface CachedKeys {
 
 /**
  * A place for the keys and values of one layer, with room for `maxLength` positions; how many are filled is a state, so one
- * compiled step serves every position. A step that fails has appended nothing. More positions than fit fail the run.
+ * compiled step serves every position, and new positions are written where the old ones lie. A step that fails has appended nothing. More positions than fit fail the run.
  *
  * @throws ArgumentError when a size is no positive integer
  * @example

@@ -22,7 +22,7 @@ import {
 } from "./rules.ts";
 import { iota } from "./sources.ts";
 
-type IndexedAttributes = { axis: number; rule: string };
+type IndexedAttributes = { axis: number; rule: string; isSparse?: boolean };
 
 /** The shape in which the indexed axis is replaced by the indices' axes. */
 const gatheredShape = (shape: Shape, indices: Shape, axis: number): Shape => [
@@ -68,10 +68,11 @@ export const gatherOp: IndexedOp = {
     );
     return [dense(out, (index) => x!.data[positionOf(sourceIndex(index, axis, indices!, at), x!.shape)]!)];
   },
-  gradient: ({ inputs: [x, indices], attributes: { axis } }, [g]) => [
-    scatterAdd(zerosLike(x!), indices!, g!, axis),
-    null,
-  ],
+  gradient({ inputs: [x, indices], attributes: { axis, isSparse } }, [g]) {
+    const rule = ruleOf("scatterAdd", axis, x!.shape[axis]!);
+    const given = [zerosLike(x!), indices!, g!];
+    return [makeNode(scatterAddOp, given, { axis, rule, ...(isSparse && { isSparse }) }), null];
+  },
   map(node, { given: [x, indices], isMapped, inputs, size }) {
     const { axis } = node.attributes;
     if (!isMapped[1]) return makeNode(gatherOp, [x!, indices!], { ...node.attributes, axis: axis + 1 });
@@ -115,13 +116,14 @@ function rowsOf(node: Node<IndexedAttributes>, indices: Node, size: Size): Node 
 
 /**
  * x at `indices` (i32, any shape) along an axis: the axis is replaced by the indices' axes. An index outside 0 … size − 1 fails
- * the run and names itself.
+ * the run and names itself. With `isSparse` its gradient says that it consists of few rows (`functions/sparse-rows.ts`).
  *
  * @example gather(embedding, tokens, 0) // (vocabulary, C), (B, T) → (B, T, C)
  */
-export function gather(x: Node, indices: Node, axis = 0): Node {
+export function gather(x: Node, indices: Node, axis = 0, { isSparse = false } = {}): Node {
   const at = normalizeAxis(axis, x.shape.length, "gather");
-  return makeNode(gatherOp, [x, indices], { axis: at, rule: ruleOf("gather", at, x.shape[at]!) });
+  const rule = ruleOf("gather", at, x.shape[at]!);
+  return makeNode(gatherOp, [x, indices], { axis: at, rule, ...(isSparse && { isSparse }) });
 }
 
 /** What scatterAdd and scatter have in common. */

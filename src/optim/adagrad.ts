@@ -31,6 +31,7 @@ const algorithm: Algorithm<AdagradOptions, "sumOfSquares", Tensor> = {
     requireRange("Adagrad", "epsilon", epsilon, 0);
   },
   slots: () => ["sumOfSquares"],
+  rows: ({ weightDecay }) => (weightDecay === 0 ? "allowed" : undefined),
   prepare: ({ learningRateDecay }, learningRate, step) =>
     learningRateDecay === 0 ? learningRate : learningRate.div(step.sub(1).mul(learningRateDecay).add(1)),
   update(parameter, gradient, slots, learningRate, { weightDecay, initialAccumulator, epsilon }) {
@@ -47,6 +48,8 @@ const algorithm: Algorithm<AdagradOptions, "sumOfSquares", Tensor> = {
  *     g = ∇L(θ) + λ·θ
  *     v = v + g²
  *     θ = θ − lr / (1 + (t − 1)·η) · g / (√(a + v) + ε)
+ *
+ * Of a sparse gradient (`Embedding(…, { sparse: true })`) the rows that it has change; that needs weightDecay 0.
  *
  * Defaults: learningRate 1e-2, learningRateDecay 0, weightDecay 0, initialAccumulator 0, epsilon 1e-10. Duchi, Hazan and
  * Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 2011.

@@ -1,12 +1,21 @@
 /** Limits on gradients before they reach an optimizer. */
 import { ArgumentError } from "../base/errors.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { sparseRows, type Tensor, where } from "../tensor/index.ts";
 
 /** √(Σ g²) over all elements of all gradients, f32 of shape (). @example globalNorm([tensor([3]), tensor([4])]) // 5 */
 export function globalNorm(gradients: readonly Tensor[]): Tensor {
-  const [first, ...rest] = gradients.map((gradient) => gradient.cast("f32").square().sum());
+  const [first, ...rest] = gradients.map(sumOfSquares);
   if (first === undefined) throw new ArgumentError("globalNorm: no gradients");
   return rest.reduce<Tensor>((sum, square) => sum.add(square), first).sqrt();
+}
+
+/** Of a sparse gradient from its rows: no table is made. */
+function sumOfSquares(gradient: Tensor): Tensor {
+  const sparse = sparseRows(gradient);
+  if (sparse === undefined) return gradient.cast("f32").square().sum();
+  const { rows, isFirst } = sparse;
+  const isCounted = isFirst.reshape([-1, ...rows.shape.slice(1).map(() => 1)]);
+  return where(isCounted, rows.cast("f32").square(), 0).sum();
 }
 
 /**

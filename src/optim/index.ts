@@ -48,3 +48,4 @@ export {
   warmup,
 } from "./schedules.ts";
 export { SGD, type SGDOptions, sgd } from "./sgd.ts";
+export { SparseAdam, type SparseAdamOptions, sparseAdam } from "./sparse-adam.ts";

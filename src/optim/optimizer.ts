@@ -14,7 +14,7 @@ import {
   type Parameter,
   type StateSource,
 } from "../nn/index.ts";
-import { full, StateTensor, type Tensor } from "../tensor/index.ts";
+import { full, type SparseRows, StateTensor, sparseRows, type Tensor } from "../tensor/index.ts";
 import { groupsOf, type NoDecay, type Parameters, parameterNames, withoutDecay } from "./groups.ts";
 import { requireRange, withDefaults } from "./options.ts";
 import type { Schedule } from "./schedules.ts";
@@ -56,6 +56,12 @@ export interface Algorithm<Options extends OptimizerOptions, Slot extends string
   slots(options: Options, shape: Shape): readonly (Slot | SlotState<Slot>)[];
   /** What all elements share in a step, from scalars of shape (): the learning rate, and the step counted from 1, in f32. */
   prepare(options: Options, learningRate: Tensor, step: Tensor): Shared;
+  /**
+   * Of a table whose gradient is few rows (`sparseRows`): "allowed" where a row's update needs that row alone and a row without
+   * gradient stays as it is, so that `update` may be given the rows; "required" where it must be. Left out: an error says that the
+   * gradient must be dense.
+   */
+  rows?(options: Options): "allowed" | "required" | undefined;
   /** The new values of a parameter and its slots. Slots that `slots` did not name are missing. */
   update(
     parameter: Tensor,
@@ -194,13 +200,36 @@ export class Optimizer<Options extends OptimizerOptions = any> {
   }
 
   #update(parameter: Parameter, gradient: Tensor, shared: unknown, options: Options): void {
+    const sparse = this.#rowsOf(parameter, gradient, options);
     const states = this.#slots.get(parameter)!;
     const dtype = arithmeticOf(parameter.dtype);
-    const slots = Object.fromEntries([...states].map(([slot, state]) => [slot, state.value]));
-    const value = parameter.value.cast(dtype);
-    const updated = this.#algorithm.update(value, gradient.cast(dtype), slots, shared, options);
-    parameter.assign(updated.parameter.cast(parameter.dtype));
-    for (const [slot, state] of states) state.assign((updated as Slots<string>)[slot]!);
+    const read = ({ value }: StateTensor): Tensor => (sparse ? value.gather(sparse.indices) : value);
+    const write = (state: StateTensor, value: Tensor): void =>
+      state.assign(sparse ? state.value.scatter(sparse.indices, value) : value);
+    const slots = Object.fromEntries([...states].map(([slot, state]) => [slot, read(state)]));
+    const value = read(parameter).cast(dtype);
+    const given = (sparse?.rows ?? gradient).cast(dtype);
+    const updated = this.#algorithm.update(value, given, slots, shared, options);
+    write(parameter, updated.parameter.cast(parameter.dtype));
+    for (const [slot, state] of states) write(state, (updated as Slots<string>)[slot]!);
+  }
+
+  /** The rows of a sparse gradient; undefined for a dense one. */
+  #rowsOf(parameter: Parameter, gradient: Tensor, options: Options): SparseRows | undefined {
+    const { name, rows } = this.#algorithm;
+    const found = sparseRows(gradient);
+    const mode = rows?.(options);
+    if (found === undefined && mode === "required")
+      throw new ArgumentError(
+        `${name}: the gradient of "${parameter.name}" is dense; give ${name} the weights of Embedding(…, { sparse: true }) alone, ` +
+          "and the others to Adam",
+      );
+    if (found !== undefined && mode === undefined)
+      throw new ArgumentError(
+        `${name}: the gradient of "${parameter.name}" is sparse, and this update changes every row; use SparseAdam, or SGD or Adagrad ` +
+          "without momentum and decay, or make the Embedding without sparse",
+      );
+    return found;
   }
 
   #rateOf({ options, rate }: Group<Options>, done: Tensor): Tensor {

@@ -36,6 +36,7 @@ const algorithm: Algorithm<SGDOptions, "momentum", Shared> = {
     }
   },
   slots: ({ momentum }) => (momentum === 0 ? [] : ["momentum"]),
+  rows: ({ momentum, weightDecay }) => (momentum === 0 && weightDecay === 0 ? "allowed" : undefined),
   prepare: ({ dampening }, learningRate, step) => ({
     learningRate,
     share: dampening === 0 ? 1 : where(step.equal(1), 1, 1 - dampening),
@@ -55,6 +56,8 @@ const algorithm: Algorithm<SGDOptions, "momentum", Shared> = {
  *     g = ∇L(θ) + λ·θ
  *     b = μ·b + (1 − τ)·g
  *     θ = θ − lr·b          without momentum θ − lr·g, with nesterov θ − lr·(g + μ·b)
+ *
+ * Of a sparse gradient (`Embedding(…, { sparse: true })`) the rows that it has change; that needs momentum and weightDecay 0.
  *
  * Defaults: learningRate 1e-2, the rest 0 and false. Sutskever, Martens, Dahl and Hinton, "On the importance of
  * initialization and momentum in deep learning", ICML 2013, have the learning rate inside b: the same while it is constant.

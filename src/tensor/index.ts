@@ -43,6 +43,7 @@ export { Slice, slice, type TensorIndex } from "./methods/indexing.ts";
 export type { ProgramReport } from "./program.ts";
 export * as random from "./random.ts";
 export { rematerialize } from "./rematerialize.ts";
+export { type SparseRows, sparseRows } from "./sparse-rows.ts";
 export { betainc, gammainc, gammaincc } from "./special.ts";
 export { type StateInit, type StateOptions, StateTensor, state } from "./state.ts";
 export { Tensor } from "./tensor.ts";

@@ -18,4 +18,5 @@ export { gammaSlope, randomGamma, randomPoisson } from "./random-gamma.ts";
 export * from "./selection.ts";
 export * from "./softmax.ts";
 export * from "./sorting.ts";
+export * from "./sparse-rows.ts";
 export * from "./statistics.ts";

@@ -83,11 +83,18 @@ export interface ArrangementMethods {
    * The elements at `indices` (i32, of any shape) along an axis, which their axes replace: rows of a table. An index outside
    * 0 … size − 1 fails the run.
    *
+   * With `sparse` the gradient of a table is few rows along axis 0, which `sparseRows` and optimizers find again: see `Embedding`.
+   *
    * Shapes: (…, size, …) and indices (…I) → (…, …I, …).
    *
    * @example tensor([[1, 2], [3, 4]]).gather([1, 1, 0]) // [[3, 4], [3, 4], [1, 2]]
    */
-  gather<D extends DType>(this: Tensor<any, D>, indices: TensorLike, axis?: number): Tensor<any, D>;
+  gather<D extends DType>(
+    this: Tensor<any, D>,
+    indices: TensorLike,
+    axis?: number,
+    options?: { readonly sparse?: boolean },
+  ): Tensor<any, D>;
   /** All products of two vectors. @example tensor([1, 2]).outer([3, 4]) // [[3, 4], [6, 8]] */
   outer<D extends DType, const O extends TensorLike>(
     this: Tensor<any, D>,
@@ -121,7 +128,10 @@ export const arrangement = {
   cummin: ops.cumulativeMin,
   takeAlong: (x: Node, indices: TensorLike, axis: number): Node =>
     ops.takeAlong(x, toNode(indices, "i32", "takeAlong"), axis),
-  gather: (x: Node, indices: TensorLike, axis = 0): Node =>
-    ops.gather(x, toNode(indices, "i32", "gather"), axis),
+  gather(x: Node, indices: TensorLike, axis = 0, { sparse = false } = {}): Node {
+    if (sparse && axis !== 0)
+      throw new ArgumentError(`gather: sparse gradients are rows along axis 0, not ${axis}`);
+    return ops.gather(x, toNode(indices, "i32", "gather"), axis, { isSparse: sparse });
+  },
   outer,
 };
