@@ -3,7 +3,7 @@ import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
-import type { TensorShape } from "../base/shape-types.ts";
+import type { Features, TensorShape } from "../base/shape-types.ts";
 import type { Node } from "../graph/node.ts";
 import { convolution, convolutionTranspose } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
@@ -22,6 +22,7 @@ import {
   perAxis,
   perAxisText,
   requireImage,
+  type WithChannels,
 } from "./spatial.ts";
 
 interface SharedOptions {
@@ -75,7 +76,9 @@ interface Parts {
 }
 
 /** What all of them have: channels, a kernel, weight and bias. */
-abstract class Convolution<In extends number, Out extends number> extends Module {
+abstract class Convolution<What extends string, In extends number, Out extends number> extends Module {
+  /** For the type checker alone: what a chain of layers compares. */
+  declare readonly features: Features<What, number, number, In, Out>;
   readonly inChannels: In;
   readonly outChannels: Out;
   readonly kernelSize: readonly number[];
@@ -139,6 +142,7 @@ abstract class Convolution<In extends number, Out extends number> extends Module
 }
 
 abstract class Straight<What extends string, In extends number, Out extends number> extends Convolution<
+  What,
   In,
   Out
 > {
@@ -159,7 +163,7 @@ abstract class Straight<What extends string, In extends number, Out extends numb
     this.paddingMode = paddingMode;
   }
 
-  forward<S extends TensorShape>(x: Tensor<S> & ChannelsCheck<What, S, In>): Tensor {
+  forward<S extends TensorShape>(x: Tensor<S> & ChannelsCheck<What, S, In>): Tensor<WithChannels<S, Out>> {
     const image = x as Tensor;
     requireImage(this.toString(), image, this.kernelSize.length, this.inChannels);
     const isFilled = this.paddingMode !== "zeros" && this.padding.some(([low, high]) => low > 0 || high > 0);
@@ -238,6 +242,7 @@ export class Conv3d<const In extends number = number, const Out extends number =
 }
 
 abstract class Transposed<What extends string, In extends number, Out extends number> extends Convolution<
+  What,
   In,
   Out
 > {
@@ -258,7 +263,7 @@ abstract class Transposed<What extends string, In extends number, Out extends nu
     });
   }
 
-  forward<S extends TensorShape>(x: Tensor<S> & ChannelsCheck<What, S, In>): Tensor {
+  forward<S extends TensorShape>(x: Tensor<S> & ChannelsCheck<What, S, In>): Tensor<WithChannels<S, Out>> {
     const image = x as Tensor;
     requireImage(this.toString(), image, this.kernelSize.length, this.inChannels);
     const geometry = {

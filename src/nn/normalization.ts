@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
+import type { Features, PerChannel, TensorShape } from "../base/shape-types.ts";
 import type { Node } from "../graph/node.ts";
 import {
   add,
@@ -22,7 +23,7 @@ import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
-import { requireImage } from "./spatial.ts";
+import { type ChannelsCheck, requireImage } from "./spatial.ts";
 
 export interface NormOptions {
   /** Added to the variance before the root; default 1e-5. */
@@ -76,8 +77,13 @@ function scaled(y: Tensor, weight: Parameter | undefined, bias: Parameter | unde
  *
  * @example new BatchNorm1d(4) instanceof BatchNorm; // true
  */
-export abstract class BatchNorm extends Module {
-  readonly numFeatures: number;
+export abstract class BatchNorm<
+  What extends string = string,
+  const Channels extends number = number,
+> extends Module {
+  /** For the type checker alone: what a chain of layers compares. */
+  declare readonly features: PerChannel<What, Channels, "same">;
+  readonly numFeatures: Channels;
   readonly epsilon: number;
   /** What was traced with another value keeps that. */
   momentum: number | null;
@@ -87,7 +93,7 @@ export abstract class BatchNorm extends Module {
   readonly runningVar: StateTensor | undefined;
   readonly numBatchesTracked: StateTensor | undefined;
 
-  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+  constructor(numFeatures: Channels, options: BatchNormOptions = {}) {
     super();
     const what = this.constructor.name;
     checkOptions(what, options, ["epsilon", "momentum", "affine", "trackRunningStats"]);
@@ -131,10 +137,10 @@ export abstract class BatchNorm extends Module {
   protected abstract check(x: Tensor): void;
 
   /** With channels last, as convolutions leave them: (N, …, C). */
-  forward(x: Tensor): Tensor {
-    this.check(x);
+  forward<S extends TensorShape>(x: Tensor<S> & ChannelsCheck<What, S, Channels>): Tensor<S> {
+    this.check(x as Tensor);
     return located(() => {
-      const node = nodeOf(x);
+      const node = nodeOf(x as Tensor);
       return node.shape.length === 2
         ? fromNode(this.normalized(node))
         : fromNode(channelsFirst(this.normalized(channelsLast(node))));
@@ -201,7 +207,7 @@ export abstract class BatchNorm extends Module {
  * @throws ShapeError when the input has other axes or channels
  * @example new BatchNorm1d(2).forward(tensor([[1, 5], [3, 5]])).shape // [2, 2]
  */
-export class BatchNorm1d extends BatchNorm {
+export class BatchNorm1d<const Channels extends number = number> extends BatchNorm<"BatchNorm1d", Channels> {
   protected check(x: Tensor): void {
     const shape = x.shape as readonly number[];
     const isFlat = shape.length === 2 && shape[1] === this.numFeatures;
@@ -209,13 +215,13 @@ export class BatchNorm1d extends BatchNorm {
   }
 }
 /** Batch normalization of images (N, C, H, W): see `BatchNorm1d`. @example new BatchNorm2d(3).forward(zeros([8, 3, 4, 4])).shape // [8, 3, 4, 4] */
-export class BatchNorm2d extends BatchNorm {
+export class BatchNorm2d<const Channels extends number = number> extends BatchNorm<"BatchNorm2d", Channels> {
   protected check(x: Tensor): void {
     requireImage(this.toString(), x, 2, this.numFeatures);
   }
 }
 /** Batch normalization of volumes (N, C, D, H, W): see `BatchNorm1d`. @example new BatchNorm3d(3).forward(zeros([8, 3, 2, 4, 4])).shape // [8, 3, 2, 4, 4] */
-export class BatchNorm3d extends BatchNorm {
+export class BatchNorm3d<const Channels extends number = number> extends BatchNorm<"BatchNorm3d", Channels> {
   protected check(x: Tensor): void {
     requireImage(this.toString(), x, 3, this.numFeatures);
   }
@@ -322,14 +328,16 @@ export class RMSNorm extends LastAxes {
  * @throws ShapeError when axis 1 has other channels
  * @example new GroupNorm(2, 4).forward(zeros([8, 4, 5, 5])).shape // [8, 4, 5, 5]
  */
-export class GroupNorm extends Module {
+export class GroupNorm<const Channels extends number = number> extends Module {
+  /** For the type checker alone: what a chain of layers compares. */
+  declare readonly features: PerChannel<"GroupNorm", Channels, "same">;
   readonly numGroups: number;
-  readonly numChannels: number;
+  readonly numChannels: Channels;
   readonly epsilon: number;
   readonly weight: Parameter | undefined;
   readonly bias: Parameter | undefined;
 
-  constructor(numGroups: number, numChannels: number, options: NormOptions = {}) {
+  constructor(numGroups: number, numChannels: Channels, options: NormOptions = {}) {
     super();
     checkOptions("GroupNorm", options, ["epsilon", "affine"]);
     requirePositive("GroupNorm", { numGroups, numChannels });
@@ -343,7 +351,8 @@ export class GroupNorm extends Module {
     this.bias = isAffine ? scaleOf(numChannels, 0, "bias") : undefined;
   }
 
-  forward(x: Tensor): Tensor {
+  forward<S extends TensorShape>(given: Tensor<S> & ChannelsCheck<"GroupNorm", S, Channels>): Tensor<S> {
+    const x = given as Tensor;
     const shape = x.shape as readonly number[];
     if (shape[1] !== this.numChannels)
       throw withPlace(
@@ -366,10 +375,10 @@ export interface InstanceNormOptions extends NormOptions {
 }
 
 /** A batch norm over one sample: as in PyTorch, nothing is learnt or tracked unless asked for. */
-abstract class InstanceNorm extends BatchNorm {
+abstract class InstanceNorm<What extends string, Channels extends number> extends BatchNorm<What, Channels> {
   private readonly rank: number;
 
-  constructor(rank: number, numFeatures: number, options: InstanceNormOptions = {}) {
+  constructor(rank: number, numFeatures: Channels, options: InstanceNormOptions = {}) {
     super(numFeatures, { affine: false, trackRunningStats: false, ...options });
     this.rank = rank;
   }
@@ -392,20 +401,29 @@ abstract class InstanceNorm extends BatchNorm {
 }
 
 /** Each channel of each sample (N, C, L) to mean 0 and variance 1. Ulyanov et al., 2016. @example new InstanceNorm1d(3).forward(zeros([8, 3, 4])).shape // [8, 3, 4] */
-export class InstanceNorm1d extends InstanceNorm {
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+export class InstanceNorm1d<const Channels extends number = number> extends InstanceNorm<
+  "InstanceNorm1d",
+  Channels
+> {
+  constructor(numFeatures: Channels, options: InstanceNormOptions = {}) {
     super(1, numFeatures, options);
   }
 }
 /** Each channel of each image to mean 0 and variance 1. @example new InstanceNorm2d(3).forward(zeros([8, 3, 4, 4])).shape // [8, 3, 4, 4] */
-export class InstanceNorm2d extends InstanceNorm {
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+export class InstanceNorm2d<const Channels extends number = number> extends InstanceNorm<
+  "InstanceNorm2d",
+  Channels
+> {
+  constructor(numFeatures: Channels, options: InstanceNormOptions = {}) {
     super(2, numFeatures, options);
   }
 }
 /** Each channel of each volume to mean 0 and variance 1. @example new InstanceNorm3d(3).forward(zeros([8, 3, 2, 4, 4])).shape // [8, 3, 2, 4, 4] */
-export class InstanceNorm3d extends InstanceNorm {
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+export class InstanceNorm3d<const Channels extends number = number> extends InstanceNorm<
+  "InstanceNorm3d",
+  Channels
+> {
+  constructor(numFeatures: Channels, options: InstanceNormOptions = {}) {
     super(3, numFeatures, options);
   }
 }
@@ -427,6 +445,7 @@ export interface LocalResponseNormOptions {
  * @example new LocalResponseNorm(2, { alpha: 2, beta: 1, k: 0 }).forward(tensor([[[1], [1]]])) // [[[1], [0.5]]]
  */
 export class LocalResponseNorm extends Module {
+  declare readonly features: Features<"LocalResponseNorm", number, "same">;
   readonly size: number;
   readonly alpha: number;
   readonly beta: number;

@@ -1,6 +1,7 @@
 /** Pooling over one, two or three spatial axes of (N, C, …spatial). */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
+import type { PerChannel } from "../base/shape-types.ts";
 import { averagePool, maxPool, type PoolGeometry } from "../ops/index.ts";
 import { concat, type Tensor } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
@@ -28,7 +29,9 @@ export interface AveragePoolOptions extends PoolOptions {
   readonly divisorOverride?: number;
 }
 
-abstract class Pool extends Module {
+abstract class Pool<What extends string> extends Module {
+  /** For the type checker alone: what a chain of layers compares. */
+  declare readonly features: PerChannel<What>;
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
@@ -82,7 +85,7 @@ abstract class Pool extends Module {
   }
 }
 
-abstract class MaxPool extends Pool {
+abstract class MaxPool<What extends string> extends Pool<What> {
   constructor(rank: number, kernelSize: PerAxis, options: MaxPoolOptions) {
     super(rank, kernelSize, options, ["dilation"]);
   }
@@ -96,7 +99,7 @@ abstract class MaxPool extends Pool {
  *
  * @example new MaxPool1d(2).forward(tensor([[[1, 3, 2, 0]]])) // [[[3, 2]]]
  */
-export class MaxPool1d extends MaxPool {
+export class MaxPool1d extends MaxPool<"MaxPool1d"> {
   constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
     super(1, kernelSize, options);
   }
@@ -106,19 +109,19 @@ export class MaxPool1d extends MaxPool {
  *
  * @example new MaxPool2d(2).forward(zeros([8, 32, 28, 28])).shape // [8, 32, 14, 14]
  */
-export class MaxPool2d extends MaxPool {
+export class MaxPool2d extends MaxPool<"MaxPool2d"> {
   constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
     super(2, kernelSize, options);
   }
 }
 /** The largest element of each window of a volume. @example new MaxPool3d(2).forward(zeros([1, 2, 4, 4, 4])).shape // [1, 2, 2, 2, 2] */
-export class MaxPool3d extends MaxPool {
+export class MaxPool3d extends MaxPool<"MaxPool3d"> {
   constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
     super(3, kernelSize, options);
   }
 }
 
-abstract class AveragePool extends Pool {
+abstract class AveragePool<What extends string> extends Pool<What> {
   readonly countIncludePad: boolean;
   readonly divisorOverride: number | undefined;
   constructor(rank: number, kernelSize: PerAxis, options: AveragePoolOptions) {
@@ -142,19 +145,19 @@ abstract class AveragePool extends Pool {
 }
 
 /** The mean of each window of one axis. @example new AvgPool1d(2).forward(tensor([[[1, 3, 2, 0]]])) // [[[2, 1]]] */
-export class AvgPool1d extends AveragePool {
+export class AvgPool1d extends AveragePool<"AvgPool1d"> {
   constructor(kernelSize: PerAxis, options: AveragePoolOptions = {}) {
     super(1, kernelSize, options);
   }
 }
 /** The mean of each window of an image. @example new AvgPool2d(7).forward(zeros([8, 32, 7, 7])).shape // [8, 32, 1, 1] */
-export class AvgPool2d extends AveragePool {
+export class AvgPool2d extends AveragePool<"AvgPool2d"> {
   constructor(kernelSize: PerAxis, options: AveragePoolOptions = {}) {
     super(2, kernelSize, options);
   }
 }
 /** The mean of each window of a volume. @example new AvgPool3d(2).forward(zeros([1, 2, 4, 4, 4])).shape // [1, 2, 2, 2, 2] */
-export class AvgPool3d extends AveragePool {
+export class AvgPool3d extends AveragePool<"AvgPool3d"> {
   constructor(kernelSize: PerAxis, options: AveragePoolOptions = {}) {
     super(3, kernelSize, options);
   }
@@ -167,7 +170,7 @@ export interface LPPoolOptions {
   readonly ceilMode?: boolean;
 }
 
-abstract class LPPool extends Pool {
+abstract class LPPool<What extends string> extends Pool<What> {
   readonly normType: number;
   constructor(
     rank: number,
@@ -189,19 +192,19 @@ abstract class LPPool extends Pool {
 }
 
 /** (Σ xᵖ)^(1/p) over each window of one axis. @example new LPPool1d(1, 2).forward(tensor([[[1, 3, 2, 0]]])) // [[[4, 2]]] */
-export class LPPool1d extends LPPool {
+export class LPPool1d extends LPPool<"LPPool1d"> {
   constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
     super(1, { normType, kernelSize }, options);
   }
 }
 /** (Σ xᵖ)^(1/p) over each window of an image. @example new LPPool2d(2, 2).forward(zeros([8, 3, 6, 6])).shape // [8, 3, 3, 3] */
-export class LPPool2d extends LPPool {
+export class LPPool2d extends LPPool<"LPPool2d"> {
   constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
     super(2, { normType, kernelSize }, options);
   }
 }
 /** (Σ xᵖ)^(1/p) over each window of a volume. @example new LPPool3d(2, 2).forward(zeros([1, 2, 4, 4, 4])).shape // [1, 2, 2, 2, 2] */
-export class LPPool3d extends LPPool {
+export class LPPool3d extends LPPool<"LPPool3d"> {
   constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
     super(3, { normType, kernelSize }, options);
   }
@@ -231,7 +234,9 @@ const meanAlong = (part: Tensor, axis: number): Tensor => part.mean(axis, { keep
 export const adaptiveAverage = (x: Tensor, counts: readonly number[]): Tensor =>
   inWindows(x, counts, meanAlong);
 
-abstract class Adaptive extends Module {
+abstract class Adaptive<What extends string> extends Module {
+  /** For the type checker alone: what a chain of layers compares. */
+  declare readonly features: PerChannel<What>;
   readonly outputSize: readonly number[];
   constructor(rank: number, outputSize: PerAxis) {
     super();
@@ -248,49 +253,49 @@ abstract class Adaptive extends Module {
   }
 }
 
-abstract class AdaptiveAverage extends Adaptive {
+abstract class AdaptiveAverage<What extends string> extends Adaptive<What> {
   protected fold(part: Tensor, axis: number): Tensor {
     return meanAlong(part, axis);
   }
 }
-abstract class AdaptiveMax extends Adaptive {
+abstract class AdaptiveMax<What extends string> extends Adaptive<What> {
   protected fold(part: Tensor, axis: number): Tensor {
     return part.max(axis, { keepDims: true }) as Tensor;
   }
 }
 
 /** Means to a size that is given. @example new AdaptiveAvgPool1d(2).forward(tensor([[[1, 3, 2, 0]]])) // [[[2, 1]]] */
-export class AdaptiveAvgPool1d extends AdaptiveAverage {
+export class AdaptiveAvgPool1d extends AdaptiveAverage<"AdaptiveAvgPool1d"> {
   constructor(outputSize: PerAxis) {
     super(1, outputSize);
   }
 }
 /** Means to a size that is given; to 1 it is global average pooling. @example new AdaptiveAvgPool2d(1).forward(zeros([8, 512, 7, 5])).shape // [8, 512, 1, 1] */
-export class AdaptiveAvgPool2d extends AdaptiveAverage {
+export class AdaptiveAvgPool2d extends AdaptiveAverage<"AdaptiveAvgPool2d"> {
   constructor(outputSize: PerAxis) {
     super(2, outputSize);
   }
 }
 /** Means to a size that is given. @example new AdaptiveAvgPool3d([1, 2, 2]).forward(zeros([1, 2, 4, 4, 4])).shape // [1, 2, 1, 2, 2] */
-export class AdaptiveAvgPool3d extends AdaptiveAverage {
+export class AdaptiveAvgPool3d extends AdaptiveAverage<"AdaptiveAvgPool3d"> {
   constructor(outputSize: PerAxis) {
     super(3, outputSize);
   }
 }
 /** Maxima to a size that is given. @example new AdaptiveMaxPool1d(2).forward(tensor([[[1, 3, 2, 0]]])) // [[[3, 2]]] */
-export class AdaptiveMaxPool1d extends AdaptiveMax {
+export class AdaptiveMaxPool1d extends AdaptiveMax<"AdaptiveMaxPool1d"> {
   constructor(outputSize: PerAxis) {
     super(1, outputSize);
   }
 }
 /** Maxima to a size that is given. @example new AdaptiveMaxPool2d([3, 2]).forward(zeros([8, 4, 7, 5])).shape // [8, 4, 3, 2] */
-export class AdaptiveMaxPool2d extends AdaptiveMax {
+export class AdaptiveMaxPool2d extends AdaptiveMax<"AdaptiveMaxPool2d"> {
   constructor(outputSize: PerAxis) {
     super(2, outputSize);
   }
 }
 /** Maxima to a size that is given. @example new AdaptiveMaxPool3d(2).forward(zeros([1, 2, 4, 4, 4])).shape // [1, 2, 2, 2, 2] */
-export class AdaptiveMaxPool3d extends AdaptiveMax {
+export class AdaptiveMaxPool3d extends AdaptiveMax<"AdaptiveMaxPool3d"> {
   constructor(outputSize: PerAxis) {
     super(3, outputSize);
   }

@@ -1,11 +1,11 @@
 /** Layers one after the other. */
-import type { Chain, ChainIn, ChainLink, ChainOut, Features } from "../base/shape-types.ts";
+import type { Chain, ChainFeatures, ChainLink } from "../base/shape-types.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Module } from "./module.ts";
 
 /**
- * Layers in a chain: each gets what the one before gives. A layer that takes another number of features than it gets is red
- * in the editor: `Linear expects 63 features, the layer before gives 64`.
+ * Layers in a chain: each gets what the one before gives. A layer that takes another number of features or channels than it gets is
+ * red in the editor: `Linear expects 63 features, the layer before gives 64`, `Conv2d expects 3 channels, the layer before gives 1`.
  *
  * Layers are children by their index, as in PyTorch: `0.weight`. `model.layers[0]` is the first one.
  *
@@ -14,7 +14,7 @@ import { Module } from "./module.ts";
  * [...model.stateDict().keys()]; // ["0.weight", "0.bias", "2.weight", "2.bias"]
  */
 export class Sequential<const L extends readonly ChainLink[] = readonly ChainLink[]> extends Module {
-  declare readonly features: Features<"Sequential", ChainIn<L>, ChainOut<L>>;
+  declare readonly features: ChainFeatures<"Sequential", L>;
   readonly layers: L;
 
   constructor(...layers: Chain<L>) {

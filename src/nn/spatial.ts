@@ -21,6 +21,14 @@ export type ChannelsCheck<What extends string, S extends TensorShape, Channels e
         : Sentence<`${What} expects ${Channels} channels, axis 1 has ${C}`>
       : unknown;
 
+/** (N, C, …) with other channels, and spatial sizes that only the run knows. */
+export type WithChannels<S extends TensorShape, Channels extends number> =
+  IsKnown<S> extends false
+    ? any
+    : S extends readonly [infer N extends number, number, ...infer R extends TensorShape]
+      ? [N, Channels, ...{ -readonly [K in keyof R]: number }]
+      : any;
+
 /** A list with a number of at least `least` for each spatial axis. */
 export function perAxis(what: string, value: PerAxis, rank: number, least: number): number[] {
   const list = typeof value === "number" ? Array<number>(rank).fill(value) : [...value];

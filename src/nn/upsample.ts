@@ -1,7 +1,9 @@
 /** Signals, images and volumes in another size: by the nearest element, or between neighbours. */
+
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
+import type { PerChannel } from "../base/shape-types.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { located, withPlace } from "../tensor/located.ts";
 import { Module } from "./module.ts";
@@ -176,6 +178,8 @@ function cubic(distance: number): number {
  * @example new Upsample({ scaleFactor: 2, mode: "bilinear" }).forward(zeros([8, 3, 7, 7])).shape // [8, 3, 14, 14]
  */
 export class Upsample extends Module {
+  /** For the type checker alone: what a chain of layers compares. */
+  declare readonly features: PerChannel<"Upsample">;
   readonly options: InterpolateOptions;
   constructor(options: InterpolateOptions) {
     super();

@@ -1,18 +1,29 @@
 /** Programs over the whole API that are right, or that nobody can judge: never red. */
 import { crossEntropy, mse } from "../../src/losses/index.ts";
 import {
+  AdaptiveAvgPool2d,
+  BatchNorm1d,
   BatchNorm2d,
   Bilinear,
+  Conv1d,
   Conv2d,
+  ConvTranspose2d,
   Dropout,
+  Dropout2d,
   Flatten,
   GELU,
+  GroupNorm,
   Linear,
   MaxPool2d,
   Module,
   ModuleList,
+  PixelShuffle,
   ReLU,
   Sequential,
+  Softmax,
+  Unflatten,
+  Upsample,
+  ZeroPad2d,
 } from "../../src/nn/index.ts";
 import { adam, sgd } from "../../src/optim/index.ts";
 import {
@@ -125,3 +136,60 @@ export const step = compile((x: Tensor<[number, 784]>, y: Tensor<[number], "i32"
 );
 export const perSample = vectorize((x: Tensor) => x.mul(x).sum());
 export const optimizers = [adam(), sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true })];
+
+// ---- channels ----------------------------------------------------------------------------------------------------
+
+export const convolutional = new Sequential(
+  new Conv2d(3, 32, 3),
+  new BatchNorm2d(32),
+  new ReLU(),
+  new MaxPool2d(2),
+  new ZeroPad2d(1),
+  new Dropout2d(0.1),
+  new Conv2d(32, 64, 3, { padding: "same" }),
+  new GroupNorm(8, 64),
+  new ConvTranspose2d(64, 16, 2),
+  new Upsample({ scaleFactor: 2 }),
+  new AdaptiveAvgPool2d(1),
+  new Flatten(),
+  new Linear(16, 10),
+);
+type Counts = typeof convolutional.features;
+export const counts: [Counts["in"], Counts["out"], Counts["channelsIn"], Counts["channelsOut"]] = [
+  0, 10, 3, 0,
+];
+/** Features and channels are other axes: nobody can say how a product's features stand to a convolution's channels. */
+export const mixed = new Sequential(
+  new Linear(8, 16),
+  new Unflatten(1, [4, 4]),
+  new Conv1d(4, 6, 3),
+  new Linear(2, 5),
+  new BatchNorm1d(6),
+  new Conv1d(6, 2, 1),
+  new Softmax(),
+);
+export const afterVector = new Sequential(new Linear(8, 16), new BatchNorm1d(16), new Linear(16, 2));
+export const shuffled = new Sequential(new Conv2d(1, 8, 3), new PixelShuffle(2), new Conv2d(2, 4, 3));
+declare const width: number;
+export const lateChannels = new Sequential(
+  new Conv2d(3, width, 3),
+  new BatchNorm2d(width),
+  new Conv2d(64, 10, 1),
+);
+export const nestedImages = new Sequential(
+  convolutional.layers[0],
+  new Sequential(new ReLU(), new BatchNorm2d(32)),
+  new Conv2d(32, 1, 1),
+);
+export const known: Tensor<[8, 32, number, number]> = new BatchNorm2d(32).forward(
+  new Conv2d(3, 32, 3).forward(zeros([8, 3, 28, 28])),
+);
+export const unknownImage: Tensor = new Conv2d(3, 32, 3).forward(anything);
+/** A user's own field of this name is its own business. */
+class Backbone extends Module {
+  readonly features = new Sequential(new Conv2d(3, 8, 3), new ReLU());
+  forward(x: Tensor): Tensor {
+    return this.features.forward(x);
+  }
+}
+export const ofBackbone = new Sequential(new Backbone(), new Flatten(), new Linear(8, 2));

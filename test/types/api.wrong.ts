@@ -1,5 +1,23 @@
 /** Programs over the whole API with a wrong known size: red, with a sentence. */
-import { Conv2d, ConvTranspose1d, Flatten, Linear, ReLU, Sequential } from "../../src/nn/index.ts";
+import {
+  BatchNorm1d,
+  BatchNorm2d,
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  Dropout2d,
+  Flatten,
+  GroupNorm,
+  InstanceNorm2d,
+  Linear,
+  MaxPool2d,
+  Module,
+  ReLU,
+  Sequential,
+  ZeroPad2d,
+} from "../../src/nn/index.ts";
 import { ones, type Tensor, zeros } from "../../src/tensor/index.ts";
 
 // error: matmul: inner dimensions 32 and 31 differ
@@ -32,6 +50,47 @@ new Sequential(new Flatten(), new Linear(784, 64), new ReLU(), new Linear(63, 10
 new Conv2d(3, 32, 3).forward(zeros([8, 1, 28, 28]));
 // error: ConvTranspose1d expects 4 channels, axis 1 has 5
 new ConvTranspose1d(4, 2, 3).forward(zeros([8, 5, 9]));
+// error: Conv2d expects 3 channels, the layer before gives 1
+new Sequential(new Conv2d(4, 1, 3), new Conv2d(3, 32, 3));
+// error: Conv1d expects 3 channels, the layer before gives 8
+new Sequential(new Conv1d(3, 8, 3), new ReLU(), new Conv1d(3, 8, 3));
+// error: Conv3d expects 2 channels, the layer before gives 4
+new Sequential(new Conv3d(1, 4, 3), new Conv3d(2, 4, 3));
+// error: BatchNorm2d expects 64 channels, the layer before gives 32
+new Sequential(new Conv2d(3, 32, 3), new BatchNorm2d(64), new ReLU());
+// error: BatchNorm1d expects 9 channels, the layer before gives 8
+new Sequential(new Conv1d(3, 8, 3), new BatchNorm1d(9));
+// error: Conv2d expects 16 channels, the layer before gives 32
+new Sequential(
+  new Conv2d(3, 32, 3),
+  new BatchNorm2d(32),
+  new ReLU(),
+  new MaxPool2d(2),
+  new ZeroPad2d(1),
+  new Dropout2d(0.1),
+  new Conv2d(16, 64, 3),
+);
+// error: GroupNorm expects 16 channels, the layer before gives 8
+new Sequential(new ConvTranspose2d(4, 8, 2), new GroupNorm(4, 16));
+// error: Sequential expects 16 channels, the layer before gives 32
+new Sequential(new Conv2d(3, 32, 3), new Sequential(new ReLU(), new Conv2d(16, 8, 1)));
+// error: Conv2d expects 16 channels, the layer before gives 8
+new Sequential(new Sequential(new Conv2d(3, 8, 3), new ReLU()), new Conv2d(16, 8, 1));
+class Stem extends Module {
+  forward(x: Tensor<[number, 3, number, number]>): Tensor<[number, 24, number, number]> {
+    return new Conv2d(3, 24, 3).forward(x);
+  }
+}
+// error: Conv2d expects 32 channels, the layer before gives 24
+new Sequential(new Stem(), new Conv2d(32, 8, 1));
+// error: this layer expects 3 channels, the layer before gives 4
+new Sequential(new Conv2d(1, 4, 1), new Stem());
+// error: BatchNorm2d expects 64 channels, axis 1 has 32
+new BatchNorm2d(64).forward(new Conv2d(3, 32, 3).forward(zeros([8, 3, 28, 28])));
+// error: InstanceNorm2d expects 4 channels, axis 1 has 3
+new InstanceNorm2d(4).forward(zeros([8, 3, 28, 28]));
+// error: GroupNorm expects 4 channels, axis 1 has 3
+new GroupNorm(2, 4).forward(zeros([8, 3, 28, 28]));
 // error: Type '3' is not assignable to type '4'
 export const product: Tensor<[2, 4]> = zeros([2, 5]).matmul(zeros([5, 3]));
 // error: Type '10' is not assignable to type '11'

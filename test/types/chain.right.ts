@@ -1,12 +1,5 @@
 /** Chains of layers that fit, or that nobody can judge. */
-import type {
-  Chain,
-  ChainIn,
-  ChainLink,
-  ChainOut,
-  Features,
-  TensorShape,
-} from "../../src/base/shape-types.ts";
+import type { Chain, ChainFeatures, ChainLink, Features, TensorShape } from "../../src/base/shape-types.ts";
 
 type Shaped<S extends TensorShape = any> = { readonly shape: S };
 declare class Linear<I extends number, O extends number> {
@@ -20,7 +13,7 @@ declare class ReLU {
 }
 declare class Sequential<const L extends readonly ChainLink[]> {
   constructor(...layers: Chain<L>);
-  readonly features: Features<"Sequential", ChainIn<L>, ChainOut<L>>;
+  readonly features: ChainFeatures<"Sequential", L>;
   forward(x: Shaped): Shaped;
 }
 /** A user's module: its features are read off its forward. */
@@ -34,7 +27,9 @@ declare const many: ChainLink[];
 declare const n: number;
 declare const untyped: any;
 
-type Is<I extends number, O extends number | "same"> = { readonly features: Features<"Sequential", I, O> };
+type Is<I extends number, O extends number | "same"> = {
+  readonly features: { readonly name: "Sequential"; readonly in: I; readonly out: O };
+};
 const classifier = new Sequential(new Linear(784, 64), new ReLU(), new Linear(64, 10));
 export const known: Is<784, 10> = classifier;
 export const nested: Is<784, 2> = new Sequential(new ReLU(), classifier, new Linear(10, 2));

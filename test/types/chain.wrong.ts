@@ -1,12 +1,5 @@
 /** Chains in which a layer does not take what the one before gives. */
-import type {
-  Chain,
-  ChainIn,
-  ChainLink,
-  ChainOut,
-  Features,
-  TensorShape,
-} from "../../src/base/shape-types.ts";
+import type { Chain, ChainFeatures, ChainLink, Features, TensorShape } from "../../src/base/shape-types.ts";
 
 type Shaped<S extends TensorShape = any> = { readonly shape: S };
 declare class Linear<I extends number, O extends number> {
@@ -20,7 +13,7 @@ declare class ReLU {
 }
 declare class Sequential<const L extends readonly ChainLink[]> {
   constructor(...layers: Chain<L>);
-  readonly features: Features<"Sequential", ChainIn<L>, ChainOut<L>>;
+  readonly features: ChainFeatures<"Sequential", L>;
   forward(x: Shaped): Shaped;
 }
 /** A user's module: its features are read off its forward. */
