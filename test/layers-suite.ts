@@ -67,6 +67,15 @@ function flatCell(cell: Layer): (...inputs: Tensor[]) => Tensor {
   };
 }
 
+/** Max pooling, squares, and the pooling undone by the same words. */
+function unpooled(layer: Layer, name: string, words: readonly unknown[]): (x: Tensor) => Tensor {
+  const pool = new classes[name.replace("Unpool", "Pool")]!(...words) as unknown as nn.MaxPool2d;
+  return (x) => {
+    const { output, indices } = pool.withIndices(x);
+    return layer.forward(output.square() as Tensor, indices, x.shape.slice(2) as never);
+  };
+}
+
 /** Integers are offsets, floats weights. */
 const bag =
   (layer: Layer) =>
@@ -94,6 +103,7 @@ function layerOf({ layer: name, arguments: given, training, parametrize }: Layer
   if (parametrize?.spectralNorm) nn.spectralNorm(layer, parametrize.spectralNorm);
   layer.train(training);
   if (name.endsWith("Cell")) return { layer, forward: flatCell(layer) };
+  if (name.startsWith("MaxUnpool")) return { layer, forward: unpooled(layer, name, given) };
   if (name === "EmbeddingBag") return { layer, forward: bag(layer) };
   if (["RNN", "GRU", "LSTM"].includes(name)) return { layer, forward: flat(layer, lengths) };
   if (name === "MultiheadAttention")

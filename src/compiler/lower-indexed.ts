@@ -35,6 +35,8 @@ export function lowerIndexed({ root, accesses, output, context }: SingleRequest)
   });
   const whole = { location: output, view: contiguousView(root.shape) };
   const rows = new Rows(root, context, indices!);
+  // No index is below the size of an empty axis.
+  if (maxElementCount(root.shape) === 0) return rows.finish(op.name, 0);
   if (op.direction === "gather") rows.gather(data!, whole);
   else {
     emitCopy(rows.builder, context, { from: data!, into: whole.view, to: output, outermost: "serial" });

@@ -346,6 +346,30 @@ export class Softmin extends AlongAxis<"Softmin"> {
 }
 
 /**
+ * The nearest point of the simplex, along one axis, the last unless `axis` says otherwise: like softmax, with exact zeros. Martins and
+ * Astudillo, "From softmax to sparsemax", ICML 2016.
+ *
+ * @example await new Sparsemax().forward(tensor([0, 0.5, -3])).toArray() // [0.25, 0.75, 0]
+ */
+export class Sparsemax extends AlongAxis<"Sparsemax"> {
+  protected apply(x: Tensor): Tensor {
+    return x.sparsemax(this.axis);
+  }
+}
+
+/**
+ * 1.5-entmax along one axis, the last unless `axis` says otherwise: between softmax and sparsemax. Peters, Niculae and Martins,
+ * "Sparse sequence-to-sequence models", ACL 2019.
+ *
+ * @example await new Entmax15().forward(tensor([0, 0, -9])).toArray() // [0.5, 0.5, 0]
+ */
+export class Entmax15 extends AlongAxis<"Entmax15"> {
+  protected apply(x: Tensor): Tensor {
+    return x.entmax15(this.axis);
+  }
+}
+
+/**
  * x where x > 0, else weight·x with a learnt weight: one for all, or one for each channel (axis 1; the last of a vector).
  * He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
  *

@@ -16,6 +16,13 @@ export interface EmbeddingOptions {
    * without momentum and decay, `SparseAdam`) changes those alone: for large tables.
    */
   readonly sparse?: boolean;
+  /**
+   * Rows that are longer are scaled down to this norm when they are looked up, and stay so: each call writes the weight, in evaluation
+   * as well, as in PyTorch.
+   */
+  readonly maxNorm?: number;
+  /** Which norm that is; default 2. */
+  readonly normType?: number;
   /** Default `initializers.normal(0, 1)`, as in PyTorch. */
   readonly weightInit?: Initializer;
   /** What the initializer draws from: a key or a seed; by default the next key of the default stream (`seed(42)`). */
@@ -36,11 +43,20 @@ export class Embedding extends Module {
   readonly embeddingDim: number;
   readonly paddingIndex: number | undefined;
   readonly sparse: boolean;
+  readonly maxNorm: number | undefined;
+  readonly normType: number;
   readonly weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    checkOptions("Embedding", options, ["paddingIndex", "sparse", "weightInit", "key"]);
+    checkOptions("Embedding", options, [
+      "paddingIndex",
+      "sparse",
+      "maxNorm",
+      "normType",
+      "weightInit",
+      "key",
+    ]);
     for (const [name, size] of Object.entries({ numEmbeddings, embeddingDim })) {
       if (!Number.isInteger(size) || size < 1)
         throw new ArgumentError(`Embedding: ${name} must be a positive integer, got ${size}`);
@@ -53,6 +69,13 @@ export class Embedding extends Module {
     this.embeddingDim = embeddingDim;
     this.paddingIndex = row;
     this.sparse = sparse;
+    const { maxNorm, normType = 2 } = options;
+    if (!((maxNorm ?? 1) > 0 && normType > 0))
+      throw new ArgumentError(
+        `Embedding: maxNorm and normType must be above 0, got ${maxNorm} and ${normType}`,
+      );
+    this.maxNorm = maxNorm;
+    this.normType = normType;
     const shape = [numEmbeddings, embeddingDim];
     const fans = { fanIn: numEmbeddings, fanOut: embeddingDim };
     const root = toRandomKey(key);
@@ -64,11 +87,21 @@ export class Embedding extends Module {
   }
 
   forward(indices: Tensor): Tensor {
+    if (this.maxNorm !== undefined) this.shorten(indices, this.maxNorm);
     const rows = (this.weight as Tensor).gather(indices, 0, { sparse: this.sparse }) as Tensor;
     if (this.paddingIndex === undefined) return rows;
     // The row of padding is a constant as far as gradients go.
     const isPadding = indices.equal(this.paddingIndex).expandDims(-1) as Tensor;
     return where(isPadding, stopGradient(rows), rows) as Tensor;
+  }
+
+  /** Scales the rows at `indices` that are longer than `maxNorm`: r·maxNorm / (‖r‖ + 10⁻⁷), PyTorch's formula. */
+  private shorten(indices: Tensor, maxNorm: number): void {
+    const table = stopGradient(this.weight as Tensor);
+    const rows = table.gather(indices) as Tensor;
+    const norm = rows.norm(-1, { order: this.normType, keepDims: true }) as Tensor;
+    const scale = where(norm.greater(maxNorm), norm.add(1e-7).reciprocal().mul(maxNorm), 1);
+    this.weight.assign(table.scatter(indices, rows.mul(scale)));
   }
 
   protected override describe(): string {

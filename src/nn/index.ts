@@ -2,6 +2,7 @@
 export {
   CELU,
   ELU,
+  Entmax15,
   GELU,
   GLU,
   HardShrink,
@@ -25,6 +26,7 @@ export {
   Softplus,
   SoftShrink,
   Softsign,
+  Sparsemax,
   Tanh,
   TanhShrink,
   Threshold,
@@ -156,6 +158,7 @@ export {
   MaxPool2d,
   MaxPool3d,
   type MaxPoolOptions,
+  type MaxPoolResult,
   type PoolOptions,
 } from "./pooling.ts";
 export {
@@ -225,5 +228,6 @@ export {
   TransformerEncoderLayer,
   type TransformerLayerOptions,
 } from "./transformer.ts";
+export { MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, type MaxUnpoolOptions } from "./unpooling.ts";
 export { updateBatchNorm } from "./update-batch-norm.ts";
 export { type InterpolateOptions, type InterpolationMode, interpolate, Upsample } from "./upsample.ts";

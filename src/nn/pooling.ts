@@ -2,7 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import type { PerChannel } from "../base/shape-types.ts";
-import { averagePool, maxPool, type PoolGeometry } from "../ops/index.ts";
+import { averagePool, maxPool, maxPoolIndices, type PoolGeometry } from "../ops/index.ts";
 import { concat, type Tensor } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -58,10 +58,15 @@ abstract class Pool<What extends string> extends Module {
   protected abstract pool(x: Tensor, geometry: PoolGeometry): Tensor;
 
   forward(x: Tensor): Tensor {
+    return this.pool(x, this.geometryOf(x));
+  }
+
+  /** The windows of an input. */
+  protected geometryOf(x: Tensor): PoolGeometry {
     requireImage(this.toString(), x, this.kernelSize.length);
     const padding = (x.shape as readonly number[]).slice(2).map((size, i) => this.paddingOf(size, i));
     const { kernelSize: sizes, stride: strides, dilation: dilations } = this;
-    return this.pool(x, { sizes, strides, dilations, padding });
+    return { sizes, strides, dilations, padding };
   }
 
   /** With `ceilMode` as much at the end as the last window needs; it must begin in the input or in the padding before it. */
@@ -85,12 +90,26 @@ abstract class Pool<What extends string> extends Module {
   }
 }
 
+export interface MaxPoolResult {
+  /** The largest element of each window. */
+  readonly output: Tensor;
+  /** i32 of the same shape: where it stands in its channel's image, counted row by row. */
+  readonly indices: Tensor;
+}
+
 abstract class MaxPool<What extends string> extends Pool<What> {
   constructor(rank: number, kernelSize: PerAxis, options: MaxPoolOptions) {
     super(rank, kernelSize, options, ["dilation"]);
   }
   protected pool(x: Tensor, geometry: PoolGeometry): Tensor {
     return located(() => fromNode(maxPool(nodeOf(x), geometry)));
+  }
+
+  /** The maxima with their places, which `MaxUnpool` takes: PyTorch's `return_indices`. */
+  withIndices(x: Tensor): MaxPoolResult {
+    const geometry = this.geometryOf(x);
+    const indices = located(() => fromNode(maxPoolIndices(nodeOf(x), geometry)));
+    return { output: this.forward(x), indices };
   }
 }
 

@@ -19,4 +19,6 @@ export * from "./selection.ts";
 export * from "./softmax.ts";
 export * from "./sorting.ts";
 export * from "./sparse-rows.ts";
+export * from "./sparse-softmax.ts";
 export * from "./statistics.ts";
+export * from "./unpooling.ts";

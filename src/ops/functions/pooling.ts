@@ -5,11 +5,13 @@
 import type { Shape } from "../../base/shape.ts";
 import { addSizes, productOf, type Size } from "../../base/size.ts";
 import type { Node } from "../../graph/node.ts";
-import { add, div, mul } from "../arithmetic.ts";
+import { add, div, mul, sub } from "../arithmetic.ts";
 import { expandAxes, reshape, sum } from "../broadcast.ts";
-import { equal } from "../compare.ts";
+import { equal, notEqual } from "../compare.ts";
 import { full, like, zerosLike } from "../constants.ts";
 import { customGradient } from "../custom-gradient.ts";
+import { or } from "../logical.ts";
+import { maximum, minimum } from "../magnitude.ts";
 import { permute } from "../permute.ts";
 import { max, min } from "../reduce.ts";
 import { select } from "../select.ts";
@@ -96,6 +98,34 @@ function maxOfWindows(x: Node, geometry: PoolGeometry): Node {
   const isLargest = equal(view, expandAxes(largest, within, view.shape));
   const first = min(select(isLargest, position, like(position, 2 ** 30)), within);
   return customGradient(largest, [x], (g) => [toFirst(g, first, geometry, spatialOf(x))]);
+}
+
+/**
+ * Where the largest element of each window stands in its image, counted row by row without padding (i32): the first of equal ones. The
+ * first NaN counts as the largest.
+ */
+export const maxPoolIndices = (x: Node, geometry: PoolGeometry): Node =>
+  channelsFirst(placesOfMaxima(channelsLast(x), geometry));
+
+function placesOfMaxima(x: Node, geometry: PoolGeometry): Node {
+  const { view, within } = windowsOf(x, geometry, -Infinity);
+  const { strides, dilations, padding } = geometry;
+  const spatial = spatialOf(x) as readonly number[];
+  const { shape } = view;
+  const scaled = (axis: number, by: number): Node => mul(iota(shape, axis), full(shape, by, "i32"));
+  const place = within
+    .map((axis, i) => {
+      const window = isTiled(geometry) ? axis - 1 : i + 1;
+      const at = add(scaled(window, strides[i]!), scaled(axis, dilations[i]!));
+      const from = sub(at, full(shape, padding[i]![0], "i32"));
+      // Padding is as small as an element can be: where all are, the nearest place stands for it.
+      const inside = maximum(minimum(from, full(shape, spatial[i]! - 1, "i32")), full(shape, 0, "i32"));
+      return mul(inside, full(shape, productOf(spatial.slice(i + 1)) as number, "i32"));
+    })
+    .reduce(add);
+  const largest = expandAxes(max(view, within), within, shape);
+  const isLargest = or(equal(view, largest), notEqual(view, view));
+  return min(select(isLargest, place, full(shape, 2 ** 30, "i32")), within);
 }
 
 /** An image with each window's g at the element that stands first, and zeros. */

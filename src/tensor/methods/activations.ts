@@ -89,6 +89,26 @@ export interface ActivationMethods {
     this: Tensor<S, D>,
     axis?: number,
   ): TensorOf<S, FloatOf<D>>;
+  /**
+   * The nearest point of the simplex along an axis, the last when left out: max(x − τ, 0) of sum 1, with exact zeros. Martins and
+   * Astudillo, "From softmax to sparsemax", ICML 2016.
+   *
+   * @example tensor([0, 0.5, -3]).sparsemax() // [0.25, 0.75, 0]
+   */
+  sparsemax<S extends TensorShape, D extends DType>(
+    this: Tensor<S, D>,
+    axis?: number,
+  ): TensorOf<S, FloatOf<D>>;
+  /**
+   * max(x/2 − τ, 0)² of sum 1 along an axis, the last when left out: between softmax and sparsemax. Peters, Niculae and Martins,
+   * "Sparse sequence-to-sequence models", ACL 2019.
+   *
+   * @example tensor([0, 0, -9]).entmax15() // [0.5, 0.5, 0]
+   */
+  entmax15<S extends TensorShape, D extends DType>(
+    this: Tensor<S, D>,
+    axis?: number,
+  ): TensorOf<S, FloatOf<D>>;
 }
 
 const real =
@@ -127,4 +147,6 @@ export const activations = {
   softmin: (x: Node, axis = -1): Node => ops.softmax(ops.neg(asFloat(x)), axis),
   softmax: (x: Node, axis = -1): Node => ops.softmax(asFloat(x), axis),
   logSoftmax: (x: Node, axis = -1): Node => ops.logSoftmax(asFloat(x), axis),
+  sparsemax: (x: Node, axis = -1): Node => ops.sparsemax(asFloat(x), axis),
+  entmax15: (x: Node, axis = -1): Node => ops.entmax15(asFloat(x), axis),
 };
