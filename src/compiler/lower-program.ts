@@ -77,6 +77,8 @@ export function lowerProgram(fn: GraphFunction, options: LowerOptions): ProgramD
 export class ProgramLowering {
   readonly target: TargetDescription;
   readonly isFused: boolean;
+  /** Loops whose iterations are independent of each other. */
+  readonly independent = new Set<ProgramStep>();
   private readonly buffers: ProgramBuffer[] = [];
   private readonly arrays: { array: object; buffer: ProgramBuffer }[] = [];
   private readonly stateBuffers = new Map<State, ProgramBuffer>();
@@ -419,12 +421,23 @@ export class BlockLowering {
       ) {
         this.locations.set(root, destination);
       }
+      if (state === undefined && root.op.kind === "output" && outputs.has(root) && this.isWhole(node))
+        this.wantRegionOutput(root, destination);
     }
     for (const root of outputs) {
       if (this.locations.has(root) || !ownsMemory(root)) continue;
       const name = `${this.accesses.copies.has(root) ? "copy" : root.op.name}${root.id}`;
       this.locations.set(root, { buffer: this.bufferOf(root, name), base: zeroAffine });
     }
+  }
+
+  /** A region writes what it gives where that is wanted first. */
+  private wantRegionOutput(root: Node, destination: Location): void {
+    const [region] = root.inputs;
+    const { index } = root.attributes as { index: number };
+    const places = this.regionPlaces.get(region!) ?? new Map<number, Location>();
+    if (!places.has(index)) places.set(index, destination);
+    this.regionPlaces.set(region!, places);
   }
 
   /** Copies results and new states that are not where they belong. */
@@ -468,6 +481,8 @@ export class BlockLowering {
 
   // ---- regions ------------------------------------------------------------------------------------------------
 
+  /** Where outputs of region nodes are wanted, by their index. */
+  readonly regionPlaces = new Map<Node, Map<number, Location>>();
   /** Where the outputs of region nodes lie. */
   readonly regionOutputs = new Map<Node, readonly Location[]>();
 

@@ -27,7 +27,10 @@ export function lowerRegion(
   steps: ProgramStep[],
 ): void {
   if (node.op.kind !== "region") throw new InternalError(`${node.op.name} is no region`);
-  const outputs = node.outputs!.map((type, i) => newLocation(block, type, `${node.op.name}${node.id}.${i}`));
+  const wanted = block.regionPlaces.get(node);
+  const outputs = node.outputs!.map(
+    (type, i) => wanted?.get(i) ?? newLocation(block, type, `${node.op.name}${node.id}.${i}`),
+  );
   block.regionOutputs.set(node, outputs);
   const inputs = node.inputs.map((input) => contiguousLocation(block, input, accesses, steps));
   const lowering = { block, node, inputs, outputs, steps };
@@ -77,7 +80,18 @@ function lowerScan(lowering: RegionLowering, attributes: ScanAttributes): void {
   next.forEach((carry, i) => {
     if (!inner.inPlace.has(carry)) inner.copyLocation(carry.destination, carry.node, outputs[i]!, bodySteps);
   });
-  steps.push({ kind: "loop", index, extent: length, isParallel, ...limits, body: bodySteps });
+  const step: LoopStep = { kind: "loop", index, extent: length, isParallel, ...limits, body: bodySteps };
+  if (carryCount === 0 && range === undefined) block.program.independent.add(step);
+  steps.push(isParallel ? withInner(step, block.program.independent) : step);
+}
+
+type LoopStep = Extract<ProgramStep, { kind: "loop" }>;
+
+/** A parallel loop, all of whose body is a loop of independent iterations: threads take the iterations of both together. */
+function withInner(step: LoopStep, independent: ReadonlySet<ProgramStep>): LoopStep {
+  const [only] = step.body;
+  const isShared = step.body.length === 1 && only!.kind === "loop" && independent.has(only!);
+  return isShared ? { ...step, body: [{ ...(only as LoopStep), isParallel: true }] } : step;
 }
 
 /** The range where the loop reads it, and zeros for what iterations outside it would stack. */
@@ -105,9 +119,20 @@ function mayShare(
   { body, carryCount, length, range }: ScanAttributes,
 ): boolean {
   if (isInParallel || target.threads === 1 || carryCount > 0 || range !== undefined) return false;
-  const pieces = maxOf(length);
+  const pieces = maxOf(length) * piecesOf(body);
   const isEven = pieces >= leastBusy * Math.ceil(pieces / target.threads) * target.threads;
   return isEven && bytesComputed(body) <= mostBytesOfThread;
+}
+
+/** How many independent pieces an iteration falls into: those of a scan that is all there is, and carries nothing. */
+function piecesOf({ results }: Region): number {
+  const computing = topologicalOrder(results).filter(
+    ({ op }) => op.kind !== "movement" && op.kind !== "source" && op.kind !== "output",
+  );
+  const [only] = computing;
+  if (computing.length !== 1 || only!.op.kind !== "region" || only!.op.loop !== "scan") return 1;
+  const { carryCount, length, range } = only!.attributes as unknown as ScanAttributes;
+  return carryCount === 0 && range === undefined ? maxOf(length) : 1;
 }
 
 /** The part of the threads' time that their pieces must fill. */

@@ -45,7 +45,10 @@ export type ProgramStep =
       readonly extent: Size;
       /** Two i32, read as the loop begins: only counts from the first to before the second run. */
       readonly range?: ProgramBuffer;
-      /** Iterations write apart from each other and from what any of them reads: each is run by one thread, whole. */
+      /**
+       * Iterations write apart from each other and from what any of them reads: each is run by one thread, whole. Where all of such a
+       * loop's body is another parallel one, the iterations of both together are: pairs of the two counters.
+       */
       readonly isParallel?: boolean;
       readonly body: readonly ProgramStep[];
     }

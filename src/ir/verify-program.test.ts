@@ -180,6 +180,17 @@ describe("parallel loops of a program", () => {
     );
     expect(() => verifyProgram(shared(0))).toThrow(/its index has stride 0/);
   });
+  it("hold a parallel loop that is all there is, and then write apart in both", () => {
+    const program = shared(8);
+    const [inner] = program.compute as [Extract<Program["compute"][number], { kind: "loop" }>];
+    const around = { ...inner, index: { name: "outer" } };
+    const pairOf = (body: Program["compute"]): Program => ({ ...program, compute: [{ ...around, body }] });
+    expect(() => verifyProgram(pairOf([inner]))).toThrow(
+      /in parallel loop outer: it does not know the loop's counter/,
+    );
+    verifyProgram({ ...shared(0, "iteration"), compute: pairOf(shared(0, "iteration").compute).compute });
+    expect(() => verifyProgram(pairOf([inner, inner]))).toThrow(/loop step: parallel inside a parallel loop/);
+  });
   it("hold memory of an iteration, which nothing else does", () => {
     const program = shared(8, "iteration");
     const [loop] = program.compute as [Extract<Program["compute"][number], { kind: "loop" }>];

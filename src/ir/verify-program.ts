@@ -23,12 +23,15 @@ type Call = Extract<ProgramStep, { kind: "call" }>;
 
 class ProgramVerifier {
   private readonly program: Program;
+  /** All of the body of the parallel loop around. */
+  private alone: ProgramStep | undefined;
   /** What `undo` puts back. */
   private readonly restored: ReadonlySet<ProgramBuffer>;
   private readonly verified = new Set<Kernel>();
   /** Of the loops around, outermost first. */
   private readonly extents = new Map<Index, Size>();
-  private parallel: Index | undefined;
+  /** The parallel loops around, outermost first: one, or two that are shared together. */
+  private parallel: readonly Index[] = [];
 
   constructor(program: Program) {
     this.program = program;
@@ -58,12 +61,15 @@ class ProgramVerifier {
         this.fail(`loop ${index.name}: its range is ${range.dtype}[${range.elements}], not two i32`);
     }
     if (!isParallel) return this.counted(index, step.extent, step.body, phase);
-    if (this.parallel !== undefined) this.fail(`loop ${index.name}: parallel inside a parallel loop`);
+    if (this.parallel.length > 0 && this.alone !== step)
+      this.fail(`loop ${index.name}: parallel inside a parallel loop`);
     if (phase.isCommit || range !== undefined)
       this.fail(`loop ${index.name}: in the commit, or with a range, no loop is parallel`);
-    this.parallel = index;
+    const before = this.parallel;
+    this.parallel = [...before, index];
+    this.alone = before.length === 0 && step.body.length === 1 ? step.body[0] : undefined;
     this.counted(index, step.extent, step.body, phase);
-    this.parallel = undefined;
+    this.parallel = before;
   }
 
   private counted(
@@ -106,12 +112,15 @@ class ProgramVerifier {
     this.apart(step, counters);
   }
 
-  /** What a call inside a parallel loop writes and shares with other iterations, only this iteration touches. */
-  private apart({ kernel, buffers }: Call, counters: readonly Index[]): void {
-    if (this.parallel === undefined) return;
+  /** What a call inside parallel loops writes and shares with other iterations, only this iteration of each touches. */
+  private apart(call: Call, counters: readonly Index[]): void {
+    const { kernel, buffers } = call;
     const isShared = kernel.buffers.some((b, i) => b.access !== "read" && buffers[i]!.scope === "program");
-    if (!isShared) return;
-    const at = counters.indexOf(this.parallel);
+    if (isShared) for (const index of this.parallel) this.apartIn(index, call, counters);
+  }
+
+  private apartIn(index: Index, { kernel, buffers }: Call, counters: readonly Index[]): void {
+    const at = counters.indexOf(index);
     const parameter = kernel.parameters[at];
     const own = new Set(kernel.buffers.filter((_, i) => buffers[i]!.scope !== "program"));
     const inner: LoopAround[] = kernel.parameters.filter((_, i) => i > at);
@@ -119,7 +128,7 @@ class ProgramVerifier {
       parameter === undefined
         ? `it does not know the loop's counter`
         : overlapInParallelLoop(kernel, parameter, inner, (b) => own.has(b));
-    if (fault !== undefined) this.fail(`"${kernel.name}" in parallel loop ${this.parallel.name}: ${fault}`);
+    if (fault !== undefined) this.fail(`"${kernel.name}" in parallel loop ${index.name}: ${fault}`);
   }
 
   private written(buffer: ProgramBuffer, what: string, { isCommit }: { isCommit: boolean }): void {
@@ -135,7 +144,7 @@ class ProgramVerifier {
       this.fail(`${name}: ${bytes} bytes do not hold ${elements} ${dtype}`);
     if (scope !== "program" && placement.kind !== "arena")
       this.fail(`${name}: ${scope} memory lies in the arena`);
-    if (scope === "iteration" && this.parallel === undefined)
+    if (scope === "iteration" && this.parallel.length === 0)
       this.fail(`${name}: memory of an iteration, outside of a parallel loop`);
     if (placement.kind !== "arena") return;
     const end = placement.offset + bytes * (scope === "program" ? 1 : threads);

@@ -143,7 +143,9 @@ class ProgramEmitter {
 
   private step(step: ProgramStep, isCommit: boolean): void {
     if (step.kind === "call") return this.call(step, isCommit);
-    if (!this.isParallel || this.isInParallel) return this.repeat(step, isCommit);
+    if (!this.isParallel) return this.repeat(step, isCommit);
+    // In a shared loop a parallel one is what threads share.
+    if (this.isInParallel) return this.repeat(step, isCommit, step.kind === "loop" && step.isParallel);
     if (step.kind === "loop" && this.isWorthSharing(step)) return this.sharedLoop(step, isCommit);
     if (this.hasParallel([step])) return this.meetingLoop(step, isCommit);
     // Other threads count the steps that thread 0 takes alone as if it took as many as it can.
@@ -161,12 +163,13 @@ class ProgramEmitter {
     e.locals.give(before);
   }
 
-  /** Threads take iterations in turn, each whole. */
+  /** Threads take iterations in turn, each whole: those of a parallel loop that is all of the body, if there is one. */
   private sharedLoop(step: LoopStep, isCommit: boolean): void {
     this.meet();
     this.countStep();
     this.isInParallel = true;
-    this.repeat(step, isCommit, true);
+    const isPair = step.body.length === 1 && step.body[0]!.kind === "loop" && step.body[0]!.isParallel;
+    this.repeat(step, isCommit, !isPair);
     this.isInParallel = false;
     this.pending.parallel = true;
   }

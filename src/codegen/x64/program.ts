@@ -21,6 +21,7 @@ import {
   rdx,
   rsi,
   rsp,
+  xmm,
 } from "./assembler/operands.ts";
 import { batchOf, type Call, emitBatch, emitClaim, enterThread } from "./batch.ts";
 import type { KernelOptions } from "./emitter.ts";
@@ -206,7 +207,8 @@ class ProgramEmitter {
   // ---- parallel loops -----------------------------------------------------------------------------------------
 
   private isWorthForking(step: LoopStep): boolean {
-    if (!step.isParallel || this.program.threads === 1 || this.frame.block / 8 > mostRecordWords)
+    const { threads } = this.program;
+    if (!step.isParallel || threads === 1 || this.isInParallel || this.frame.block / 8 > mostRecordWords)
       return false;
     return this.microsecondsOf(step) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
   }
@@ -237,16 +239,38 @@ class ProgramEmitter {
       const [top, done] = [a.here(), a.label()];
       emitClaim(a, frame);
       a.emit("mov", this.counterOf(loop.index), rax);
+      const inner = innerOf(loop);
+      if (inner !== undefined) this.splitClaim(loop, inner, done);
       this.loadSize(loop.extent);
       a.emit("cmp", this.counterOf(loop.index), rax);
       a.emit("jge", done);
-      this.steps(loop.body, false);
+      this.steps(inner?.body ?? loop.body, false);
       a.emit("jmp", top);
       a.bind(done);
       a.emit("add", rsp, room);
       a.emit("ret");
     }
     this.isInParallel = false;
+  }
+
+  /** The number of a pair of iterations, which the loop's counter holds, becomes the counters of both loops. */
+  private splitClaim(loop: LoopStep, inner: LoopStep, done: Label): void {
+    const { a } = this;
+    const [number, count] = [xmm(0), xmm(1)];
+    this.loadSize(inner.extent);
+    a.emit("test", rax, rax);
+    a.emit("jle", done);
+    a.emit("mov", rcx, this.counterOf(loop.index));
+    // Of integers so small that in f64 the quotient is never rounded across one.
+    a.emit("vxorps", number, number, number);
+    a.emit("vcvtsi2sd", count, number, rax);
+    a.emit("vcvtsi2sd", number, number, rcx);
+    a.emit("vdivsd", number, number, count);
+    a.emit("vcvttsd2si", rdx, number);
+    a.emit("mov", this.counterOf(loop.index), rdx);
+    a.emit("imul", rdx, rax);
+    a.emit("sub", rcx, rdx);
+    a.emit("mov", this.counterOf(inner.index), rcx);
   }
 
   private counterOf(index: Index): Memory {
@@ -429,6 +453,10 @@ class ProgramEmitter {
     return label;
   }
 }
+
+/** The parallel loop that is all of another one's body. */
+const innerOf = ({ body }: LoopStep): LoopStep | undefined =>
+  body.length === 1 && body[0]!.kind === "loop" && body[0]!.isParallel ? body[0]! : undefined;
 
 function frameOf(program: Program): Frame {
   let words = 0;
