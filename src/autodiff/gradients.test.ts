@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Dimension } from "../base/size.ts";
 import { interpret } from "../codegen/interpreter/index.ts";
-import type { Node } from "../graph/node.ts";
+import { type Node, topologicalOrder } from "../graph/node.ts";
 import type { DenseArray } from "../graph/op.ts";
 import { State } from "../graph/state.ts";
 import { Trace, withTrace } from "../graph/trace.ts";
@@ -10,11 +10,13 @@ import {
   assignState,
   cast,
   dot,
+  full,
   like,
   mul,
   parameter,
   readState,
   scalar,
+  sliceAxis,
   sum,
   transpose,
 } from "../ops/index.ts";
@@ -129,3 +131,39 @@ test("states: the values that the loss read", () =>
     const [after] = gradients(mul(current, current), [weight]);
     expect(run([], [before!, after!], [])).toEqual([[6], [8]]);
   }));
+
+describe("parts of an axis", () => {
+  const named = (node: Node, name: string): Node[] =>
+    topologicalOrder([node]).filter(({ op }) => op.name === name);
+  const part = (x: Node, start: number, size: number, by: number): Node => {
+    const taken = sliceAxis(x, 1, start, size);
+    return sum(mul(taken, mul(taken, full(taken.shape, by, "f64"))));
+  };
+  const rows = [1, 2, 3, 4, 5, 6].map((n) => n / 2);
+  const input: DenseArray = { shape: [1, 6], dtype: "f64", data: Float64Array.from(rows) };
+
+  test("that lie side by side are put together, not padded and added", () =>
+    traced(() => {
+      const x = parameter({ shape: [1, 6], dtype: "f64" }, "x");
+      const loss = add(add(part(x, 2, 3, 10), part(x, 0, 2, 1)), part(x, 5, 1, 100));
+      const [dx] = gradients(loss, [x]);
+      expect(named(dx!, "pad")).toEqual([]);
+      expect(named(dx!, "concat").map(({ inputs }) => inputs.length)).toEqual([3]);
+      expect(run([x], [dx!], [input])).toEqual([rows.map((n, i) => 2 * n * [1, 1, 10, 10, 10, 100][i]!)]);
+      const [ddx] = gradients(sum(mul(dx!, dx!)), [x]);
+      const squares = [1, 1, 10, 10, 10, 100].map((by) => 8 * by * by);
+      expect(run([x], [ddx!], [input])).toEqual([rows.map((n, i) => n * squares[i]!)]);
+    }));
+
+  test("with gaps, or that overlap, come out as sums do", () =>
+    traced(() => {
+      const x = parameter({ shape: [1, 6], dtype: "f64" }, "x");
+      const apart = gradients(add(part(x, 0, 1, 1), part(x, 3, 2, 10)), [x])[0]!;
+      expect(run([x], [apart], [input])).toEqual([rows.map((n, i) => 2 * n * [1, 0, 0, 10, 10, 0][i]!)]);
+      const overlapping = add(add(part(x, 0, 4, 1), part(x, 3, 3, 10)), part(x, 1, 1, 100));
+      const both = gradients(overlapping, [x])[0]!;
+      expect(run([x], [both], [input])).toEqual([rows.map((n, i) => 2 * n * [1, 101, 1, 11, 10, 10][i]!)]);
+      const other = add(part(x, 0, 3, 1), sum(mul(sliceAxis(x, 0, 0, 1), x)));
+      expect(run([x], gradients(other, [x]), [input])).toEqual([rows.map((n, i) => 2 * n * (i < 3 ? 2 : 1))]);
+    }));
+});

@@ -361,7 +361,7 @@ export class Sparsemax extends AlongAxis<"Sparsemax"> {
  * 1.5-entmax along one axis, the last unless `axis` says otherwise: between softmax and sparsemax. Peters, Niculae and Martins,
  * "Sparse sequence-to-sequence models", ACL 2019.
  *
- * @example await new Entmax15().forward(tensor([0, 0, -9])).toArray() // [0.5, 0.5, 0]
+ * @example await new Entmax15().forward(tensor([7, 0])).toArray() // [1, 0]
  */
 export class Entmax15 extends AlongAxis<"Entmax15"> {
   protected apply(x: Tensor): Tensor {

@@ -3,7 +3,8 @@
  * that hold regions differentiate them; `autodiff/` is what others call.
  *
  * Order of sums: nodes are visited by falling id (users before inputs), and a cotangent is added to what is there as it
- * arrives, so the sum runs over users from the latest built to the earliest, within one user over its inputs in order.
+ * arrives, so the sum runs over users from the latest built to the earliest, within one user over its inputs in order. What slices
+ * of one axis give is put together where they do not overlap (`disjoint.ts`): no element of it has more than one term.
  */
 import { isFloat } from "../base/dtype.ts";
 import { ArgumentError, InternalError } from "../base/errors.ts";
@@ -11,6 +12,7 @@ import { type Node, topologicalOrder } from "../graph/node.ts";
 import { originText, withOrigin } from "../graph/origin.ts";
 import { standsFor } from "../graph/trace.ts";
 import { add } from "./arithmetic.ts";
+import { DisjointSum, stretchOf } from "./disjoint.ts";
 import { shapesAgree, typeText } from "./rules.ts";
 
 export interface Cotangent {
@@ -30,13 +32,13 @@ export function reverse(ends: readonly Cotangent[], wrt: readonly Node[]): (Node
   const cotangents = new Cotangents();
   for (const { of, value } of ends) cotangents.add(of, value);
   for (const node of between) {
-    const outputs = cotangents.outputsOf(node);
-    if (outputs === undefined) continue;
     withOrigin(node.origin, () => {
+      const outputs = cotangents.outputsOf(node);
+      if (outputs === undefined) return;
       for (const [input, value] of inputCotangents(node, outputs, between)) cotangents.add(input, value);
     });
   }
-  return wrt.map((node) => cotangents.of(node));
+  return wrt.map((node) => withOrigin(node.origin, () => cotangents.of(node)));
 }
 
 /** Nodes on a path from `wrt` to `ends` along which a gradient could flow, users before inputs. */
@@ -109,19 +111,31 @@ function notDifferentiable(node: Node): ArgumentError {
   );
 }
 
+function plus(sum: Node | DisjointSum | undefined, value: Node): Node | DisjointSum {
+  if (sum !== undefined && !(sum instanceof DisjointSum)) return add(sum, value);
+  const stretch = stretchOf(value);
+  if (sum === undefined) return stretch === undefined ? value : new DisjointSum(value, stretch);
+  if (stretch !== undefined && sum.take(stretch)) return sum;
+  return add(sum.node, value);
+}
+
 /** The sums so far. A node with several outputs has one for each: `output` nodes pass theirs on to it. */
 class Cotangents {
-  private readonly sums = new Map<Node, (Node | undefined)[]>();
+  private readonly sums = new Map<Node, (Node | DisjointSum | undefined)[]>();
 
   add(node: Node, value: Node): void {
     if (node.op.kind === "output") this.addAt(node.inputs[0]!, node.attributes["index"] as number, value);
     this.addAt(node, 0, value);
   }
   of(node: Node): Node | undefined {
-    return this.sums.get(node)?.[0];
+    return this.outputsOf(node)?.[0];
   }
   outputsOf(node: Node): readonly (Node | undefined)[] | undefined {
-    return this.sums.get(node);
+    const sums = this.sums.get(node);
+    sums?.forEach((sum, index) => {
+      if (sum instanceof DisjointSum) sums[index] = sum.node;
+    });
+    return sums as readonly (Node | undefined)[] | undefined;
   }
 
   private addAt(node: Node, index: number, value: Node): void {
@@ -131,7 +145,6 @@ class Cotangents {
     let sums = this.sums.get(node);
     if (sums === undefined)
       this.sums.set(node, (sums = new Array((node.outputs ?? [node]).length).fill(undefined)));
-    const sum = sums[index];
-    sums[index] = sum === undefined ? value : add(sum, value);
+    sums[index] = plus(sums[index], value);
   }
 }

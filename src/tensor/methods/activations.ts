@@ -103,7 +103,7 @@ export interface ActivationMethods {
    * max(x/2 − τ, 0)² of sum 1 along an axis, the last when left out: between softmax and sparsemax. Peters, Niculae and Martins,
    * "Sparse sequence-to-sequence models", ACL 2019.
    *
-   * @example tensor([0, 0, -9]).entmax15() // [0.5, 0.5, 0]
+   * @example tensor([7, 0]).entmax15() // [1, 0]
    */
   entmax15<S extends TensorShape, D extends DType>(
     this: Tensor<S, D>,
