@@ -110,6 +110,19 @@ export async function gunzip(bytes: Uint8Array, { maxBytes }: { maxBytes: number
   }
 }
 
+export async function openSqlite(path: string): Promise<never> {
+  throw new PlatformError(`cannot open "${path}": a browser page has no SQLite files`);
+}
+
+export function spawnProcess(): never {
+  throw new PlatformError("a browser page has no processes");
+}
+export const processName = (): string => "browser";
+export const isProcessRunning = (_name: string): undefined => undefined;
+export const moduleUrl = (path: string): string => new URL(path, location.href).href;
+export const importModule = (path: string): Promise<Readonly<Record<string, unknown>>> =>
+  import(/* @vite-ignore */ moduleUrl(path));
+
 /** Packages are a matter of folders, which a page does not see. */
 export const resolvePackageFile = (_packageName: string, _file: string): string | undefined => undefined;
 

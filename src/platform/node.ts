@@ -7,6 +7,7 @@ import { FileError } from "../base/errors.ts";
 import { fetchBytes } from "./fetch.ts";
 import type { Sha256 } from "./platform.ts";
 
+export { importModule, isProcessRunning, moduleUrl, processName, spawnProcess } from "./node/child.ts";
 export { parseFlags, programArguments, setExitCode } from "./node/command.ts";
 export {
   fileSize,
@@ -32,6 +33,7 @@ export {
   yieldToEventLoop,
 } from "./node/process.ts";
 export { availableParallelism, processors } from "./node/processors.ts";
+export { openSqlite } from "./node/sqlite.ts";
 export { canBlock, canShareMemory, spawnWorker } from "./node/worker.ts";
 export type * from "./platform.ts";
 

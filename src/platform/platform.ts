@@ -109,6 +109,30 @@ export interface WorkerThread {
   unref(): void;
 }
 
+export type SqliteValue = string | number | bigint | null | Uint8Array;
+export type SqliteRow = Readonly<Record<string, SqliteValue>>;
+
+/** An open SQLite file. Errors are FormatErrors that name it. */
+export interface SqliteDatabase {
+  all(sql: string, ...values: SqliteValue[]): SqliteRow[];
+  run(sql: string, ...values: SqliteValue[]): void;
+  /** Statements without values. */
+  execute(sql: string): void;
+  /** All that the body does, or nothing; no other process writes meanwhile. */
+  transaction<T>(body: () => T): T;
+  close(): void;
+}
+
+/** A process of its own, talking in messages. */
+export interface ProcessHandle {
+  readonly pid: number | undefined;
+  /** How it ended, in words: "was killed by SIGKILL". */
+  readonly gone: Promise<string>;
+  postMessage(message: unknown): void;
+  onMessage(handler: (message: any) => void): void;
+  kill(): void;
+}
+
 /**
  * Calls of machine code. Addresses are plain numbers, good in every thread of the process. A wrong one ends the process:
  * nothing here can check.
@@ -164,6 +188,13 @@ export interface Platform {
   /** The path of a file inside an installed npm package, looked for from the working folder, then from Netwright; undefined when missing. */
   resolvePackageFile(packageName: string, file: string): string | undefined;
 
+  /**
+   * A SQLite file, made where missing unless it is only read; ":memory:" is none. Who finds it locked waits.
+   *
+   * @throws PlatformError where neither the platform nor a package has SQLite
+   */
+  openSqlite(path: string, options?: { readOnly?: boolean }): Promise<SqliteDatabase>;
+
   sha256(): Sha256;
 
   /** What calls machine code, or why this platform cannot. */
@@ -215,4 +246,18 @@ export interface Platform {
    * `data` here, shared memory shared), `postMessage(message)` and `onMessage(handler)` in scope.
    */
   spawnWorker(source: string, data: unknown, options?: { name?: string }): WorkerThread;
+
+  /**
+   * Starts a process from source text, a module that finds `data`, `postMessage(message)` and `onMessage(handler)` in scope and may import
+   * by URL. What it prints goes to stderr.
+   */
+  spawnProcess(source: string, data: unknown): ProcessHandle;
+  /** This process, so that others can ask whether it still runs. */
+  processName(): string;
+  /** Whether the process of that name runs; undefined when it belongs to another machine. */
+  isProcessRunning(name: string): boolean | undefined;
+  /** The URL by which a module at a path is imported. */
+  moduleUrl(path: string): string;
+  /** A module that the user names by its path. */
+  importModule(path: string): Promise<Readonly<Record<string, unknown>>>;
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openSqlite } from "../../platform/node.ts";
 import { table } from "../table.ts";
 import { readArrow, tableFromArrow, writeArrow } from "./arrow.ts";
 import { readParquet, writeParquet } from "./parquet.ts";
@@ -92,20 +93,22 @@ const has = (name: string): Promise<boolean> =>
     () => false,
   );
 
-test("SQLite answers as a table", async (context) => {
-  context.skip(!(await has("better-sqlite3")), "better-sqlite3 is not installed");
-  const { default: Database } = await load("better-sqlite3");
+test("SQLite answers as a table", async () => {
   const path = join(folder, "pets.sqlite");
-  new Database(path)
-    .exec("CREATE TABLE pets (name TEXT, age REAL); INSERT INTO pets VALUES ('Tom', 3.5), (NULL, 4)")
-    .close();
+  const database = await openSqlite(path);
+  database.execute(
+    "CREATE TABLE pets (name TEXT, age REAL); INSERT INTO pets VALUES ('Tom', 3.5), (NULL, 4)",
+  );
+  database.close();
   const rows = await readSqlite(path, "SELECT * FROM pets WHERE age > ?", [1]);
   expect([...rows.rows()]).toEqual([
     { name: "Tom", age: 3.5 },
     { name: null, age: 4 },
   ]);
   await expect(readSqlite(path, "SELECT * FROM cats")).rejects.toThrow(`${path}: no such table: cats`);
-  await expect(readSqlite(join(folder, "nowhere"), "SELECT 1")).rejects.toThrow("cannot be opened as SQLite");
+  await expect(readSqlite(join(folder, "nowhere"), "SELECT 1")).rejects.toThrow(
+    "as SQLite: there is no such file",
+  );
 });
 
 test("DuckDB answers as a table", async (context) => {

@@ -1,4 +1,5 @@
-/** Databases in files: SQLite through `better-sqlite3`, DuckDB through `@duckdb/node-api`. */
+/** Databases in files: SQLite through Node's own or a package, DuckDB through `@duckdb/node-api`. */
+import { openSqlite } from "#platform";
 import { FormatError, NetwrightError } from "../../base/errors.ts";
 import { optionalPackage } from "../../base/optional.ts";
 import type { Table } from "../table.ts";
@@ -6,11 +7,6 @@ import { tableOfRows } from "./values.ts";
 
 type Rows = Record<string, unknown>[];
 type Parameter = string | number | bigint | null;
-
-interface SqliteDatabase {
-  prepare(sql: string): { all(...parameters: readonly Parameter[]): Rows };
-  close(): void;
-}
 
 /** The result of a query as a table; errors of the database name it. */
 async function queried(what: string, run: () => Promise<Rows>): Promise<Table> {
@@ -23,9 +19,9 @@ async function queried(what: string, run: () => Promise<Rows>): Promise<Table> {
 }
 
 /**
- * The result of a query of a SQLite file, which is only read. Needs the package `better-sqlite3`.
+ * The result of a query of a SQLite file, which is only read. Needs Node 22.13 or newer, or one of the packages `better-sqlite3` and `libsql`.
  *
- * @throws PlatformError when the package is missing, FormatError with the database's own message
+ * @throws PlatformError when there is none of them, FileError for a missing file, FormatError with the database's own message
  * @example
  * // not run: needs a database
  * const rows = await readSqlite("shop.sqlite", "SELECT price, city FROM orders WHERE year = ?", [2024]);
@@ -35,9 +31,9 @@ export async function readSqlite(
   sql: string,
   parameters: readonly Parameter[] = [],
 ): Promise<Table> {
-  const database = await openSqlite(path);
+  const database = await openSqlite(path, { readOnly: true });
   try {
-    return await queried(path, async () => database.prepare(sql).all(...parameters));
+    return await queried(path, async () => database.all(sql, ...parameters));
   } finally {
     database.close();
   }
@@ -46,17 +42,6 @@ export async function readSqlite(
 /** Native packages are named by a variable: no bundler could take them in. */
 const packageNamed = (name: string, purpose: string): Promise<unknown> =>
   optionalPackage(name, purpose, () => import(/* @vite-ignore */ name));
-
-async function openSqlite(path: string): Promise<SqliteDatabase> {
-  const { default: Database } = (await packageNamed("better-sqlite3", "readSqlite")) as {
-    default: new (path: string, options: object) => SqliteDatabase;
-  };
-  try {
-    return new Database(path, { readonly: true, fileMustExist: true });
-  } catch (cause) {
-    throw new FormatError(`${path} cannot be opened as SQLite: ${(cause as Error).message}`, { cause });
-  }
-}
 
 interface DuckDb {
   readonly DuckDBInstance: {
