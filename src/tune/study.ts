@@ -170,7 +170,8 @@ export class Study<T = Parameters> {
     limit: number,
     sees: (own: number, other: TrialRecord) => boolean,
   ): { readonly trial: LocalTrial; readonly parameters: T } | undefined {
-    const number = this.#store.begin(limit);
+    const most = this.sampler.trialLimit?.(this.space) ?? Number.POSITIVE_INFINITY;
+    const number = this.#store.begin(Math.min(limit, most));
     if (number === undefined) return undefined;
     try {
       return this.#begin(number, sees);
@@ -183,7 +184,7 @@ export class Study<T = Parameters> {
   #begin(
     number: number,
     sees: (own: number, other: TrialRecord) => boolean,
-  ): { readonly trial: LocalTrial; readonly parameters: T } | undefined {
+  ): { readonly trial: LocalTrial; readonly parameters: T } {
     const store = this.#store;
     const visible = (): readonly TrialRecord[] =>
       store.trials().filter((other) => other.number !== number && sees(number, other));
@@ -196,13 +197,6 @@ export class Study<T = Parameters> {
       joint: this.space?.always ?? intersection(ended),
     };
     const joint = this.sampler.together?.(context);
-    if (joint === "exhausted") {
-      store.end(number, {
-        state: "failed",
-        reason: `the ${this.sampler.name} sampler has nothing left to try`,
-      });
-      return undefined;
-    }
     for (const [name, text] of joint?.attributes ?? []) store.setAttribute(number, name, text);
     const trial: LocalTrial = new LocalTrial(number, {
       chosen: joint?.values ?? new Map(),

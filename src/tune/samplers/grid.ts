@@ -38,15 +38,13 @@ export function grid(options: GridOptions = {}): Sampler {
   };
   return {
     name: "grid",
-    together({ space, number }) {
-      if (space === undefined) {
-        throw new ArgumentError(
-          "grid: needs to know the parameters before trials run: study({ space: space({ … }) })",
-        );
-      }
-      const combination = listOf(space)[number];
-      return combination === undefined ? "exhausted" : { values: combination };
+    trialLimit(space) {
+      if (space !== undefined) return listOf(space).length;
+      throw new ArgumentError(
+        "grid: needs to know the parameters before trials run: study({ space: space({ … }) })",
+      );
     },
+    together: ({ space, number }) => ({ values: listOf(space!)[number]! }),
     alone(name) {
       throw new ArgumentError(`grid: "${name}" is not in the study's space; add it there`);
     },

@@ -27,8 +27,10 @@ export interface JointSuggestion {
 /** Chooses parameters. Its state is the trials: a study that is resumed goes on as if it had not stopped. */
 export interface Sampler {
   readonly name: string;
-  /** What it chooses together when a trial begins; `"exhausted"` when there is nothing left to try. */
-  together?(context: SamplerContext): JointSuggestion | "exhausted" | undefined;
+  /** How many trials it has in all, where that is known: a grid ends. */
+  trialLimit?(space: Space<any> | undefined): number;
+  /** What it chooses together when a trial begins. */
+  together?(context: SamplerContext): JointSuggestion | undefined;
   /** One parameter that was not chosen together with others. */
   alone(name: string, distribution: Distribution, context: SamplerContext): ChoiceValue;
 }

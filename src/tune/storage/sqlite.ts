@@ -59,7 +59,15 @@ async function openFile(path: string): Promise<SqliteDatabase> {
   }
 }
 
-/** The names of the studies in a file, by which they are opened. */
+/**
+ * The names of the studies in a file, by which they are opened.
+ *
+ * @throws FormatError for a file that holds no studies
+ * @example
+ * const search = await study({ storage: "studies.sqlite", name: "first" });
+ * search.close();
+ * await studyNames("studies.sqlite"); // ["first"]
+ */
 export async function studyNames(path: string): Promise<readonly string[]> {
   const database = await openFile(path);
   try {
