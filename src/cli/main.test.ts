@@ -27,6 +27,7 @@ test("without a command, the list of them", async () => {
       "stdout": "netwright COMMAND [FLAGS]
 
       doctor  what computes on this machine, and why
+      tune    search for the best parameters of an objective
 
     netwright COMMAND --help shows its flags.
     ",
@@ -39,7 +40,7 @@ test("a command that is not there, a flag that is not there", async () => {
   expect(await run("docter")).toMatchInlineSnapshot(`
     {
       "code": 2,
-      "stderr": "netwright: "docter" is no command; commands are doctor; did you mean "doctor"?
+      "stderr": "netwright: "docter" is no command; commands are doctor, tune; did you mean "doctor"?
     ",
       "stdout": "",
     }

@@ -3,9 +3,10 @@ import { parseFlags, write } from "#platform";
 import { ArgumentError, NetwrightError, nearestName } from "../base/errors.ts";
 import type { Command } from "./command.ts";
 import { doctor } from "./doctor.ts";
+import { tune } from "./tune.ts";
 
 /** Adding a command is one row. */
-const commands: Readonly<Record<string, Command>> = { doctor };
+const commands: Readonly<Record<string, Command>> = { doctor, tune };
 
 /** Exit codes: 0 done, 1 it did not work, 2 it was asked for wrongly. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -1,6 +1,16 @@
 /** Hyper-parameter search: spaces, samplers, pruners, studies. */
 
 export {
+  type Charted,
+  type ChartSpec,
+  contourChart,
+  historyChart,
+  importanceChart,
+  parallelChart,
+  sliceChart,
+} from "./charts/specs.ts";
+export { chartSvg } from "./charts/svg.ts";
+export {
   type Choice,
   type ChoiceValue,
   choice,
@@ -14,6 +24,12 @@ export {
   uniform,
   type ValueOf,
 } from "./distribution.ts";
+export {
+  type ImportanceOptions,
+  type ParameterImportance,
+  parameterImportance,
+} from "./importance/fanova.ts";
+export { type NestedFold, type NestedOptions, type NestedResult, nestedCrossValidation } from "./nested.ts";
 export type { Objective, OptimizeOptions, OptimizeResult } from "./optimize.ts";
 export type { ObjectiveModule } from "./processes.ts";
 export { type AshaOptions, asha, type HyperbandOptions, hyperband } from "./pruners/asha.ts";
