@@ -17,3 +17,4 @@ export {
   serializeSafetensors,
   writeSafetensors,
 } from "./safetensors/writer.ts";
+export { readTorch, type TorchContent, type TorchOptions } from "./torch/reader.ts";

@@ -88,15 +88,28 @@ export async function makeFolder(path: string): Promise<void> {
 
 export const joinPath = (folder: string, name: string): string => `${folder.replace(/\/+$/, "")}/${name}`;
 
-export async function gunzip(bytes: Uint8Array, { maxBytes }: { maxBytes: number }): Promise<Uint8Array> {
+export const gunzip = (bytes: Uint8Array, limits: { maxBytes: number }): Promise<Uint8Array> =>
+  decompressed("gzip", "gzip", bytes, limits);
+
+export const inflateRaw = (
+  bytes: Uint8Array,
+  limits: { maxBytes: number },
+): Promise<Uint8Array<ArrayBuffer>> => decompressed("deflate-raw", "deflate", bytes, limits);
+
+async function decompressed(
+  method: CompressionFormat,
+  format: string,
+  bytes: Uint8Array,
+  { maxBytes }: { maxBytes: number },
+): Promise<Uint8Array<ArrayBuffer>> {
   const compressed = new Response(bytes as Uint8Array<ArrayBuffer>).body!;
-  const stream = compressed.pipeThrough(new DecompressionStream("gzip"));
+  const stream = compressed.pipeThrough(new DecompressionStream(method));
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let total = 0;
   const reader = stream.getReader();
   for (;;) {
     const { done, value } = await reader.read().catch((cause) => {
-      throw new FileError("not valid gzip data; the file is damaged or cut short", { cause });
+      throw new FileError(`not valid ${format} data; the file is damaged or cut short`, { cause });
     });
     if (done) return new Uint8Array(await new Blob(pieces).arrayBuffer());
     total += value.length;

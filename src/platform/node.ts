@@ -55,16 +55,31 @@ export function sha256(): Sha256 {
   return running;
 }
 
-export function gunzip(bytes: Uint8Array, { maxBytes }: { maxBytes: number }): Promise<Uint8Array> {
+export const gunzip = (bytes: Uint8Array, limits: { maxBytes: number }): Promise<Uint8Array> =>
+  decompressed("gunzip", "gzip", bytes, limits);
+
+export const inflateRaw = async (
+  bytes: Uint8Array,
+  limits: { maxBytes: number },
+): Promise<Uint8Array<ArrayBuffer>> =>
+  (await decompressed("inflateRaw", "deflate", bytes, limits)) as Uint8Array<ArrayBuffer>;
+
+function decompressed(
+  method: "gunzip" | "inflateRaw",
+  format: string,
+  bytes: Uint8Array,
+  { maxBytes }: { maxBytes: number },
+): Promise<Uint8Array> {
   const zlib = require("node:zlib") as typeof import("node:zlib");
   return new Promise((resolve, reject) => {
-    zlib.gunzip(bytes, { maxOutputLength: maxBytes }, (cause, result) => {
+    // At least one byte, which nothing needs: zlib takes 0 for no limit.
+    zlib[method](bytes, { maxOutputLength: Math.max(1, maxBytes) }, (cause, result) => {
       if (cause === null) resolve(result);
       else if ((cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE")
         reject(tooLarge(maxBytes, cause));
       else
         reject(
-          new FileError(`not valid gzip data (${cause.message}); the file is damaged or cut short`, {
+          new FileError(`not valid ${format} data (${cause.message}); the file is damaged or cut short`, {
             cause,
           }),
         );

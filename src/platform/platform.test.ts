@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { deflateRawSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { FileError, PlatformError } from "../base/errors.ts";
 import * as browser from "./browser.ts";
@@ -105,6 +105,21 @@ describe.each(Object.keys(platforms))("%s", (name) => {
         "not valid gzip data",
       );
     }
+  });
+
+  test("inflateRaw gives what was deflated, stops at the limit and refuses damage", async () => {
+    const compressed = deflateRawSync(content);
+    const result = await platform.inflateRaw(compressed, { maxBytes: content.length });
+    expect(Buffer.compare(result, content)).toBe(0);
+    expect(await platform.inflateRaw(deflateRawSync(new Uint8Array(0)), { maxBytes: 0 })).toHaveLength(0);
+    const bomb = deflateRawSync(new Uint8Array(50_000_000));
+    await expect(platform.inflateRaw(bomb, { maxBytes: 1_000_000 })).rejects.toThrow(
+      "more than the 1000000 bytes",
+    );
+    const damaged = compressed.subarray(0, 1000);
+    await expect(platform.inflateRaw(damaged, { maxBytes: content.length })).rejects.toThrow(
+      "not valid deflate data",
+    );
   });
 
   test("downloads up to a limit", async () => {

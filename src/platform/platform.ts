@@ -181,6 +181,8 @@ export interface Platform {
   download(url: string, options: { maxBytes: number }): Promise<Uint8Array>;
   /** Decompressed gzip data; an error above `maxBytes`, before more than that is held. */
   gunzip(bytes: Uint8Array, options: { maxBytes: number }): Promise<Uint8Array>;
+  /** The same for deflated data without a header, as in ZIP archives. */
+  inflateRaw(bytes: Uint8Array, options: { maxBytes: number }): Promise<Uint8Array<ArrayBuffer>>;
   /** The folder, made where missing; or why nothing that is read from there may be run. */
   privateFolder(path: string): PrivateFolder | { readonly reason: string };
   /** Where this user's programs keep what they can make again. */
