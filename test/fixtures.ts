@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 export interface EncodedArray {
   readonly shape: readonly number[];
-  readonly dtype: "f32" | "f64" | "i32" | "bool";
+  readonly dtype: "f32" | "f64" | "i32" | "u8" | "bool";
   /** Base64 of the little-endian bytes. */
   readonly data?: string;
   /** Instead of data: every element is this number. */
@@ -67,6 +67,7 @@ export function decodeArray(encoded: EncodedArray): Float32Array | Float64Array 
       return new Float64Array(bytes.buffer);
     case "i32":
       return new Int32Array(bytes.buffer);
+    case "u8":
     case "bool":
       return bytes;
   }

@@ -2,6 +2,7 @@
 import { type HostArray, mnist } from "../../../src/data/index.ts";
 import { Linear, Sequential } from "../../../src/nn/index.ts";
 import { state, type Tensor, tensor } from "../../../src/tensor/index.ts";
+import type { ByteImage } from "../../../src/vision/index.ts";
 
 export const { train: digits } = await mnist();
 export const [train, test] = [digits.take(64), digits.slice(64, 128)];
@@ -20,3 +21,8 @@ export const tensors = new Map<string, HostArray>([
   ["weight", { dtype: "f32", shape: [1], data: Float32Array.of(1) }],
 ]);
 export const trainStep = (images: HostArray, _labels: HostArray): Tensor => tensor(images);
+export const photo: ByteImage = {
+  dtype: "u8",
+  shape: [4, 4, 3],
+  data: Uint8Array.from({ length: 48 }, (_, i) => (i * 37) % 256),
+};
