@@ -5,6 +5,7 @@ import { type HostArray, hostArray } from "../base/host-array.ts";
 import { randomKey } from "../base/random.ts";
 import { arrayDataset, type Batch, type Column, loader } from "../data/index.ts";
 import {
+  affine,
   augment,
   brightness,
   centerCrop,
@@ -15,11 +16,16 @@ import {
   horizontalFlip,
   type Image,
   normalize,
+  perspective,
+  randomAffine,
   randomCrop,
   randomFlip,
   randomGrayscale,
+  randomPerspective,
   randomResizedCrop,
+  randomRotation,
   resize,
+  rotate,
   toFloat,
   verticalFlip,
 } from "./index.ts";
@@ -214,6 +220,52 @@ describe("what moves with an image", () => {
     }
     expect(found).toBeGreaterThan(8);
   });
+});
+
+test.each(
+  Object.entries({
+    rotate: rotate(33),
+    expanded: rotate(-70, { expand: true }),
+    quarter: rotate(90, { expand: true }),
+    affine: affine({ rotate: 20, translate: [3, -2], scale: 0.8, shear: [10, 5] }),
+    perspective: perspective(
+      [
+        [0, 0],
+        [30, 0],
+        [30, 24],
+        [0, 24],
+      ],
+      [
+        [4, 2],
+        [27, 0],
+        [30, 20],
+        [1, 24],
+      ],
+    ),
+    randomAffine: randomAffine({ rotate: 40, translate: [0.1, 0.1], scale: [0.7, 1.2], shear: 10 }),
+    randomPerspective: randomPerspective({ probability: 1, distortion: 0.4 }),
+    randomRotation: randomRotation([20, 60]),
+  }),
+)("%s takes a marked square, its mask, box and point to one place", (_, transform) => {
+  const [left, top] = [12, 9];
+  const images = hostArray("u8", [24, 30, 1]);
+  for (let y = top; y < top + 5; y++) images.data.fill(255, y * 30 + left, y * 30 + left + 5);
+  const masks = hostArray("u8", [24, 30], images.data.slice());
+  const boxes = hostArray("f32", [1, 4], Float32Array.of(left, top, left + 5, top + 5));
+  const keypoints = hostArray("f32", [1, 2], Float32Array.of(left + 2.5, top + 2.5));
+  const out = augment(transform)({ images, masks, boxes, keypoints }, 11);
+  const [height, width] = out.images.shape;
+  expect(out.masks.shape).toEqual([height, width]);
+  const [x, y] = out.keypoints.data as Float32Array;
+  const at = Math.floor(y!) * width + Math.floor(x!);
+  expect([out.images.data[at], out.masks.data[at]]).toEqual([255, 255]);
+  const [x0, y0, x1, y1] = out.boxes.data as Float32Array;
+  const marked = Array.from(out.masks.data).flatMap((value, i) =>
+    value > 0 ? [[i % width, Math.floor(i / width)] as const] : [],
+  );
+  const [xs, ys] = [marked.map(([x]) => x), marked.map(([, y]) => y)];
+  const around = [Math.min(...xs), Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys) + 1];
+  for (const [i, edge] of [x0, y0, x1, y1].entries()) expect(Math.abs(edge! - around[i]!)).toBeLessThan(1.5);
 });
 
 test("types: what moved knows its shape", () => {

@@ -1,6 +1,15 @@
 /** Images: files, sizes, colours, augmentation. */
 export { type Augmentation, type AugmentedSample, augment, type ImageSample } from "./augment.ts";
 export {
+  type AugMixOptions,
+  type AutoAugmentOptions,
+  augMix,
+  autoAugment,
+  type RandAugmentOptions,
+  randAugment,
+  trivialAugmentWide,
+} from "./auto-augment.ts";
+export {
   type DecodeOptions,
   decodeImage,
   type EncodeOptions,
@@ -34,6 +43,8 @@ export {
   resize,
   verticalFlip,
 } from "./crop.ts";
+export { type ElasticOptions, elastic } from "./elastic.ts";
+export { type RandomErasingOptions, randomErasing } from "./erase.ts";
 export {
   type GaussianBlurOptions,
   type GaussianNoiseOptions,
@@ -41,8 +52,28 @@ export {
   gaussianNoise,
   sharpness,
 } from "./filters.ts";
+export {
+  type AffineOptions,
+  affine,
+  type Corners,
+  perspective,
+  type RandomAffineOptions,
+  type RandomPerspectiveOptions,
+  type RandomRotationOptions,
+  type RotateOptions,
+  randomAffine,
+  randomPerspective,
+  randomRotation,
+  rotate,
+  scale,
+  shear,
+  type WarpStyle,
+} from "./geometry.ts";
 export type { ByteImage, Image, Size } from "./image.ts";
+export { cutMix, type LabelledBatch, type MixedBatch, type MixOptions, mixup } from "./mix.ts";
 export { type NormalizeOptions, normalize, toFloat } from "./normalize.ts";
+export type { PolicyName } from "./policies.ts";
 export type { Interpolation, Region } from "./resample.ts";
 export { autocontrast, equalize, invert, posterize, solarize } from "./tables.ts";
 export type { Transform } from "./transform.ts";
+export type { WarpInterpolation } from "./warp.ts";
