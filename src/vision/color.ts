@@ -86,7 +86,7 @@ function saturated(image: ByteImage, factor: number): ByteImage {
  * Colours turned around the circle of hues: 0 the image, ½ and −½ the opposite colours. Gray images stay as they are.
  *
  * @throws ArgumentError for a turn outside −½ … ½
- * @example hue(0.5)({ dtype: "u8", shape: [1, 1, 3], data: Uint8Array.of(255, 0, 0) }).data // [0, 252, 255]
+ * @example hue(0.5)({ dtype: "u8", shape: [1, 1, 3], data: Uint8Array.of(255, 0, 0) }).data // [0, 255, 252]
  */
 export function hue(turn: number): Transform {
   checkNumber("hue: the turn", turn, -0.5, 0.5);

@@ -35,9 +35,9 @@ export interface MixOptions {
  *
  * @throws ArgumentError for labels that are no classes, or an alpha that is not positive; ShapeError for images without a batch axis
  * @example
- * const images = hostArray("f32", [2, 1, 1, 1], Float32Array.of(0, 1));
- * const mixed = mixup({ images, labels: hostArray("i32", [2], Int32Array.of(0, 1)) }, { classes: 2, key: 1 });
- * mixed.labels.data[0]! + mixed.labels.data[1]!; // 1
+ * const images = await zeros([2, 3, 8, 8]).toHost();
+ * const labels = await tensor([0, 1], { dtype: "i32" }).toHost();
+ * mixup({ images, labels }, { classes: 10, key: 1 }).labels.shape; // [2, 10]
  */
 export function mixup(batch: LabelledBatch, options: MixOptions): MixedBatch {
   const { images, labels, own } = prepared("mixup", batch, options);
@@ -58,8 +58,9 @@ export function mixup(batch: LabelledBatch, options: MixOptions): MixedBatch {
  *
  * @throws as `mixup`
  * @example
- * const images = hostArray("f32", [2, 3, 8, 8]);
- * cutMix({ images, labels: hostArray("i32", [2]) }, { classes: 10, key: 1 }).labels.shape; // [2, 10]
+ * const images = await zeros([2, 3, 8, 8]).toHost();
+ * const labels = await tensor([0, 1], { dtype: "i32" }).toHost();
+ * cutMix({ images, labels }, { classes: 10, key: 1 }).labels.shape; // [2, 10]
  */
 export function cutMix(batch: LabelledBatch, options: MixOptions): MixedBatch {
   const { images, labels, own, random } = prepared("cutMix", batch, options);
