@@ -10,7 +10,6 @@ import { cachedSource } from "./cache.ts";
 import type { Batch, Columns, Sample } from "./column.ts";
 import {
   type ColumnsOfMap,
-  type DescribedFunction,
   type MapFunction,
   type MapOptions,
   mapped,
@@ -99,7 +98,7 @@ export class Dataset<C extends Columns = Columns> {
    * @example digits.map(({ images, labels }, _, key) => ({ images: images.map((x) => x * draws(key).uniform(0.9, 1.1)), labels }))
    */
   map<R extends ReturnType<MapFunction<C>>>(
-    compute: ((sample: Sample<C>, index: number, key: RandomKey, columns: C) => R) & DescribedFunction,
+    compute: (sample: Sample<C>, index: number, key: RandomKey, columns: C) => R,
     options: MapOptions = {},
   ): Dataset<ColumnsOfMap<C, R>> {
     checkOptions("map", options, ["columns"]);
@@ -117,8 +116,7 @@ export class Dataset<C extends Columns = Columns> {
    * const { labels } = await doubled.load([0, 1]);
    */
   async mapAsync<R extends ReturnType<MapFunction<C>>>(
-    compute: ((sample: Sample<C>, index: number, key: RandomKey, columns: C) => R | Promise<R>) &
-      DescribedFunction,
+    compute: (sample: Sample<C>, index: number, key: RandomKey, columns: C) => R | Promise<R>,
     options: MapOptions = {},
   ): Promise<Dataset<ColumnsOfMap<C, R>>> {
     checkOptions("mapAsync", options, ["columns"]);
