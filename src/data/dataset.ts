@@ -8,13 +8,7 @@ import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import { cachedSource } from "./cache.ts";
 import type { Batch, Columns, Sample } from "./column.ts";
-import {
-  type ColumnsOfMap,
-  type MapFunction,
-  type MapOptions,
-  mapped,
-  mappedAsync,
-} from "./map.ts";
+import { type ColumnsOfMap, type MapFunction, type MapOptions, mapped, mappedAsync } from "./map.ts";
 import type { AnyAsyncMapFunction, AnyMapFunction } from "./mapped-source.ts";
 import {
   allocate,

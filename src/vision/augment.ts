@@ -1,10 +1,10 @@
 /** Transforms one after the other, as a function of samples for `Dataset.map`. */
-import type { TypedArray } from "../base/dtype.ts";
+import { arrayTypeOf, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { countElements, type HostArray } from "../base/host-array.ts";
 import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
-import type { Columns } from "../data/index.ts";
+import type { Column, Columns } from "../data/index.ts";
 import type { Frame } from "./frame.ts";
 import { asImage, type Image } from "./image.ts";
 import type { Plane } from "./move.ts";
@@ -32,12 +32,16 @@ export type AugmentedSample<S> = {
  * A function of one sample whose arrays know their shapes, and a key or a seed; or as `Dataset.map` calls it, of a sample, its position, its key and
  * the columns.
  */
-export type Augmentation = <S extends ImageSample>(
-  sample: S,
-  keyOrIndex: RandomKey | number,
-  key?: RandomKey,
-  columns?: Columns,
-) => AugmentedSample<S>;
+export interface Augmentation {
+  <S extends ImageSample>(
+    sample: S,
+    keyOrIndex: RandomKey | number,
+    key?: RandomKey,
+    columns?: Columns,
+  ): AugmentedSample<S>;
+  /** What becomes of columns, so that `map` reads no sample to find out. */
+  columns(before: Columns): Columns;
+}
 
 /**
  * Transforms, one after the other, as one function: for `Dataset.map`, or called with a sample and a key or seed. Each transform draws from a key
@@ -68,7 +72,25 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
     const shaped = withShapes(sample, columns);
     return withFrame(sample, shaped, step(frameOf(shaped), given));
   };
-  return augmented as Augmentation;
+  const columns = (before: Columns): Columns => columnsAfter(augmented, before);
+  return Object.assign(augmented, { columns }) as unknown as Augmentation;
+}
+
+/** What comes of a sample of zeros. */
+function columnsAfter(
+  augmented: (sample: ImageSample, index: number, key: RandomKey, columns: Columns) => object,
+  before: Columns,
+): Columns {
+  const zeros = Object.entries(before).map(([name, { dtype, shape }]) => {
+    return [name, new (arrayTypeOf(dtype))(countElements(shape))] as const;
+  });
+  const after = augmented(Object.fromEntries(zeros) as never, 0, randomKey(0), before);
+  return Object.fromEntries(
+    Object.entries(after as Readonly<Record<string, HostArray>>).map(([name, value]): [string, Column] => [
+      name,
+      ArrayBuffer.isView(value) ? before[name]! : { dtype: value.dtype, shape: value.shape },
+    ]),
+  );
 }
 
 function steps(transforms: readonly Transform[]): Transform["step"] {
