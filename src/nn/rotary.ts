@@ -69,7 +69,8 @@ export class RotaryEmbedding {
   readonly scaling: RotaryScaling | undefined;
   /** What sines and cosines are multiplied by: 1 but for YaRN. */
   readonly attentionFactor: number;
-  private readonly frequencies = new Map<number, Tensor>();
+  /** By length. Numbers, not tensors: those belong to the trace that made them. */
+  private readonly frequencies = new Map<number, Float32Array>();
 
   constructor(size: number, options: RotaryOptions = {}) {
     checkOptions("RotaryEmbedding", options, ["base", "interleaved", "scaling"]);
@@ -122,10 +123,10 @@ export class RotaryEmbedding {
     const reach = scaling?.type === "dynamic" ? Math.max(known!, scaling.originalMaxPositions) : 0;
     let found = this.frequencies.get(reach);
     if (found === undefined) {
-      found = tensor(Float32Array.from(rotaryFrequencies(this.size, this.base, scaling, reach))) as Tensor;
+      found = Float32Array.from(rotaryFrequencies(this.size, this.base, scaling, reach));
       this.frequencies.set(reach, found);
     }
-    return found;
+    return tensor(found) as Tensor;
   }
 }
 

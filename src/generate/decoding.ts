@@ -1,0 +1,90 @@
+/** A model that reads one text, piece by piece: what it has read stays in caches. */
+import { ArgumentError } from "../base/errors.ts";
+import type { CausalLanguageModel } from "../models/index.ts";
+import type { KeyValueCache } from "../nn/index.ts";
+import { compile, type Tensor, tensor } from "../tensor/index.ts";
+
+/** Tokens of a prompt that one run takes; the last run's rest is filled up, so that all lengths share one program. */
+const chunk = 64;
+
+/**
+ * Reads tokens and tells what may follow. Two programs serve every text and every length: one takes a piece of the prompt, one a
+ * single token.
+ *
+ * @example
+ * const model = new Llama({ vocabSize: 50, hiddenSize: 16, numLayers: 1, numHeads: 2, intermediateSize: 32 });
+ * const decoding = new Decoding(model, { maxLength: 100 });
+ * (await decoding.read([1, 2, 3])).length; // 50
+ */
+export class Decoding {
+  readonly maxLength: number;
+  private readonly caches: readonly KeyValueCache[];
+  private readonly readPiece: (tokens: Tensor, count: Tensor) => Tensor;
+  private readonly readOne: (token: Tensor) => Tensor;
+  private count = 0;
+
+  /** @param options.maxLength the most tokens of a text, prompt and answer */
+  constructor(model: CausalLanguageModel, { maxLength }: { readonly maxLength: number }) {
+    if (!Number.isInteger(maxLength) || maxLength < 1)
+      throw new ArgumentError(`Decoding: maxLength must be a positive integer, got ${maxLength}`);
+    this.maxLength = maxLength;
+    // What fills up a piece is written behind the text too, where nobody looks before it is overwritten.
+    const caches = model.caches(1, Math.ceil(maxLength / chunk) * chunk + chunk);
+    this.caches = caches;
+    this.readPiece = compile((tokens: Tensor, count: Tensor) => {
+      const start = caches[0]!.length.value;
+      const features = model.features(tokens, { caches }); // (1, chunk, features)
+      for (const cache of caches) cache.length.assign(start.add(count) as Tensor);
+      return model.logits(features.at(0, count.sub(1) as Tensor) as Tensor);
+    });
+    this.readOne = compile((token: Tensor) =>
+      model.logits(model.features(token, { caches }).at(0, 0) as Tensor),
+    );
+  }
+
+  /** How many tokens were read. */
+  get length(): number {
+    return this.count;
+  }
+
+  /**
+   * Reads tokens behind those that were read before.
+   *
+   * @returns logits of the token that comes next
+   * @throws ArgumentError when there is nothing to read, or no room for it
+   */
+  async read(tokens: ArrayLike<number>): Promise<Float32Array> {
+    if (tokens.length === 0) throw new ArgumentError("Decoding: there must be a token to read");
+    if (this.count + tokens.length > this.maxLength) {
+      throw new ArgumentError(
+        `Decoding: ${tokens.length} tokens behind ${this.count} are more than maxLength ${this.maxLength}`,
+      );
+    }
+    let logits: Tensor | undefined;
+    const ids = Int32Array.from(tokens);
+    for (let from = 0; from < ids.length; from += chunk) {
+      const piece = ids.subarray(from, from + chunk);
+      logits =
+        piece.length === 1 ? this.readOne(row(piece)) : this.readPiece(filled(piece), scalar(piece.length));
+      this.count += piece.length;
+    }
+    return (await logits!.data()) as Float32Array;
+  }
+
+  /** Forgets all but the first `length` tokens, so that another text which begins alike need not be read again. */
+  rewind(length: number): void {
+    if (!Number.isInteger(length) || length < 0 || length > this.count)
+      throw new ArgumentError(`Decoding: cannot go back to ${length} of ${this.count} tokens`);
+    for (const cache of this.caches) cache.length.assign(scalar(length));
+    this.count = length;
+  }
+}
+
+const row = (ids: Int32Array): Tensor => tensor(ids, { shape: [1, ids.length] }) as Tensor;
+const scalar = (value: number): Tensor => tensor(value, { dtype: "i32" }) as Tensor;
+
+function filled(piece: Int32Array): Tensor {
+  const ids = new Int32Array(chunk);
+  ids.set(piece);
+  return row(ids);
+}

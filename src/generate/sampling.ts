@@ -1,0 +1,116 @@
+/** Choosing the next token: from the most likely ones, by chance. */
+import { ArgumentError } from "../base/errors.ts";
+import { fold, type RandomKey, uniform } from "../base/random.ts";
+
+export interface SamplingOptions {
+  /** What logits are divided by: lower is surer; 0 takes the likeliest token always. Default 1. */
+  readonly temperature?: number;
+  /** Only so many of the likeliest tokens; default all. */
+  readonly topK?: number;
+  /** The likeliest tokens whose probabilities reach it together; default 1, all. Holtzman and others, 2019. */
+  readonly topP?: number;
+  /** Tokens at least so likely as this share of the likeliest; default 0. Nguyen and others, 2024. */
+  readonly minP?: number;
+  /** Logits of tokens that came already are divided by it, or multiplied where negative; default 1. Keskar and others, 2019. */
+  readonly repetitionPenalty?: number;
+  /** Added to logits of tokens; −Infinity forbids one. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+}
+
+/** @throws ArgumentError for values that mean nothing */
+export function checkSampling({
+  temperature = 1,
+  topK,
+  topP = 1,
+  minP = 0,
+  repetitionPenalty = 1,
+}: SamplingOptions): void {
+  const require = (isRight: boolean, name: string, what: string, got: unknown): void => {
+    if (!isRight) throw new ArgumentError(`${name} must be ${what}, got ${got}`);
+  };
+  require(temperature >= 0 && temperature < Infinity, "temperature", "0 or more", temperature);
+  require(topK === undefined || (Number.isInteger(topK) && topK >= 1), "topK", "a positive integer", topK);
+  require(topP > 0 && topP <= 1, "topP", "in (0, 1]", topP);
+  require(minP >= 0 && minP <= 1, "minP", "in [0, 1]", minP);
+  require(repetitionPenalty > 0 &&
+    repetitionPenalty < Infinity, "repetitionPenalty", "positive", repetitionPenalty);
+}
+
+/**
+ * A token, by logits and options; in Hugging Face's order: penalty, bias, temperature, topK, topP, minP. `logits` are changed.
+ *
+ * @param seen tokens of prompt and answer so far, for `repetitionPenalty`
+ * @param key of this draw: the same key, the same token
+ * @throws ArgumentError when no token is possible
+ * @example
+ * sampleToken(Float32Array.of(0, 5, 1), { temperature: 0 }, [], [0, 0]); // 1
+ */
+export function sampleToken(
+  logits: Float32Array,
+  options: SamplingOptions,
+  seen: Iterable<number>,
+  key: RandomKey,
+): number {
+  const { temperature = 1, logitBias } = options;
+  penalize(logits, options.repetitionPenalty ?? 1, seen);
+  for (const [token, bias] of logitBias ?? []) if (token < logits.length) logits[token]! += bias;
+  const best = likeliest(logits);
+  if (!(logits[best]! > -Infinity))
+    throw new ArgumentError(
+      "no token is possible: every logit is −Infinity or NaN; look at logitBias and the weights",
+    );
+  if (temperature === 0) return best;
+  const candidates = ranked(logits, logits[best]!, options);
+  const [draw] = uniform(key, 1);
+  const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
+  let left = draw! * total;
+  for (const { token, weight } of candidates) {
+    left -= weight;
+    if (left < 0) return token;
+  }
+  return candidates.at(-1)!.token;
+}
+
+function penalize(logits: Float32Array, penalty: number, seen: Iterable<number>): void {
+  if (penalty === 1) return;
+  for (const token of new Set(seen)) {
+    const logit = logits[token]!;
+    logits[token] = logit < 0 ? logit * penalty : logit / penalty;
+  }
+}
+
+/** The first of the largest. */
+function likeliest(logits: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < logits.length; i++)
+    if (logits[i]! > logits[best]! || Number.isNaN(logits[best]!)) best = i;
+  return best;
+}
+
+interface Candidate {
+  readonly token: number;
+  /** exp((logit − largest) / temperature) */
+  readonly weight: number;
+}
+
+/** Tokens that may come, the likeliest first; equal ones by number. */
+function ranked(logits: Float32Array, largest: number, options: SamplingOptions): Candidate[] {
+  const { temperature = 1, topK = Infinity, topP = 1, minP = 0 } = options;
+  // A weight below this share of the largest is lost in rounding, whatever is asked for.
+  const least = Math.max(minP, 1e-12);
+  let candidates: Candidate[] = [];
+  for (let token = 0; token < logits.length; token++) {
+    const weight = Math.exp((logits[token]! - largest) / temperature);
+    if (weight >= least) candidates.push({ token, weight });
+  }
+  candidates.sort((a, b) => b.weight - a.weight || a.token - b.token);
+  if (candidates.length > topK) candidates = candidates.slice(0, topK);
+  if (topP === 1) return candidates;
+  const wanted = topP * candidates.reduce((sum, { weight }) => sum + weight, 0);
+  let sum = 0;
+  const count = candidates.findIndex(({ weight }) => (sum += weight) >= wanted) + 1;
+  return count === 0 ? candidates : candidates.slice(0, count);
+}
+
+/** The key of the draw at a position. */
+export const keyAt = (key: RandomKey, position: number): RandomKey => fold(key, position);

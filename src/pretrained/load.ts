@@ -1,0 +1,127 @@
+/** Opening published models: folders of Hugging Face, and GGUF files. */
+import { fileSize, joinPath, readFile } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
+import { openGguf } from "../formats/index.ts";
+import { type CausalLanguageModel, PretrainedConfig } from "../models/index.ts";
+import { parseJson } from "../text/json.ts";
+import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { modelFromConfig } from "./families.ts";
+import { configOf, weightsOf } from "./gguf.ts";
+import { tokenizerOf } from "./gguf-tokenizer.ts";
+import { readWeights, type Weights } from "./weights.ts";
+
+export interface LoadPretrainedOptions {
+  /** Default true: weights of f32 stay in their file and come into memory when they are used, where the platform can. */
+  readonly mmap?: boolean;
+}
+
+/** A published model. */
+export interface Pretrained {
+  readonly model: CausalLanguageModel;
+  /** What `config.json` says, or what it would say. */
+  readonly config: PretrainedConfig;
+  /** Undefined where none comes with the model. */
+  readonly tokenizer: Tokenizer | undefined;
+  /** A template of Jinja that makes a text of a conversation; undefined where none comes with the model. */
+  readonly chatTemplate: string | undefined;
+  /** Tokens that begin a text, and those that end an answer. */
+  readonly beginToken: number | undefined;
+  readonly endTokens: readonly number[];
+}
+
+/**
+ * Opens a model: a folder as Hugging Face has it (`config.json`, safetensors in one file or shards, `tokenizer.json`), or one GGUF
+ * file, whose quantized weights become f32.
+ *
+ * Families: Llama (SmolLM2, TinyLlama, Mistral), Qwen 2 and 3, Gemma 2 and 3, Phi-3. Weights are in f32; 16-bit ones are converted.
+ *
+ * @throws FileError where there is no such file; ArgumentError for a family that is not known, and for weights that do not fit the
+ * configuration, with their names; FormatError for damaged files
+ * @example
+ * const { model, tokenizer } = await loadPretrained("llama.gguf");
+ * const { ids } = tokenizer!.encode("the dog");
+ * model.forward(tensor([ids], { dtype: "i32" })).shape; // [1, 3, 40]
+ */
+export async function loadPretrained(path: string, options: LoadPretrainedOptions = {}): Promise<Pretrained> {
+  checkOptions("loadPretrained", options, ["mmap"]);
+  const { mmap = true } = options;
+  return path.endsWith(".gguf") ? fromGguf(path, mmap) : fromFolder(path, mmap);
+}
+
+async function fromFolder(folder: string, mmap: boolean): Promise<Pretrained> {
+  const config = new PretrainedConfig(
+    await jsonOf(folder, "config.json"),
+    `"${joinPath(folder, "config.json")}"`,
+  );
+  const model = modelFromConfig(config);
+  fill(model, await readWeights(folder, { mmap }));
+  const tokenizerConfig = ((await jsonIn(folder, "tokenizer_config.json")) ?? {}) as Record<string, unknown>;
+  const tokenizerPath = joinPath(folder, "tokenizer.json");
+  const hasTokenizer = (await fileSize(tokenizerPath)) !== undefined;
+  const generation = (await jsonIn(folder, "generation_config.json")) as Record<string, unknown> | undefined;
+  return {
+    model,
+    config,
+    tokenizer: hasTokenizer ? await loadTokenizer(tokenizerPath, { config: tokenizerConfig }) : undefined,
+    chatTemplate: (await textIn(folder, "chat_template.jinja")) ?? templateOf(tokenizerConfig.chat_template),
+    ...endsOf({ ...config.values, ...generation }),
+  };
+}
+
+async function fromGguf(path: string, mmap: boolean): Promise<Pretrained> {
+  const file = await openGguf(path, { mmap });
+  try {
+    const config = configOf(path, file);
+    const model = modelFromConfig(config);
+    fill(model, await weightsOf(path, file, config));
+    return {
+      model,
+      config,
+      tokenizer: await loadTokenizer(tokenizerOf(path, file)),
+      chatTemplate: templateOf(file.metadata.get("tokenizer.chat_template")),
+      ...endsOf(config.values),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A tied output matrix may stand in the file too. */
+function fill(model: CausalLanguageModel, weights: Weights): void {
+  if (model.lmHead === undefined) weights.delete("lm_head.weight");
+  model.loadStateDict(weights, { cast: true });
+}
+
+function endsOf(values: Readonly<Record<string, unknown>>): Pick<Pretrained, "beginToken" | "endTokens"> {
+  const isToken = (value: unknown): value is number => Number.isInteger(value);
+  const ends = [values.eos_token_id].flat().filter(isToken);
+  return { beginToken: isToken(values.bos_token_id) ? values.bos_token_id : undefined, endTokens: ends };
+}
+
+/** A template, or the first of several that have names. */
+function templateOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value)) return undefined;
+  const named = value as readonly { name?: unknown; template?: unknown }[];
+  const chosen = named.find(({ name }) => name === "default") ?? named[0];
+  return typeof chosen?.template === "string" ? chosen.template : undefined;
+}
+
+async function jsonOf(folder: string, name: string): Promise<unknown> {
+  const path = joinPath(folder, name);
+  return parseJson(`"${path}"`, await readFile(path));
+}
+
+const has = async (folder: string, name: string): Promise<boolean> =>
+  (await fileSize(joinPath(folder, name))) !== undefined;
+
+async function jsonIn(folder: string, name: string): Promise<object | undefined> {
+  if (!(await has(folder, name))) return undefined;
+  const value = await jsonOf(folder, name);
+  if (typeof value === "object" && value !== null) return value;
+  throw new ArgumentError(`"${joinPath(folder, name)}" is not an object`);
+}
+
+const textIn = async (folder: string, name: string): Promise<string | undefined> =>
+  (await has(folder, name)) ? new TextDecoder().decode(await readFile(joinPath(folder, name))) : undefined;
