@@ -17,6 +17,7 @@ import type {
 import type { Register } from "./assembler/operands.ts";
 import type { Vectors } from "./lanes.ts";
 import type { Scopes } from "./scopes.ts";
+import { gatherStoreRuns } from "./store-runs.ts";
 
 export interface FlatValue {
   readonly value: Value;
@@ -58,15 +59,19 @@ export interface DynamicOperand {
   readonly stride: Size;
 }
 
+export interface StoreItem {
+  readonly kind: "store";
+  readonly buffer: KernelBuffer;
+  readonly address: Affine;
+  readonly dynamic: readonly DynamicOperand[];
+  readonly value: FlatValue;
+  /** The stores beside it in the list that go to the elements beside its own in each lane, itself among them. */
+  run: readonly StoreItem[] | undefined;
+}
+
 export type FlatItem =
   | { readonly kind: "define"; readonly value: FlatValue }
-  | {
-      readonly kind: "store";
-      readonly buffer: KernelBuffer;
-      readonly address: Affine;
-      readonly dynamic: readonly DynamicOperand[];
-      readonly value: FlatValue;
-    }
+  | StoreItem
   | {
       readonly kind: "set";
       readonly register: LoopRegister;
@@ -85,7 +90,7 @@ export interface FlatBody {
 export function flatten(loop: Loop, scopes: Scopes, outside: ReadonlyMap<Value, Register>): FlatBody {
   const flattener = new Flattener(loop, scopes, outside);
   flattener.statements(loop.body);
-  const items = withoutUnused(flattener.items);
+  const items = gatherStoreRuns(withoutUnused(flattener.items), loop.index);
   markUses(items);
   findTargets(items);
   return { items, lanes: flattener.lanes, fewestLanes: flattener.fewestLanes };
@@ -128,7 +133,7 @@ class Flattener {
         const { buffer } = statement;
         const dynamic = statement.dynamic.map(({ index, stride }) => ({ index: this.use(index), stride }));
         const [address, value] = [this.scopes.resolve(statement.address), this.use(statement.value)];
-        this.items.push({ kind: "store", buffer, address, dynamic, value });
+        this.items.push({ kind: "store", buffer, address, dynamic, value, run: undefined });
         return;
       }
       case "set": {

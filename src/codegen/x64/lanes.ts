@@ -4,7 +4,7 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import type { BinaryOperator, CompareOperator, ScalarDType, UnaryOperator } from "../../graph/scalar.ts";
-import type { Operand, Register } from "./assembler/operands.ts";
+import type { Memory, Operand, Register } from "./assembler/operands.ts";
 import { withBits } from "./assembler/operands.ts";
 import type { Mnemonic } from "./assembler/tables/index.ts";
 import type { Emitter } from "./emitter.ts";
@@ -497,6 +497,12 @@ export class Lanes {
   asVector(dtype: ScalarDType, x: Register): Register {
     if (dtype !== "bool" || !this.shape.hasMaskRegisters) return x;
     return this.op("vpmovm2d", x);
+  }
+  /** Stores 16 bytes of a register. */
+  storeChunk(to: Memory, x: Register, index: number): void {
+    const { code, isa } = this.e;
+    if (index === 0) code.emit("vmovups", to, withBits(x, 128));
+    else code.emit(isa.vectorRegisters === 32 ? "vextractf32x4" : "vextractf128", to, x, index);
   }
   /** 16 bytes of a register as an xmm. */
   chunk(x: Register, index: number): Register {

@@ -16,6 +16,54 @@ export interface TurnedBlock {
   readonly stride: number;
 }
 
+/** Where the vectors of a run of stores go: lane l at `to` + l × `laneBytes`, the first `count` of them. */
+export interface TurnedStore {
+  readonly to: Address;
+  readonly laneBytes: number;
+  readonly count: number;
+}
+
+/** Stores four or two vectors of 32-bit elements, those of a lane side by side. */
+export function storeTurned(
+  e: Emitter,
+  lanes: Lanes,
+  vectors: readonly Register[],
+  { to: { base, offset }, laneBytes, count }: TurnedStore,
+): void {
+  const place = (lane: number, bits: 64 | 128): Memory => placeAt(base, offset + lane * laneBytes, bits);
+  // The second of each pair of vectors is needed no more before the next pair is touched: registers are short here.
+  const pairs = [];
+  for (let i = 0; i < vectors.length; i += 2) {
+    const [a, b] = [vectors[i]!, vectors[i + 1]!];
+    pairs.push([lanes.op("vunpcklps", a, b), lanes.op("vunpckhps", a, b)] as const);
+  }
+  const [first, second] = pairs;
+  for (const half of [0, 1] as const) {
+    if (second === undefined) storePairs(e, lanes, first![half], { half, count, place });
+    else
+      for (const name of ["vunpcklpd", "vunpckhpd"] as const) {
+        const fours = lanes.op(name, first![half], second[half]);
+        const lane = 2 * half + (name === "vunpcklpd" ? 0 : 1);
+        for (let chunk = 0; 4 * chunk + lane < Math.min(count, lanes.shape.lanes); chunk++)
+          lanes.storeChunk(place(4 * chunk + lane, 128), fours, chunk);
+      }
+  }
+}
+
+/** Of each 128 bits, two pairs. */
+function storePairs(
+  e: Emitter,
+  lanes: Lanes,
+  pairs: Register,
+  { half, count, place }: { half: 0 | 1; count: number; place(lane: number, bits: 64): Memory },
+): void {
+  for (let lane = 2 * half; lane < Math.min(count, lanes.shape.lanes); lane += 4) {
+    const chunk = lanes.chunk(pairs, Math.floor(lane / 4));
+    e.code.emit("vmovq", place(lane, 64), chunk);
+    if (lane + 1 < count) e.code.emit("vpextrq", place(lane + 1, 64), chunk, 1);
+  }
+}
+
 export function loadTurned(
   e: Emitter,
   lanes: Lanes,

@@ -7,12 +7,12 @@ import type { Affine, Index, KernelBuffer, Value } from "../../ir/kernel.ts";
 import { at, type Register, rsp, withBits } from "./assembler/operands.ts";
 import { computeElementwise } from "./elementwise.ts";
 import type { Emitter } from "./emitter.ts";
-import type { DynamicOperand, FlatItem, FlatValue, LoadRun } from "./flatten.ts";
+import type { DynamicOperand, FlatItem, FlatValue, LoadRun, StoreItem } from "./flatten.ts";
 import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Active, LaneAddresses } from "./storage.ts";
-import { loadTurned } from "./turned-block.ts";
+import { loadTurned, storeTurned } from "./turned-block.ts";
 
 /** Lanes from `offset` on, from where the loop stands. */
 export interface Group {
@@ -235,10 +235,15 @@ export class GroupWriter {
     else code.emit(isWide ? "vblendvpd" : "vblendvps", target, target, from, mask);
   }
 
-  private store(item: Extract<FlatItem, { kind: "store" }>, group: Group): void {
+  private store(item: StoreItem, group: Group): void {
     const { storage, options } = this.k;
     const { dtype } = item.buffer;
     const flush = item.value.value.dtype === "f32" && options.flush.has(item.buffer);
+    const { count } = group.active;
+    if (item.run !== undefined && !flush && this.lanes.shape.lanes > 1 && typeof count === "number") {
+      if (item === item.run[0]) this.storeRun(item.run, group, count);
+      return;
+    }
     const value = this.vectorsOf(item.value, group);
     const to = this.addresses(item.buffer, item.address, item.dynamic, group);
     if (to.kind === "unit" && this.streams(item, group)) return storage.storeStreamed(dtype, to, value);
@@ -247,8 +252,17 @@ export class GroupWriter {
     storage.storeLanes(dtype, value, { active: group.active, flush, addressOf });
   }
 
+  /** All stores of a run at once. */
+  private storeRun(run: readonly StoreItem[], group: Group, count: number): void {
+    const { buffer, address } = run[0]!;
+    const values = run.map(({ value }) => this.vectorsOf(value, group)[0]!);
+    const to = this.k.address(buffer, address, []);
+    const laneBytes = (strideOf(address, this.index) as number) * bytesOf(buffer.dtype);
+    storeTurned(this.e, this.lanes, values, { to, laneBytes, count });
+  }
+
   /** Whether all lanes are stored, at a place that is a multiple of their size. */
-  private streams({ buffer, address, dynamic }: Extract<FlatItem, { kind: "store" }>, group: Group): boolean {
+  private streams({ buffer, address, dynamic }: StoreItem, group: Group): boolean {
     const { streamed, flush } = this.k.options;
     if (!streamed.has(buffer) || flush.has(buffer) || group.active.mask !== undefined) return false;
     if (this.lanes.shape.lanes === 1 || bytesOf(buffer.dtype) < 4 || dynamic.length > 0) return false;
@@ -388,7 +402,7 @@ export class GroupWriter {
 
   /** The address of each lane: a displacement where all strides are known. */
   private laneAddresses(
-    item: Extract<FlatItem, { kind: "store" }>,
+    item: StoreItem,
     to: Extract<LaneAddresses, { kind: "sparse" }>,
   ): (lane: number) => Address {
     const { code } = this.e;
