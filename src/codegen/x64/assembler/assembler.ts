@@ -6,7 +6,7 @@
  *     const { bytes } = a.finish();
  */
 import { InternalError } from "../../../base/errors.ts";
-import { type ByteSink, type Decoration, encode } from "./encode.ts";
+import { type ByteSink, type Decoration, encode, type RegisterNumbers } from "./encode.ts";
 import type { Form } from "./form.ts";
 import { findForm } from "./match.ts";
 import { isLabel, type Label, type Memory, memory, type Operand } from "./operands.ts";
@@ -75,8 +75,14 @@ export class Assembler implements ByteSink {
   emitMasked(mnemonic: Mnemonic, decoration: Decoration, ...operands: readonly Operand[]): void {
     encode(this, findForm(mnemonic, operands, decoration.mask !== undefined), operands, decoration);
   }
-  emitForm(form: Form, operands: readonly Operand[], decoration?: Decoration): void {
-    encode(this, form, operands, decoration);
+  /** `numbers`: the machine registers of virtual ones among the operands. */
+  emitForm(
+    form: Form,
+    operands: readonly Operand[],
+    decoration?: Decoration,
+    numbers?: RegisterNumbers,
+  ): void {
+    encode(this, form, operands, decoration, numbers);
   }
 
   label(): Label {

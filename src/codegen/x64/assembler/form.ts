@@ -61,7 +61,15 @@ export interface Form {
   /** CPUID features of the VEX or legacy form, and of the EVEX form. */
   readonly features: { readonly vex: string; readonly evex: string };
   readonly lock: boolean;
+  /** Places of the operands that are as wide as the instruction where they are registers. */
+  readonly wholeOperands: readonly number[];
+  /** Cannot name vector registers 16 … 31. */
+  readonly isLow: boolean;
+  /** Does nothing where both operands are one register. */
+  readonly isMove: boolean;
 }
+
+const moves: ReadonlySet<string> = new Set(["mov", "vmovaps", "vmovapd", "kmovw"]);
 
 export interface FormGroup {
   readonly vex?: string;
@@ -93,10 +101,12 @@ export function parseForm(mnemonic: string, text: string, group: FormGroup): For
     else if (word.startsWith("L=")) lengths = [...word.slice(2)].map((l) => lengthOf[l]!);
     else tuple = parseTuple(word) ?? fail(`unknown ${word}`);
   }
+  const operands = operandText === "-" ? [] : operandText!.split(",").map(parseOperand);
+  const isWhole = ({ place, size }: OperandPattern): boolean => size === "" && "VHWUL".includes(place);
   return {
     mnemonic,
     text,
-    operands: operandText === "-" ? [] : operandText!.split(",").map(parseOperand),
+    operands,
     legacy,
     vex,
     evex,
@@ -112,6 +122,9 @@ export function parseForm(mnemonic: string, text: string, group: FormGroup): For
     lengths,
     features: { vex: group.vex ?? "", evex: group.evex ?? "" },
     lock: kind === "lock",
+    wholeOperands: operands.flatMap((pattern, i) => (isWhole(pattern) ? [i] : [])),
+    isLow: vex && !evex,
+    isMove: moves.has(mnemonic),
   };
 }
 

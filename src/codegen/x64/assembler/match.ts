@@ -76,12 +76,9 @@ const isMaskOnly = (patterns: readonly OperandPattern[]): boolean =>
 
 /** In bits: the width of the first operand that is as wide as the instruction. */
 export function vectorLength(form: Form, operands: readonly Operand[]): number {
-  const patterns = form.operands;
-  for (let i = 0; i < patterns.length; i++) {
-    const { place, size } = patterns[i]!;
+  for (const i of form.wholeOperands) {
     const operand = operands[i]!;
-    if (size === "" && "VHWUL".includes(place) && typeof operand === "object" && operand.kind === "register")
-      return operand.bits;
+    if (typeof operand === "object" && operand.kind === "register") return operand.bits;
   }
   return form.lengths[0]!;
 }

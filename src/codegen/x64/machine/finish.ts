@@ -115,6 +115,8 @@ class Finisher {
   private readonly assembler: Assembler;
   private readonly vectorBits: 256 | 512;
   private readonly allocation: Allocation;
+  /** Registers of the values that have one. */
+  private readonly numbers: Int32Array;
   private readonly slots = new Map<number, Memory>();
   private readonly cold: Item[] = [];
 
@@ -123,6 +125,7 @@ class Finisher {
     this.assembler = code.assembler;
     this.vectorBits = isa.vector.bits as 256 | 512;
     this.allocation = allocation;
+    this.numbers = Int32Array.from(allocation.registers, (number) => number ?? -1);
     for (const virtual of allocation.spilled) {
       const { home, class: kind } = code.virtuals[virtual]!;
       this.slots.set(virtual, home ?? this.slot(kind === "vector" ? this.vectorBits / 8 : 8));
@@ -183,6 +186,10 @@ class Finisher {
     const number = this.allocation.registers[r.number - firstVirtual];
     return number === undefined ? undefined : register(r.class, number, r.bits);
   }
+  /** −1: in memory. */
+  private numberOf({ number }: Register): number {
+    return number < firstVirtual ? number : this.numbers[number - firstVirtual]!;
+  }
   private slotOf(r: Register): Memory {
     const slot = this.slots.get(r.number - firstVirtual);
     if (slot === undefined) throw new InternalError(`virtual register ${r.number} has no place`);
@@ -193,21 +200,40 @@ class Finisher {
   }
 
   private instruction(item: InstructionItem): void {
+    const { allocation, assembler, numbers } = this;
+    const { form, operands, mask, zeroing } = item;
+    const first = operands[0];
+    // A constant that is used from memory, or by nobody, is not loaded.
+    if (first !== undefined && isRegister(first) && this.isSpilled(first) && this.isConstant(first)) return;
+    if (isMove(item) && this.isSameRegister(operands)) return;
+    if (allocation.spilled.length > 0 && this.isAnySpilled(item)) return this.withSpilled(item);
+    assembler.emitForm(form, operands, mask === undefined ? undefined : { mask, zeroing }, numbers);
+  }
+
+  private isSpilled(r: Register): boolean {
+    return r.number >= firstVirtual && this.numbers[r.number - firstVirtual]! < 0;
+  }
+
+  private isAnySpilled({ operands, mask }: InstructionItem): boolean {
+    if (mask !== undefined && this.isSpilled(mask)) return true;
+    for (const operand of operands) {
+      if (isRegister(operand)) {
+        if (this.isSpilled(operand)) return true;
+      } else if (isMemory(operand)) {
+        const { base, index } = operand;
+        if (base !== undefined && this.isSpilled(base)) return true;
+        if (index !== undefined && this.isSpilled(index)) return true;
+      }
+    }
+    return false;
+  }
+
+  private withSpilled(item: InstructionItem): void {
     const { assembler } = this;
     const { form, operands } = item;
-    const first = operands[0];
-    if (
-      first !== undefined &&
-      isRegister(first) &&
-      this.registerOf(first) === undefined &&
-      this.isConstant(first)
-    )
-      return;
-    if (isMove(item) && this.isSameRegister(operands)) return;
-    if (this.allocation.spilled.length === 0) return this.unspilled(item);
     const scratch = new Scratch();
     const after: (() => void)[] = [];
-    const folded = foldableOperand(item, (r) => this.registerOf(r) === undefined);
+    const folded = foldableOperand(item, (r) => this.isSpilled(r));
     const placed = operands.map((operand, i): Operand => {
       if (isMemory(operand)) return this.placeMemory(operand, scratch);
       if (!isRegister(operand)) return operand;
@@ -227,25 +253,10 @@ class Finisher {
     for (const store of after) store();
   }
 
-  /** Where every value has a register. */
-  private unspilled({ form, operands, mask, zeroing }: InstructionItem): void {
-    const placed: Operand[] = [];
-    for (const operand of operands) {
-      if (isRegister(operand)) placed.push(this.registerOf(operand)!);
-      else if (isMemory(operand)) {
-        const { base, index, scale, displacement, label, broadcast, bits } = operand;
-        const at = { base: base && this.registerOf(base), index: index && this.registerOf(index) };
-        placed.push({ kind: "memory", ...at, scale, displacement, label, broadcast, bits });
-      } else placed.push(operand);
-    }
-    if (mask === undefined) this.assembler.emitForm(form, placed);
-    else this.assembler.emitForm(form, placed, { mask: this.registerOf(mask), zeroing });
-  }
-
   private isSameRegister([to, from]: readonly Operand[]): boolean {
     if (to === undefined || from === undefined || !isRegister(to) || !isRegister(from)) return false;
-    const [a, b] = [this.registerOf(to), this.registerOf(from)];
-    return a !== undefined && a === b;
+    const [a, b] = [this.numberOf(to), this.numberOf(from)];
+    return a === b && a >= 0 && to.class === from.class && to.bits === from.bits;
   }
 
   private placeMemory(m: Memory, scratch: Scratch): Memory {
@@ -283,13 +294,13 @@ class Finisher {
   // ---- a × b + c ----------------------------------------------------------------------------------------------
 
   private fused({ suffix, operands }: Extract<Item, { kind: "fused" }>): void {
-    const { assembler } = this;
+    const { assembler, numbers } = this;
     const [target, ...inputs] = operands;
     const scratch = new Scratch();
     let inMemory = -1;
+    // Virtual registers that have one stay as they are: the encoder knows their numbers.
     const placed = inputs.map((input, i): Operand => {
-      const found = this.registerOf(input);
-      if (found !== undefined) return found;
+      if (!this.isSpilled(input)) return input;
       if (inMemory < 0) {
         inMemory = i;
         return this.slotOf(input);
@@ -298,21 +309,23 @@ class Finisher {
       this.fill(temporary, input);
       return temporary;
     }) as [Operand, Operand, Operand];
-    const result = this.registerOf(target);
-    const d = result ?? scratch.take(target);
+    const isInMemory = this.isSpilled(target);
+    const d = isInMemory ? scratch.take(target) : target;
+    const isTarget = (x: Operand): boolean => isRegister(x) && this.numberOf(x) === this.numberOf(d);
+    const emit = (mnemonic: Mnemonic, ...all: readonly Operand[]): void =>
+      assembler.emitForm(findForm(mnemonic, all, false), all, undefined, numbers);
     const name = (order: "132" | "213" | "231"): Mnemonic => `vfmadd${order}${suffix}`;
     let [a, b, c] = placed;
     if (isMemory(a)) [a, b] = [b, a];
-    const move: Mnemonic = isMemory(c) ? "vmovups" : "vmovaps";
-    if (d === c) assembler.emit(name("231"), d, a, b);
-    else if (d === a)
-      assembler.emit(isMemory(b) ? name("132") : name("213"), d, isMemory(b) ? c : b, isMemory(b) ? b : c);
-    else if (d === b) assembler.emit(name("213"), d, a, c);
+    if (isTarget(c)) emit(name("231"), d, a, b);
+    else if (isTarget(a))
+      emit(isMemory(b) ? name("132") : name("213"), d, isMemory(b) ? c : b, isMemory(b) ? b : c);
+    else if (isTarget(b)) emit(name("213"), d, a, c);
     else {
-      assembler.emit(move, d, c);
-      assembler.emit(name("231"), d, a, b);
+      emit(isMemory(c) ? "vmovups" : "vmovaps", d, c);
+      emit(name("231"), d, a, b);
     }
-    if (result === undefined) this.spill(d, target);
+    if (isInMemory) this.spill(d, target);
   }
 }
 

@@ -2,7 +2,7 @@
  * Linear scan: intervals in order of their start take free registers. When there is none, the cheapest interval (fewest uses
  * for its length, loops counted) lives in memory: in a spill slot, or where its constant lies anyway.
  */
-import type { RegisterClass } from "../assembler/operands.ts";
+import { firstVirtual, type RegisterClass } from "../assembler/operands.ts";
 import type { Interval } from "./liveness.ts";
 
 /** Registers to give out, best first. */
@@ -41,21 +41,22 @@ export function allocate(
 
 class Scan {
   private readonly order: readonly number[];
-  private readonly free: Set<number>;
+  /** By register. */
+  private readonly isFree: boolean[] = Array<boolean>(32).fill(false);
   private readonly registers: (number | undefined)[];
-  private active: Interval[] = [];
+  private readonly active: Interval[] = [];
   /** Before this, none of the active ends. */
   private nextEnd = Infinity;
 
   constructor(order: readonly number[], registers: (number | undefined)[]) {
     this.order = order;
-    this.free = new Set(order);
+    for (const register of order) this.isFree[register] = true;
     this.registers = registers;
   }
 
   /** Gives it a register; returns what now lives in memory, if anything. */
   place(interval: Interval, fixed: number | undefined): Interval | undefined {
-    this.expire(interval.start);
+    if (this.nextEnd < interval.start) this.expire(interval.start);
     const register = fixed ?? this.pick(interval);
     if (register !== undefined) {
       this.take(interval, register);
@@ -68,36 +69,39 @@ class Scan {
     if (cheapest === interval) return interval;
     const freed = this.registers[cheapest.virtual]!;
     this.registers[cheapest.virtual] = undefined;
-    this.active = this.active.filter((other) => other !== cheapest);
+    this.active.splice(this.active.indexOf(cheapest), 1);
     this.take(interval, freed);
     return cheapest;
   }
 
   private take(interval: Interval, register: number): void {
-    this.free.delete(register);
+    this.isFree[register] = false;
     this.registers[interval.virtual] = register;
     this.active.push(interval);
-    this.nextEnd = Math.min(this.nextEnd, interval.end);
+    if (interval.end < this.nextEnd) this.nextEnd = interval.end;
   }
 
   private expire(position: number): void {
-    if (this.nextEnd >= position) return;
+    const { active } = this;
     this.nextEnd = Infinity;
-    this.active = this.active.filter(({ end, virtual }) => {
-      if (end < position) {
-        this.free.add(this.registers[virtual]!);
-        return false;
+    let kept = 0;
+    for (const interval of active) {
+      const { end, virtual } = interval;
+      if (end < position) this.isFree[this.registers[virtual]!] = true;
+      else {
+        active[kept++] = interval;
+        if (end < this.nextEnd) this.nextEnd = end;
       }
-      this.nextEnd = Math.min(this.nextEnd, end);
-      return true;
-    });
+    }
+    active.length = kept;
   }
 
   private pick({ hint, isLow }: Interval): number | undefined {
-    const fits = (register: number): boolean => this.free.has(register) && (!isLow || register < 16);
-    const wished = hint === undefined ? undefined : this.registers[hint - 64];
-    if (wished !== undefined && fits(wished)) return wished;
-    return this.order.find(fits);
+    const { isFree } = this;
+    const wished = hint === undefined ? undefined : this.registers[hint - firstVirtual];
+    if (wished !== undefined && isFree[wished] && (!isLow || wished < 16)) return wished;
+    for (const register of this.order) if (isFree[register] && (!isLow || register < 16)) return register;
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The interval of the code in which each virtual register holds a value. */
-import { firstVirtual, isMemory, isRegister, type Operand, type Register } from "../assembler/operands.ts";
+import { firstVirtual, isMemory, isRegister, type Operand } from "../assembler/operands.ts";
 import type { Item } from "./code.ts";
 
 /** Positions: an instruction at i reads at 2i and writes at 2i + 1. */
@@ -18,35 +18,34 @@ export interface Interval {
 const loopFactor = 8;
 
 export function intervalsOf(items: readonly Item[], count: number): Interval[] {
-  const intervals: Interval[] = Array.from({ length: count }, (_, virtual) => ({
-    virtual,
-    start: -1,
-    end: -1,
-    weight: 0,
-    isLow: false,
-    hint: undefined,
-  }));
+  const intervals: Interval[] = [];
+  for (let virtual = 0; virtual < count; virtual++)
+    intervals.push({ virtual, start: -1, end: -1, weight: 0, isLow: false, hint: undefined });
   const loops: { start: number; end: number }[] = [];
   const open: number[] = [];
   let factor = 1;
-  items.forEach((item, i) => {
+  let position = 0;
+  const note = (number: number, access: Access, isLow: boolean): void => {
+    const interval = intervals[number - firstVirtual]!;
+    if (interval.start < 0) interval.start = access === "write" ? position + 1 : position;
+    const end = access === "read" ? position : position + 1;
+    if (end > interval.end) interval.end = end;
+    interval.weight += factor;
+    if (isLow) interval.isLow = true;
+  };
+  for (const item of items) {
     if (item.kind === "loopStart") {
-      open.push(2 * i);
+      open.push(position);
       factor *= loopFactor;
     } else if (item.kind === "loopEnd") {
-      loops.push({ start: open.pop()!, end: 2 * i + 1 });
+      loops.push({ start: open.pop()!, end: position + 1 });
       factor /= loopFactor;
     } else {
-      forEachUse(item, (number, access, isLow) => {
-        const interval = intervals[number - firstVirtual]!;
-        if (interval.start < 0) interval.start = access === "write" ? 2 * i + 1 : 2 * i;
-        interval.end = Math.max(interval.end, access === "read" ? 2 * i : 2 * i + 1);
-        interval.weight += factor;
-        if (isLow) interval.isLow = true;
-      });
+      forEachUse(item, note);
       noteHint(item, intervals);
     }
-  });
+    position += 2;
+  }
   extendOverLoops(intervals, loops);
   return intervals;
 }
@@ -70,49 +69,44 @@ function noteHint(item: Item, intervals: readonly Interval[]): void {
     if (interval !== undefined) interval.hint ??= c.number;
     return;
   }
-  if (item.kind !== "instruction" || item.operands.length !== 2) return;
+  if (item.kind !== "instruction" || !isMove(item)) return;
   const [to, from] = item.operands as [Operand, Operand];
-  if (!isRegister(to) || !isRegister(from) || !isMove(item) || to.number < firstVirtual) return;
+  if (!isRegister(to) || !isRegister(from) || to.number < firstVirtual) return;
   intervals[to.number - firstVirtual]!.hint ??= from.number;
 }
 
-const moves: ReadonlySet<string> = new Set(["mov", "vmovaps", "vmovapd", "kmovw"]);
-
-export const isMove = (item: Extract<Item, { kind: "instruction" }>): boolean =>
-  item.mask === undefined && moves.has(item.form.mnemonic);
+export const isMove = ({ form, mask }: Extract<Item, { kind: "instruction" }>): boolean =>
+  form.isMove && mask === undefined;
 
 export type Access = "read" | "write" | "both";
 
 /** Every virtual register of an item: its number, what is done to it, and whether it must be below 16. */
-export function forEachUse(
-  item: Item,
-  visit: (virtual: number, access: Access, isLow: boolean) => void,
-): void {
-  const seen = (r: Register | undefined, access: Access, isLow: boolean): void => {
-    if (r !== undefined && r.number >= firstVirtual) visit(r.number, access, isLow);
-  };
+function forEachUse(item: Item, visit: (virtual: number, access: Access, isLow: boolean) => void): void {
   if (item.kind === "fused") {
     const [target, a, b, c] = item.operands;
-    for (const r of [a, b, c]) seen(r, "read", false);
-    seen(target, "write", false);
+    for (const r of [a, b, c]) if (r.number >= firstVirtual) visit(r.number, "read", false);
+    if (target.number >= firstVirtual) visit(target.number, "write", false);
     return;
   }
   if (item.kind !== "instruction") return;
   const { form, operands, mask, zeroing } = item;
-  const isLow = form.vex && !form.evex;
+  const { isLow } = form;
   let writesMask = false;
-  operands.forEach((operand) => {
-    if (isMemory(operand)) {
-      seen(operand.base, "read", false);
-      seen(operand.index, "read", isLow);
-      writesMask ||= operand.index?.class === "vector";
-    }
-  });
-  seen(mask, writesMask ? "both" : "read", false);
-  operands.forEach((operand, i) => {
-    if (!isRegister(operand)) return;
+  for (const operand of operands) {
+    if (!isMemory(operand)) continue;
+    const { base, index } = operand;
+    if (base !== undefined && base.number >= firstVirtual) visit(base.number, "read", false);
+    if (index === undefined) continue;
+    if (index.number >= firstVirtual) visit(index.number, "read", isLow);
+    writesMask ||= index.class === "vector";
+  }
+  if (mask !== undefined && mask.number >= firstVirtual)
+    visit(mask.number, writesMask ? "both" : "read", false);
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i]!;
+    if (!isRegister(operand) || operand.number < firstVirtual) continue;
     const { access } = form.operands[i]!;
     const merges = mask !== undefined && !zeroing && access === "write" && operand.class === "vector";
-    seen(operand, merges ? "both" : access, isLow);
-  });
+    visit(operand.number, merges ? "both" : access, isLow);
+  }
 }
