@@ -120,7 +120,8 @@ export function multiplySizes(a: Size, b: Size): Size {
   return normalize(products);
 }
 
-export const subtractSizes = (a: Size, b: Size): Size => addSizes(a, multiplySizes(b, -1));
+export const subtractSizes = (a: Size, b: Size): Size =>
+  typeof a === "number" && typeof b === "number" ? a - b : addSizes(a, multiplySizes(b, -1));
 
 export const productOf = (sizes: readonly Size[]): Size => sizes.reduce<Size>(multiplySizes, 1);
 

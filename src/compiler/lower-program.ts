@@ -310,8 +310,15 @@ export class BlockLowering {
     wanted: readonly Wanted[],
   ): Map<Cluster, Map<Node, State>> {
     const direct = new Map<Cluster, Map<Node, State>>();
+    const usesOf = new Map<Node, Wanted[]>();
+    for (const use of wanted) {
+      const { root } = this.accesses.of(use.node);
+      const uses = usesOf.get(root);
+      if (uses === undefined) usesOf.set(root, [use]);
+      else uses.push(use);
+    }
     for (const cluster of clusters) {
-      const states = this.statesWritten(cluster, outputs, wanted);
+      const states = this.statesWritten(cluster, outputs, usesOf);
       if (states !== undefined) direct.set(cluster, states);
     }
     // A state that another committing cluster still reads must not be overwritten before it.
@@ -331,14 +338,14 @@ export class BlockLowering {
   private statesWritten(
     cluster: Cluster,
     outputs: ReadonlySet<Node>,
-    wanted: readonly Wanted[],
+    usesOf: ReadonlyMap<Node, readonly Wanted[]>,
   ): Map<Node, State> | undefined {
     if (!cluster.isCommit || cluster.kind !== "loops" || cluster.axes !== undefined) return undefined;
     const members = [...cluster.members.keys()];
     if (members.some((root) => root.op.kind === "elementwise" && root.op.reports)) return undefined;
     const written = new Map<Node, State>();
     for (const root of members.filter((member) => outputs.has(member))) {
-      const uses = wanted.filter(({ node }) => this.accesses.of(node).root === root);
+      const uses = usesOf.get(root) ?? [];
       const [use] = uses;
       if (uses.length !== 1 || use!.state === undefined || !this.isWhole(use!.node)) return undefined;
       if (this.isReadElsewhere(root, cluster)) return undefined;

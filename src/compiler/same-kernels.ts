@@ -6,7 +6,8 @@ import { Dimension, SizeExpression, sizeKey } from "../base/size.ts";
 import type { Kernel } from "../ir/kernel.ts";
 
 export class SameKernels {
-  private readonly kernels = new Map<string, Kernel>();
+  /** By what is quickly told of a kernel: only where that is equal structures are written out. */
+  private readonly families = new Map<string, Family>();
   /** The first of its kind, of kernels met before. */
   private readonly firsts = new Map<Kernel, Kernel>();
 
@@ -14,20 +15,47 @@ export class SameKernels {
   of(kernel: Kernel): Kernel {
     const met = this.firsts.get(kernel);
     if (met !== undefined) return met;
-    const key = this.keyOf(kernel);
-    const first = this.kernels.get(key) ?? kernel;
-    this.kernels.set(key, first);
+    const first = this.firstLike(kernel);
     this.firsts.set(kernel, first);
     return first;
   }
 
-  private keyOf({ buffers, parameters, body }: Kernel): string {
-    const text = new StructureText();
-    text.write(buffers);
-    text.write(parameters);
-    text.write(body);
-    return text.parts.join("");
+  private firstLike(kernel: Kernel): Kernel {
+    const outline = outlineOf(kernel);
+    const family = this.families.get(outline);
+    if (family === undefined) {
+      this.families.set(outline, { first: kernel, byStructure: new Map() });
+      return kernel;
+    }
+    const { first: oldest, byStructure } = family;
+    if (byStructure.size === 0) byStructure.set(structureOf(oldest), oldest);
+    const structure = structureOf(kernel);
+    const first = byStructure.get(structure) ?? kernel;
+    byStructure.set(structure, first);
+    return first;
   }
+}
+
+/** Kernels of one outline. */
+interface Family {
+  /** The first. */
+  readonly first: Kernel;
+  /** Empty while there is only one. */
+  readonly byStructure: Map<string, Kernel>;
+}
+
+/** Equal for kernels that are the same. */
+function outlineOf({ buffers, parameters, body, cost }: Kernel): string {
+  const parts = buffers.map(({ dtype, elements, access }) => `${dtype}${sizeKey(elements)}${access}`);
+  return `${parts} ${parameters.length} ${body.length} ${cost.flop} ${cost.bytes}`;
+}
+
+function structureOf({ buffers, parameters, body }: Kernel): string {
+  const text = new StructureText();
+  text.write(buffers);
+  text.write(parameters);
+  text.write(body);
+  return text.parts.join("");
 }
 
 /** Objects and arrays as text without their names: an object met before is its number, so identity is part of the structure. */

@@ -48,7 +48,13 @@ export function extremesOf(a: Affine, extentOf: (index: Index) => Size): { low: 
   let low = a.constant;
   let high = a.constant;
   for (const { index, stride } of a.terms) {
-    const reach = multiplySizes(stride, subtractSizes(extentOf(index), 1));
+    const extent = extentOf(index);
+    if (typeof stride === "number" && typeof extent === "number") {
+      if (stride >= 0) high = addSizes(high, stride * (extent - 1));
+      else low = addSizes(low, stride * (extent - 1));
+      continue;
+    }
+    const reach = multiplySizes(stride, subtractSizes(extent, 1));
     const { min, max } = boundsOf(stride);
     if (min >= 0) high = addSizes(high, reach);
     else if (max <= 0) low = addSizes(low, reach);

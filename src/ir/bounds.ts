@@ -20,6 +20,7 @@ const none: Minimums = new Map();
  * e² + e, and are.
  */
 export function isNonNegative(size: Size, minimums = none): boolean {
+  if (typeof size === "number") return size >= 0;
   if (boundsOf(size).min >= 0) return true;
   if (boundsOf(size).max < 0 || !(size instanceof SizeExpression)) return false;
   const excess = new Map<Dimension, Size>();

@@ -6,7 +6,7 @@ import { bytesOf } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { dimensionsOf, maxOf, type Size } from "../base/size.ts";
 import { isAtMost } from "./bounds.ts";
-import type { Affine, Index, Kernel, Statement } from "./kernel.ts";
+import type { Affine, Index, Kernel, KernelBuffer, Statement, Value } from "./kernel.ts";
 import { countersOf, type Program, type ProgramBuffer, type ProgramStep } from "./program.ts";
 import { verifyKernel } from "./verify.ts";
 import { type LoopAround, overlapInParallelLoop } from "./verify-parallel.ts";
@@ -92,13 +92,11 @@ class ProgramVerifier {
     kernel.buffers.forEach((wanted, i) => {
       const given = buffers[i]!;
       this.buffer(given);
-      const what = `"${kernel.name}": ${wanted.name} (${given.name})`;
-      if (given.dtype !== wanted.dtype) this.fail(`${what} is ${given.dtype}, not ${wanted.dtype}`);
-      if ((given.scope === "thread") !== (wanted.scope === "thread"))
-        this.fail(`${what} is ${given.scope} memory, not ${wanted.scope}`);
-      if (given.elements < maxOf(wanted.elements))
-        this.fail(`${what} has ${given.elements} elements, not ${wanted.elements}`);
-      if (wanted.access !== "read") this.written(given, what, phase);
+      const mayWriteStates = phase.isCommit || this.restored.has(given);
+      const fault =
+        givenFault(wanted, given) ??
+        (wanted.access === "read" ? undefined : writeFault(given, mayWriteStates));
+      if (fault !== undefined) this.fail(`"${kernel.name}": ${wanted.name} (${given.name}) ${fault}`);
     });
     const counters = countersOf(step);
     if (counters.length !== kernel.parameters.length)
@@ -131,13 +129,6 @@ class ProgramVerifier {
     if (fault !== undefined) this.fail(`"${kernel.name}" in parallel loop ${index.name}: ${fault}`);
   }
 
-  private written(buffer: ProgramBuffer, what: string, { isCommit }: { isCommit: boolean }): void {
-    const { kind } = buffer.placement;
-    if (kind === "input" || kind === "array") this.fail(`${what} is an ${kind}: it is only read`);
-    if (kind === "state" && !isCommit && !this.restored.has(buffer))
-      this.fail(`${what} is a state: only the commit writes it`);
-  }
-
   private buffer({ name, dtype, elements, bytes, scope, placement }: ProgramBuffer): void {
     const { arenaBytes, threads } = this.program;
     if (bytes < elements * bytesOf(dtype))
@@ -154,7 +145,7 @@ class ProgramVerifier {
 
   private kernel(kernel: Kernel): void {
     verifyKernel(kernel);
-    for (const size of sizesIn(kernel)) {
+    for (const size of lateSizesIn(kernel)) {
       for (const d of dimensionsOf(size)) {
         if (!this.program.dimensions.includes(d))
           this.fail(`"${kernel.name}": dimension ${d} is not the program's`);
@@ -176,28 +167,67 @@ class ProgramVerifier {
 const buffersWritten = (step: ProgramStep): ProgramBuffer[] =>
   step.kind === "call" ? step.buffers.filter((_, i) => step.kernel.buffers[i]!.access !== "read") : [];
 
-const checksIn = (statements: readonly Statement[]): number[] =>
-  statements.flatMap((s) => {
-    if (s.kind === "loop") return [...checksIn(s.body), ...checksIn(s.remainder)];
-    return s.kind === "define" && "check" in s.value ? [s.value.check] : [];
-  });
+function givenFault(wanted: KernelBuffer, given: ProgramBuffer): string | undefined {
+  if (given.dtype !== wanted.dtype) return `is ${given.dtype}, not ${wanted.dtype}`;
+  if ((given.scope === "thread") !== (wanted.scope === "thread"))
+    return `is ${given.scope} memory, not ${wanted.scope}`;
+  if (given.elements < maxOf(wanted.elements))
+    return `has ${given.elements} elements, not ${wanted.elements}`;
+  return undefined;
+}
 
-function sizesIn(kernel: Kernel): Size[] {
-  const ofAffine = ({ constant, terms }: Affine): Size[] => [constant, ...terms.map((t) => t.stride)];
-  const inBlock = (statements: readonly Statement[]): Size[] =>
-    statements.flatMap((s): Size[] => {
-      if (s.kind === "loop") return [s.extent, ...inBlock(s.body), ...inBlock(s.remainder)];
-      if (s.kind === "store") return [...ofAffine(s.address), ...s.dynamic.map((d) => d.stride)];
-      if (s.kind === "set") return [];
-      const { value } = s;
-      if (value.kind === "index") return ofAffine(value.affine);
-      if (value.kind === "load") return [...ofAffine(value.address), ...value.dynamic.map((d) => d.stride)];
-      if (value.kind === "checkIndex") return [value.size, ...ofAffine(value.position)];
-      return value.kind === "check" ? ofAffine(value.position) : [];
-    });
-  return [
-    ...kernel.buffers.map((b) => b.elements),
-    ...kernel.parameters.map((p) => p.extent),
-    ...inBlock(kernel.body),
-  ];
+/** `mayWriteStates`: in the commit, or where what was written is put back. */
+function writeFault({ placement: { kind } }: ProgramBuffer, mayWriteStates: boolean): string | undefined {
+  if (kind === "input" || kind === "array") return `is an ${kind}: it is only read`;
+  return kind === "state" && !mayWriteStates ? "is a state: only the commit writes it" : undefined;
+}
+
+function checksIn(statements: readonly Statement[], found: number[] = []): readonly number[] {
+  for (const s of statements) {
+    if (s.kind === "loop") {
+      checksIn(s.body, found);
+      checksIn(s.remainder, found);
+    } else if (s.kind === "define" && "check" in s.value) found.push(s.value.check);
+  }
+  return found;
+}
+
+/** Sizes that are no numbers. */
+function lateSizesIn({ buffers, parameters, body }: Kernel): readonly Size[] {
+  const found: Size[] = [];
+  const note = (size: Size): void => {
+    if (typeof size !== "number") found.push(size);
+  };
+  const affine = ({ constant, terms }: Affine): void => {
+    note(constant);
+    for (const { stride } of terms) note(stride);
+  };
+  const place = (at: {
+    readonly address: Affine;
+    readonly dynamic: readonly { readonly stride: Size }[];
+  }) => {
+    affine(at.address);
+    for (const { stride } of at.dynamic) note(stride);
+  };
+  const value = (x: Value): void => {
+    if (x.kind === "index") affine(x.affine);
+    else if (x.kind === "load") place(x);
+    else if (x.kind === "check" || x.kind === "checkIndex") affine(x.position);
+    if (x.kind === "checkIndex") note(x.size);
+  };
+  const block = (statements: readonly Statement[]): void => {
+    for (const s of statements) {
+      if (s.kind === "define") value(s.value);
+      else if (s.kind === "store") place(s);
+      else if (s.kind === "loop") {
+        note(s.extent);
+        block(s.body);
+        block(s.remainder);
+      }
+    }
+  };
+  for (const { elements } of buffers) note(elements);
+  for (const { extent } of parameters) note(extent);
+  block(body);
+  return found;
 }

@@ -46,6 +46,8 @@ class Verifier {
   private readonly scopes: Set<Value>[] = [];
   private readonly everDefined = new Set<Value>();
   private readonly around: Around[] = [];
+  /** The one around, if any. */
+  private vectorLoop: Loop | undefined;
   /** False inside loops that never run: no access there can be out of bounds. */
   private isReachable = true;
   private statement: Statement | undefined;
@@ -89,12 +91,15 @@ class Verifier {
     this.verifyLoopHead(loop);
     const { extent, step } = loop;
     const accesses: Access[] = [];
+    const { vectorLoop } = this;
+    if (loop.mode === "vector") this.vectorLoop = loop;
     this.around.push({ loop, accesses });
     this.inside(loop, { counts: bodyExtent(extent, step), least: step, list: loop.body });
     const bodyCount = accesses.length;
     const hasRemainder = step > 1 && !(typeof extent === "number" && extent % step === 0);
     if (hasRemainder) this.inside(loop, { counts: extent, least: 1, list: loop.remainder });
     this.around.pop();
+    this.vectorLoop = vectorLoop;
     this.statement = loop;
     if (this.isReachable && (loop.mode === "parallel" || loop.mode === "vector")) {
       const shared = accesses.map((access, i) => ({ ...access, inRemainder: i >= bodyCount }));
@@ -137,7 +142,7 @@ class Verifier {
       !(this.around.length === 1 && outer.mode === "parallel")
     )
       this.fail("a parallel loop is outermost in its kernel, or directly in one that is");
-    if (mode !== "unrolled" && this.vectorLoop()) this.fail("a vector loop holds only unrolled loops");
+    if (mode !== "unrolled" && this.vectorLoop) this.fail("a vector loop holds only unrolled loops");
   }
 
   /** With a parallel loop, the rest of the kernel runs on every thread: it may only define values and set registers. */
@@ -168,7 +173,7 @@ class Verifier {
     if (value.dtype !== register.dtype)
       this.fail(`register ${register.name} is ${register.dtype}, the value ${value.dtype}`);
     this.element(register, subscript);
-    if (register.lanes === 1 && this.vectorLoop())
+    if (register.lanes === 1 && this.vectorLoop)
       this.fail(`register ${register.name} has one lane: a vector loop may only read it`);
   }
 
@@ -216,9 +221,9 @@ class Verifier {
     const { kind, register } = value;
     const { lanes, name } = register;
     if (kind === "combine") {
-      if (this.vectorLoop()) this.fail("combine stands outside vector loops");
+      if (this.vectorLoop) this.fail("combine stands outside vector loops");
       if ((lanes & (lanes - 1)) !== 0) this.fail(`register ${name}: ${lanes} lanes do not halve down to one`);
-    } else if (lanes > 1 && !this.vectorLoop()) {
+    } else if (lanes > 1 && !this.vectorLoop) {
       this.fail(`register ${name} has ${lanes} lanes: outside vector loops only combine reads it`);
     }
   }
@@ -236,7 +241,7 @@ class Verifier {
       this.fail(`the subscript of ${name} is not constant`);
     if (this.isReachable && ((low as number) < 0 || (high as number) >= count))
       this.fail(`subscript ${low} … ${high} of register ${name}, which has ${count} element(s)`);
-    const vector = this.vectorLoop();
+    const { vectorLoop: vector } = this;
     if (vector && lanes > 1 && maxOf(vector.extent) > lanes) {
       if (vector.lockstep)
         this.fail(`register ${name} has ${lanes} lanes, the lockstep loop ${vector.extent}`);
@@ -300,9 +305,6 @@ class Verifier {
 
   // ---- surroundings -------------------------------------------------------------------------------------------
 
-  private vectorLoop(): Loop | undefined {
-    return this.around.find(({ loop }) => loop.mode === "vector")?.loop;
-  }
   private loopOf(index: Index): Loop | undefined {
     return this.around.find(({ loop }) => loop.index === index)?.loop;
   }

@@ -41,7 +41,10 @@ export class Emitter {
   readonly record: Register;
   /** Whether stores that go past the caches were written: what follows the kernel must see them. */
   streams = false;
+  /** By their words, as wide as the widest vector. */
   private readonly constants = new Map<string, Register>();
+  /** Of constants that are the same in all lanes, by dtype and value. */
+  private readonly scalars = new Map<string, Register>();
   private readonly sizes = new Map<string, Register>();
   private block: Register | undefined;
 
@@ -72,13 +75,15 @@ export class Emitter {
 
   /** A vector whose 32-bit words repeat `words`; in a register if one is free, else in memory. */
   wordsVector(words: ArrayLike<number>, bits: Register["bits"]): Register {
-    const full = this.isa.vector.bits;
-    const bytes = new Uint8Array(full / 8);
-    const view = new Int32Array(bytes.buffer);
-    for (let i = 0; i < view.length; i++) view[i] = words[i % words.length]!;
-    const key = view.join(",");
+    const [first] = words as readonly number[];
+    const isUniform = Array.prototype.every.call(words, (word) => word === first);
+    const key = isUniform ? `${first}` : Array.prototype.join.call(words, ",");
     let found = this.constants.get(key);
     if (found === undefined) {
+      const full = this.isa.vector.bits;
+      const bytes = new Uint8Array(full / 8);
+      const view = new Int32Array(bytes.buffer);
+      for (let i = 0; i < view.length; i++) view[i] = words[i % words.length]!;
       const home = this.code.assembler.constant(bytes);
       const fresh = this.code.virtual("vector", full, home);
       this.code.atStart(() => this.code.emit("vmovups", fresh, home));
@@ -87,7 +92,11 @@ export class Emitter {
     return withBits(found, bits);
   }
   constant(dtype: ScalarDType, value: number, bits: Register["bits"]): Register {
-    return this.wordsVector(wordsOf(dtype, value), bits);
+    const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`;
+    let found = this.scalars.get(key);
+    if (found === undefined)
+      this.scalars.set(key, (found = this.wordsVector(wordsOf(dtype, value), this.isa.vector.bits)));
+    return withBits(found, bits);
   }
   integer(value: number, bits: Register["bits"]): Register {
     return this.wordsVector([value], bits);

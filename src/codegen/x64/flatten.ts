@@ -4,8 +4,8 @@
  */
 
 import { InternalError } from "../../base/errors.ts";
-import type { Size } from "../../base/size.ts";
-import { affineKey, strideOf } from "../../ir/affine.ts";
+import { type Size, sameSize, sizeKey } from "../../base/size.ts";
+import { strideOf } from "../../ir/affine.ts";
 import type {
   Affine,
   KernelBuffer,
@@ -41,8 +41,8 @@ export interface FlatValue {
   splat: Vectors | undefined;
   /** Of a load: the loads beside it, when together they read each lane's elements side by side. */
   run: LoadRun | undefined;
-  /** Of the others, by the offset of the group of lanes. */
-  readonly groups: Map<number, Vectors>;
+  /** Of the others, by the number of the group of lanes. */
+  readonly groups: (Vectors | undefined)[];
 }
 
 /** As many loads as there are lanes: load i reads element i of what lane l has at `stride` × l. */
@@ -105,8 +105,8 @@ class Flattener {
   private readonly outside: ReadonlyMap<Value, Register>;
   private readonly known = new Map<Value, FlatValue>();
   private readonly listed = new Set<FlatValue>();
-  private readonly loads = new Map<string, FlatValue>();
-  private readonly numbers = new Map<object, number>();
+  /** By buffer and constant of the address. */
+  private readonly loads = new Map<KernelBuffer, Map<number | string, FlatValue[]>>();
   private readonly stored: ReadonlySet<KernelBuffer>;
 
   constructor(loop: Loop, scopes: Scopes, outside: ReadonlyMap<Value, Register>) {
@@ -215,20 +215,26 @@ class Flattener {
 
   /** What several turns of an unrolled loop load from one place is one value. */
   private loadedOnce(buffer: KernelBuffer, affine: Affine, make: () => FlatValue): FlatValue {
-    const numberOf = (object: object): string => {
-      if (!this.numbers.has(object)) this.numbers.set(object, this.numbers.size);
-      return `${this.numbers.get(object)}`;
-    };
-    const key = `${numberOf(buffer)}:${affineKey(affine, numberOf)}`;
-    const found = this.loads.get(key) ?? make();
-    this.loads.set(key, found);
-    return found;
+    let ofBuffer = this.loads.get(buffer);
+    if (ofBuffer === undefined) this.loads.set(buffer, (ofBuffer = new Map()));
+    const constant = typeof affine.constant === "number" ? affine.constant : sizeKey(affine.constant);
+    const known = ofBuffer.get(constant);
+    const found = known?.find((flat) => hasSameTerms(flat.affine!, affine));
+    if (found !== undefined) return found;
+    const made = make();
+    if (known === undefined) ofBuffer.set(constant, [made]);
+    else known.push(made);
+    return made;
   }
 
   private operandsOf(value: Value): FlatValue[] {
     return operandsOf(value).map((operand) => this.use(operand));
   }
 }
+
+const hasSameTerms = (a: Affine, b: Affine): boolean =>
+  a.terms.length === b.terms.length &&
+  a.terms.every(({ index, stride }) => sameSize(stride, strideOf(b, index)));
 
 /** What a value is computed from, loads excepted. */
 export function operandsOf(value: Value): readonly Value[] {
@@ -256,11 +262,14 @@ function makeFlat(
   parts: Pick<FlatValue, "value" | "uniform"> &
     Partial<Pick<FlatValue, "operands" | "affine" | "element" | "isLazy">>,
 ): FlatValue {
+  const { value, uniform, operands = none, affine, element = 0, isLazy = false } = parts;
   return {
-    operands: [],
-    affine: undefined,
-    element: 0,
-    isLazy: false,
+    value,
+    operands,
+    affine,
+    element,
+    uniform,
+    isLazy,
     copy: false,
     lastUse: -1,
     uses: 0,
@@ -269,10 +278,10 @@ function makeFlat(
     scalar: undefined,
     splat: undefined,
     run: undefined,
-    groups: new Map(),
-    ...parts,
+    groups: [],
   };
 }
+const none: readonly FlatValue[] = [];
 
 function storedIn(statements: readonly Statement[]): ReadonlySet<KernelBuffer> {
   const stored = new Set<KernelBuffer>();

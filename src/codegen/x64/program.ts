@@ -79,6 +79,7 @@ type LoopStep = Extract<ProgramStep, { kind: "loop" }>;
 /** What calls of one kernel may differ in. */
 type KernelVariant = Pick<KernelOptions, "flush" | "streamed" | "isShared" | "threadBytes">;
 
+const r8 = gpr64(8);
 const saved = [rbx, rbp, gpr64(12), gpr64(13), gpr64(14), gpr64(15)];
 
 class ProgramEmitter {
@@ -347,14 +348,9 @@ class ProgramEmitter {
       isShared,
       threadBytes: new Map(scratch),
     });
-    if (mayShare && !this.isInParallel) {
-      a.emit("mov", rdi, at(rsp, this.frame.block));
-      a.emit("inc", at(rdi, stepOffset));
-    }
-    buffers.forEach((buffer, i) => {
-      this.loadAddress(buffer);
-      a.emit("mov", at(rsp, record.first + 8 * i), rax);
-    });
+    a.emit("mov", rdi, at(rsp, this.frame.block));
+    if (mayShare && !this.isInParallel) a.emit("inc", at(rdi, stepOffset));
+    this.passBuffers(buffers);
     countersOf(step).forEach((index, i) => {
       a.emit("mov", rax, this.counterOf(index));
       a.emit("mov", at(rsp, record.first + 8 * (buffers.length + i)), rax);
@@ -397,14 +393,40 @@ class ProgramEmitter {
     return Math.max(flop / flopPerMicrosecond, bytes / bytesPerMicrosecond);
   }
 
+  /** Addresses into the kernel's record; rdi points to the argument block. rax, rcx and r8 are lost. */
+  private passBuffers(buffers: readonly ProgramBuffer[]): void {
+    const { a, layout } = this;
+    const isInArena = ({ placement: { kind } }: ProgramBuffer): boolean => kind === "arena";
+    if (buffers.some(isInArena)) a.emit("mov", r8, at(rdi, layout.arena));
+    buffers.forEach(({ placement, scope, bytes }, i) => {
+      let address = rax;
+      if (placement.kind !== "arena") a.emit("mov", rax, at(rdi, layout.address(placement)));
+      else if (placement.offset === 0) address = r8;
+      else if (placement.offset < 2 ** 31) a.emit("lea", rax, at(r8, placement.offset));
+      else {
+        a.emit("movabs", rax, BigInt(placement.offset));
+        a.emit("add", rax, r8);
+      }
+      if (scope !== "program" && this.isInParallel) {
+        if (address !== rax) a.emit("mov", rax, address);
+        address = rax;
+        this.addThreadCopies(bytes);
+      }
+      a.emit("mov", at(rsp, record.first + 8 * i), address);
+    });
+  }
+  /** rax += the number of the thread × bytes; rcx is lost. */
+  private addThreadCopies(bytes: number): void {
+    const { a } = this;
+    a.emit("movabs", rcx, BigInt(bytes));
+    a.emit("imul", rcx, at(rsp, record.thread));
+    a.emit("add", rax, rcx);
+  }
+
   /** Into rax; rdi and rcx are lost. */
   private loadAddress(buffer: ProgramBuffer): void {
     this.loadFirstAddress(buffer);
-    if (buffer.scope === "program" || !this.isInParallel) return;
-    const { a } = this;
-    a.emit("movabs", rcx, BigInt(buffer.bytes));
-    a.emit("imul", rcx, at(rsp, record.thread));
-    a.emit("add", rax, rcx);
+    if (buffer.scope !== "program" && this.isInParallel) this.addThreadCopies(buffer.bytes);
   }
   private loadFirstAddress({ placement }: ProgramBuffer): void {
     const { a, layout } = this;

@@ -4,8 +4,7 @@
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
-import { addSizes, multiplySizes, type Size, sizeKey } from "../../base/size.ts";
-import { strideOf } from "../../ir/affine.ts";
+import { addSizes, multiplySizes, type Size, sameSize, sizeKey } from "../../base/size.ts";
 import type { Affine, Index, KernelBuffer } from "../../ir/kernel.ts";
 import type { Register } from "./assembler/operands.ts";
 import { type Emitter, splitConstant } from "./emitter.ts";
@@ -26,7 +25,7 @@ export class Scope {
   readonly startsLate: boolean;
   readonly before: Item[] = [];
   readonly body: Item[] = [];
-  private readonly pointers = new Map<string, { pointer: Register; stride: Size }>();
+  private readonly pointers: { outer: Register; pointer: Register; stride: Size }[] = [];
 
   constructor(index: Index, counter: Register, startsLate = false) {
     this.index = index;
@@ -36,11 +35,10 @@ export class Scope {
 
   /** `outer` + the counter × stride bytes. */
   pointer(e: Emitter, outer: Register, stride: Size): Register {
-    const key = `${outer.number}:${sizeKey(stride)}`;
-    const known = this.pointers.get(key);
-    if (known !== undefined) return known.pointer;
+    for (const known of this.pointers)
+      if (known.outer.number === outer.number && sameSize(known.stride, stride)) return known.pointer;
     const pointer = e.code.general();
-    this.pointers.set(key, { pointer, stride });
+    this.pointers.push({ outer, pointer, stride });
     e.code.into(this.before, () => {
       e.code.emit("mov", pointer, outer);
       if (this.startsLate) e.code.emit("add", pointer, e.multiplied(this.counter, stride));
@@ -50,7 +48,7 @@ export class Scope {
 
   /** Moves the pointers on by `count` indices. */
   advance(e: Emitter, count: number): void {
-    for (const { pointer, stride } of this.pointers.values()) e.addSize(pointer, stride, count);
+    for (const { pointer, stride } of this.pointers) e.addSize(pointer, stride, count);
   }
 }
 
@@ -98,15 +96,20 @@ export class Scopes {
 
   /** With the known indices put in. */
   resolve(affine: Affine): Affine {
+    if (affine.terms.length === 0) return affine;
     const { fixed, shifts } = this;
-    if (!affine.terms.some(({ index }) => fixed.has(index) || shifts.has(index))) return affine;
     let { constant } = affine;
-    const terms = affine.terms.filter(({ index, stride }) => {
-      const value = fixed.get(index) ?? shifts.get(index);
-      if (value !== undefined) constant = addSizes(constant, multiplySizes(stride, value));
-      return !fixed.has(index);
-    });
-    return { constant, terms };
+    let isKnown = false;
+    const terms: Affine["terms"][number][] = [];
+    for (const term of affine.terms) {
+      const value = fixed.get(term.index);
+      const known = value ?? shifts.get(term.index);
+      if (value === undefined) terms.push(term);
+      if (known === undefined) continue;
+      isKnown = true;
+      constant = addSizes(constant, multiplySizes(term.stride, known));
+    }
+    return isKnown ? { constant, terms } : affine;
   }
 
   /** A subscript: known once unrolled indices are put in. */
@@ -155,9 +158,9 @@ export class Scopes {
       found++;
     }
     for (const scope of this.open) {
-      const stride = strideOf({ constant: 0, terms }, scope.index);
-      if (stride === 0) continue;
-      pointer = scope.pointer(e, pointer, multiplySizes(stride, bytes));
+      const term = terms.find(({ index }) => index === scope.index);
+      if (term === undefined) continue;
+      if (term.stride !== 0) pointer = scope.pointer(e, pointer, multiplySizes(term.stride, bytes));
       found++;
     }
     if (found !== terms.length)

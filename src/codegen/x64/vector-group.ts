@@ -36,26 +36,21 @@ export class GroupWriter {
   }
 
   item(item: FlatItem, group: Group): void {
-    if (item.kind === "define") {
-      const flat = item.value;
-      if (flat.uniform) {
-        if (!flat.isLazy && flat.scalar === undefined && flat.splat === undefined) this.uniform(flat);
-      } else if (!flat.isLazy) this.standing(group.offset, () => this.define(flat, group));
-      return;
-    }
-    this.standing(group.offset, () => {
-      if (item.kind === "store") this.store(item, group);
-      else this.set(item, group);
-    });
+    if (item.kind === "store") return this.store(item, group);
+    if (item.kind === "set") return this.set(item, group);
+    const flat = item.value;
+    if (flat.isLazy) return;
+    if (!flat.uniform) this.define(flat, group);
+    else if (flat.scalar === undefined && flat.splat === undefined) this.uniform(flat);
   }
 
   /** Vectors of one chunk are not those of the next. */
   forgetGroups(items: readonly FlatItem[]): void {
-    for (const item of items) if (item.kind === "define") item.value.groups.clear();
+    for (const item of items) if (item.kind === "define") item.value.groups.length = 0;
   }
 
-  /** With the loop's index at `offset` from where the loop stands. */
-  private standing(offset: number, body: () => void): void {
+  /** With the loop's index at a group's offset from where the loop stands: around everything that is written for it. */
+  standing({ offset }: Group, body: () => void): void {
     const { scopes } = this.k;
     if (this.hasCounter) scopes.shift(this.index, offset, body);
     else scopes.fix(this.index, offset, body);
@@ -103,11 +98,11 @@ export class GroupWriter {
 
   private vectorsOf(flat: FlatValue, group: Group): Vectors {
     if (flat.uniform) return this.splatOf(flat);
-    const found = flat.groups.get(group.offset);
+    const found = flat.groups[this.groupNumber(group)];
     if (found !== undefined) return found;
     if (!flat.isLazy) throw new InternalError(`a ${flat.value.kind} value has no vectors`);
     this.define(flat, group);
-    return flat.groups.get(group.offset)!;
+    return flat.groups[this.groupNumber(group)]!;
   }
 
   // ---- one group ----------------------------------------------------------------------------------------------
@@ -118,21 +113,21 @@ export class GroupWriter {
 
   private define(flat: FlatValue, group: Group): void {
     const { value, target } = flat;
+    const number = this.groupNumber(group);
     if (value.kind === "register") {
-      const vectors = this.k.registerVectors(value.register, flat.element, this.groupNumber(group));
-      const copies = flat.copy ? vectors.map((r) => this.copied(r)) : vectors;
-      flat.groups.set(group.offset, copies);
+      const vectors = this.k.registerVectors(value.register, flat.element, number);
+      flat.groups[number] = flat.copy ? vectors.map((r) => this.copied(r)) : vectors;
       return;
     }
     const computed = this.compute(flat, group);
     if (target !== undefined && group.active.mask === undefined) {
-      const places = this.k.registerVectors(target.register, target.element, this.groupNumber(group));
+      const places = this.k.registerVectors(target.register, target.element, number);
       if (this.e.code.retarget(computed, places)) {
-        flat.groups.set(group.offset, places);
+        flat.groups[number] = places;
         return;
       }
     }
-    flat.groups.set(group.offset, computed);
+    flat.groups[number] = computed;
   }
   private copied(r: Register): Register {
     const copy = this.e.code.virtual(r.class, r.bits);
@@ -171,10 +166,11 @@ export class GroupWriter {
   private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {
     const block = { dtype: buffer.dtype, from: this.k.address(buffer, address, []), stride };
     const rows = loadTurned(this.e, this.lanes, this.k.storage, block);
+    const number = this.groupNumber(group);
     loads.forEach((load, i) => {
-      load.groups.set(group.offset, [rows[i]!]);
+      load.groups[number] = [rows[i]!];
     });
-    return wanted.groups.get(group.offset)!;
+    return wanted.groups[number]!;
   }
 
   /** affine + stride × lane */

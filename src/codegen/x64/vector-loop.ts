@@ -161,10 +161,17 @@ export class VectorLoop {
 
   private groups(groups: readonly Group[]): void {
     const { items } = this.body;
-    const run = (group: Group, i: number): void => this.writer.item(items[i]!, group);
+    const { writer } = this;
     const isTogether = this.loop.lockstep && groups.length * this.lanes <= this.body.fewestLanes;
-    if (isTogether) for (const i of items.keys()) for (const group of groups) run(group, i);
-    else for (const group of groups) for (const i of items.keys()) run(group, i);
-    this.writer.forgetGroups(items);
+    if (isTogether) {
+      for (const item of items)
+        for (const group of groups) writer.standing(group, () => writer.item(item, group));
+    } else {
+      for (const group of groups)
+        writer.standing(group, () => {
+          for (const item of items) writer.item(item, group);
+        });
+    }
+    writer.forgetGroups(items);
   }
 }

@@ -40,6 +40,16 @@ export interface TileLimits {
 }
 const noLimits: TileLimits = { mostGroups: Infinity, mostRows: Infinity };
 
+/** One way to cut a matrix: tiles of at most `height` rows × `groups` of lanes. */
+interface Cut {
+  readonly groups: number;
+  readonly height: number;
+  readonly down: readonly Tiling[];
+  readonly across: Tiling;
+}
+/** More than any tile has. */
+const mostTileGroups = 1024;
+
 /** The processor, as far as tiles are concerned. */
 export class TileModel {
   /** Elements of one group of lanes: what a vector of 32-bit elements holds. */
@@ -54,6 +64,7 @@ export class TileModel {
   readonly loadsComeFirst: boolean;
   /** A plan weighs the same loads several times. */
   private readonly known = new Map<string, Tilings>();
+  private readonly knownCuts = new Map<string, Cut[]>();
 
   constructor(target: TargetDescription, dtype: ScalarDType) {
     this.lanes = target.lanes;
@@ -102,30 +113,52 @@ export class TileModel {
     return found;
   }
 
-  private search(rows: Shape, columns: Size, loads: LoadCosts, limits: TileLimits): Tilings {
-    const { mostGroups, mostRows } = limits;
+  private search(
+    rows: Shape,
+    columns: Size,
+    loads: LoadCosts,
+    { mostGroups, mostRows }: TileLimits,
+  ): Tilings {
     let best: Tilings | undefined;
-    for (let groups = 1; groups === 1 || (groups <= mostGroups && this.fits(1, groups)); groups++) {
-      const across = this.columnTiling(columns, groups * this.lanes);
-      for (const down of this.rowTilings(rows, groups, mostRows)) {
-        const cycles = sumOver(across, (width) =>
-          sumOverBoxes(down, (size) => this.cycles(size, this.groups(width), loads)),
-        );
-        if (best === undefined || cycles < best.cycles) best = { rows: down, columns: across, cycles };
-      }
+    const costs = new Map<number, number>();
+    const cost = (height: number, width: number): number => {
+      const groups = this.groups(width);
+      const key = height * mostTileGroups + groups;
+      let found = costs.get(key);
+      if (found === undefined) costs.set(key, (found = this.cycles(height, groups, loads)));
+      return found;
+    };
+    for (const { groups, height, down, across } of this.cutsOf(rows, columns)) {
+      if ((groups > mostGroups && groups > 1) || (height > mostRows && height > 1)) continue;
+      const cycles = sumOver(across, (width) => sumOverBoxes(down, (size) => cost(size, width)));
+      if (best === undefined || cycles < best.cycles) best = { rows: down, columns: across, cycles };
     }
     return best!;
   }
 
-  /** All cuts into boxes of at most `most` whose accumulators fit beside so many groups; inner axes are filled first. */
-  private rowTilings(rows: Shape, groups: number, most: number): Tiling[][] {
-    const found: Tiling[][] = [];
+  /** All cuts of a matrix whose tiles fit: the same for any cost of loads. */
+  private cutsOf(rows: Shape, columns: Size): readonly Cut[] {
+    const key = `${shapeKey(rows)} ${sizeKey(columns)}`;
+    let found = this.knownCuts.get(key);
+    if (found !== undefined) return found;
+    found = [];
+    for (let groups = 1; groups === 1 || this.fits(1, groups); groups++) {
+      const across = this.columnTiling(columns, groups * this.lanes);
+      for (const { height, down } of this.rowTilings(rows, groups))
+        found.push({ groups, height, down, across });
+    }
+    this.knownCuts.set(key, found);
+    return found;
+  }
+
+  /** All cuts into boxes whose accumulators fit beside so many groups; inner axes are filled first. */
+  private rowTilings(rows: Shape, groups: number): Pick<Cut, "height" | "down">[] {
+    const found: Pick<Cut, "height" | "down">[] = [];
     const extend = (axis: number, height: number, inner: readonly Tiling[]): void => {
-      if (axis < 0) return void found.push([...inner]);
+      if (axis < 0) return void found.push({ height, down: inner });
       for (
         let size = 1;
-        size === 1 ||
-        (size <= maxOf(rows[axis]!) && size * height <= most && this.fits(size * height, groups));
+        size === 1 || (size <= maxOf(rows[axis]!) && this.fits(size * height, groups));
         size++
       )
         extend(axis - 1, size * height, [rowTiling(rows[axis]!, size), ...inner]);

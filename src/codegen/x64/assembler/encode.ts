@@ -237,9 +237,7 @@ function encodeEvex(
   );
   sink.byte((w << 7) | ((~places.vvvv & 15) << 3) | 4 | form.pp);
   const l = length === 512 ? 2 : length === 256 ? 1 : 0;
-  sink.byte(
-    (zeroing ? 0x80 : 0) | (l << 5) | (isBroadcast ? 0x10 : 0) | (vHigh ? 0 : 8) | maskNumber,
-  );
+  sink.byte((zeroing ? 0x80 : 0) | (l << 5) | (isBroadcast ? 0x10 : 0) | (vHigh ? 0 : 8) | maskNumber);
   sink.byte(form.opcode);
   const unit = rm?.kind === "memory" ? memoryBytes(form, length, isBroadcast) : 1;
   modrm(sink, places.reg, places, unit, places.immediateBytes);

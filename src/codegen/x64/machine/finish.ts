@@ -80,6 +80,22 @@ function foldableOperand(
   });
 }
 
+/** Whether one of an item's registers is wanted. */
+function mentions(item: Item, isWanted: (r: Register) => boolean): boolean {
+  if (item.kind !== "instruction" && item.kind !== "fused") return false;
+  if (item.kind === "instruction" && item.mask !== undefined && isWanted(item.mask)) return true;
+  for (const operand of item.operands) {
+    if (isRegister(operand)) {
+      if (isWanted(operand)) return true;
+    } else if (isMemory(operand)) {
+      const { base, index } = operand;
+      if (base !== undefined && isWanted(base)) return true;
+      if (index !== undefined && isWanted(index)) return true;
+    }
+  }
+  return false;
+}
+
 /** The classes with a spilled value that an instruction cannot take from memory. */
 function classesWithScratch(
   items: readonly Item[],
@@ -91,6 +107,7 @@ function classesWithScratch(
   const isSpilled = (r: Register): boolean =>
     r.number >= firstVirtual && registers[r.number - firstVirtual] === undefined;
   for (const item of items) {
+    if (!mentions(item, isSpilled)) continue;
     if (item.kind === "fused") {
       const [target, ...inputs] = item.operands;
       if (isSpilled(target) || inputs.filter(isSpilled).length > 1) classes.add("vector");
@@ -206,34 +223,19 @@ class Finisher {
     // A constant that is used from memory, or by nobody, is not loaded.
     if (first !== undefined && isRegister(first) && this.isSpilled(first) && this.isConstant(first)) return;
     if (isMove(item) && this.isSameRegister(operands)) return;
-    if (allocation.spilled.length > 0 && this.isAnySpilled(item)) return this.withSpilled(item);
+    if (allocation.spilled.length > 0 && mentions(item, this.isSpilled)) return this.withSpilled(item);
     assembler.emitForm(form, operands, mask === undefined ? undefined : { mask, zeroing }, numbers);
   }
 
-  private isSpilled(r: Register): boolean {
-    return r.number >= firstVirtual && this.numbers[r.number - firstVirtual]! < 0;
-  }
-
-  private isAnySpilled({ operands, mask }: InstructionItem): boolean {
-    if (mask !== undefined && this.isSpilled(mask)) return true;
-    for (const operand of operands) {
-      if (isRegister(operand)) {
-        if (this.isSpilled(operand)) return true;
-      } else if (isMemory(operand)) {
-        const { base, index } = operand;
-        if (base !== undefined && this.isSpilled(base)) return true;
-        if (index !== undefined && this.isSpilled(index)) return true;
-      }
-    }
-    return false;
-  }
+  private readonly isSpilled = (r: Register): boolean =>
+    r.number >= firstVirtual && this.numbers[r.number - firstVirtual]! < 0;
 
   private withSpilled(item: InstructionItem): void {
     const { assembler } = this;
     const { form, operands } = item;
     const scratch = new Scratch();
     const after: (() => void)[] = [];
-    const folded = foldableOperand(item, (r) => this.isSpilled(r));
+    const folded = foldableOperand(item, this.isSpilled);
     const placed = operands.map((operand, i): Operand => {
       if (isMemory(operand)) return this.placeMemory(operand, scratch);
       if (!isRegister(operand)) return operand;
