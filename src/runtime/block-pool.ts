@@ -13,6 +13,10 @@ export interface Block {
   readonly bytes: number;
 }
 
+/** The bytes that a block for so many has. */
+export const blockBytes = (bytes: number): number =>
+  Math.max(alignment, Math.ceil(bytes / alignment) * alignment);
+
 export class BlockPool {
   private readonly grow: (bytes: number) => void;
   private readonly sizes = new Map<number, number>();
@@ -29,7 +33,7 @@ export class BlockPool {
 
   /** The address of at least `bytes` bytes, not cleared. */
   allocate(bytes: number): number {
-    const size = Math.max(alignment, Math.ceil(bytes / alignment) * alignment);
+    const size = blockBytes(bytes);
     let address = this.takeFree(size);
     if (address === undefined) {
       this.grow(size);
@@ -42,9 +46,14 @@ export class BlockPool {
     return address;
   }
 
-  free(address: number): void {
+  /** Bytes of a block that was handed out. */
+  sizeOf(address: number): number {
     const bytes = this.sizes.get(address);
     if (bytes === undefined) throw new InternalError(`address ${address} was not allocated, or freed before`);
+    return bytes;
+  }
+  free(address: number): void {
+    const bytes = this.sizeOf(address);
     this.sizes.delete(address);
     this.usedBytes -= bytes;
     this.addFree({ address, bytes });

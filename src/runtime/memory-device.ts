@@ -41,6 +41,8 @@ export interface MemoryPool {
   readonly peakBytes: number;
   /** The address of at least so many bytes, not cleared. */
   allocate(bytes: number): number;
+  /** The same for what only a run writes that is added to the queue now. */
+  allocateInTurn(bytes: number): number;
   free(address: number): void;
   /** Elements to read, good until the next allocation: in place, or copied where they are too many for one view. */
   view(dtype: HostArray["dtype"], address: number, count: number): TypedArray;
@@ -368,7 +370,7 @@ class MemoryFunction implements Executable {
         else this.copyInput(i, input, address);
         return address;
       }),
-      results: Float64Array.from(this.program.results, ({ buffer }) => memoryPool.allocate(buffer.bytes)),
+      results: Float64Array.from(this.program.results, ({ buffer }) => memoryPool.allocateInTurn(buffer.bytes)),
     };
     const small: { readonly storage: HostStorage; readonly address: number }[] = [];
     const release = (): void => {

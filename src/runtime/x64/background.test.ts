@@ -113,8 +113,8 @@ describe.skipIf(isa === undefined)(`programs on another thread${isa ? "" : ` (${
   it("throw from a later call what nobody has looked at", async () => {
     const device = createNativeDevice({ backgroundMs: 0 });
     const { executable } = accumulator(device);
-    executable.run([vector(0, 1, 1)]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const [bad] = executable.run([vector(0, 1, 1)]);
+    while (bad!.isPending) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(() => executable.run([vector(1, 1, 1)])).toThrowError("values must be positive");
     expect([...executable.run([vector(1, 1, 1)])[0]!.readSync()]).toEqual([1, 1, 1]);
   });
@@ -134,6 +134,25 @@ describe.skipIf(isa === undefined)(`programs on another thread${isa ? "" : ` (${
     expect(Buffer.compare(Buffer.from((await got!.read()).buffer), Buffer.from(expected.buffer))).toBe(0);
     for (const value of [want, got, other]) value!.release();
     expect(device.memory().usedBytes).toBeLessThanOrEqual(usedBytes);
+  });
+
+  it("work in the same memory again and again where results are let go", async () => {
+    const device = createNativeDevice({ backgroundMs: 0 });
+    const executable = device.compile(product);
+    const [x, y] = [device.upload(matrix(1)), device.upload(matrix(2))];
+    const [kept] = executable.run([x, y]);
+    const before = device.memory().peakBytes;
+    let last = executable.run([x, kept!])[0]!;
+    for (let i = 0; i < 3; i++) {
+      const [next] = executable.run([x, last]);
+      last.release();
+      last = next!;
+    }
+    // Two results at a time: one is read while the next is written.
+    expect(device.memory().peakBytes - before).toBeLessThan(2.5 * 4 * size * size);
+    let expected = kept!;
+    for (let i = 0; i < 4; i++) [expected] = executable.run([x, expected]) as [typeof expected];
+    expect(await last.read()).toEqual(await expected.read());
   });
 
   it("leave timers running, when they are expected to take long", async () => {

@@ -5,7 +5,7 @@
 import { arrayTypeOf, bytesOf, type DType, type TypedArray } from "../../base/dtype.ts";
 import { InternalError, NetwrightError } from "../../base/errors.ts";
 import { slackBytes } from "../../base/mapped-array.ts";
-import { type Block, BlockPool } from "../block-pool.ts";
+import { type Block, BlockPool, blockBytes } from "../block-pool.ts";
 import { RunQueue } from "../run-queue.ts";
 import type { NativeSystem } from "./system.ts";
 
@@ -24,6 +24,8 @@ export class NativeMemory {
   private readonly queue: RunQueue;
   private readonly blocks = new BlockPool((bytes) => this.grow(bytes));
   private readonly regions: Region[] = [];
+  /** Given back while runs that may use it had not ended. */
+  private readonly leaving = new Map<number, { readonly size: number }>();
 
   /** What is given back goes to others once the runs of `queue` that may use it have ended. */
   constructor(system: NativeSystem, queue: RunQueue = new RunQueue()) {
@@ -45,9 +47,30 @@ export class NativeMemory {
   allocate(bytes: number): number {
     return this.blocks.allocate(bytes);
   }
+  /**
+   * The same for what only a run writes that takes its turn now. It may have what was given back while runs that use it still
+   * wait: they come before. So a program that is called again and again, its results let go, works in the same memory all the
+   * time, and not in as much as there are calls under way.
+   */
+  allocateInTurn(bytes: number): number {
+    const wanted = blockBytes(bytes);
+    for (const [address, { size }] of this.leaving) {
+      if (size !== wanted) continue;
+      this.leaving.delete(address);
+      return address;
+    }
+    return this.allocate(bytes);
+  }
   free(address: number): void {
     if (this.queue.isIdle) return this.blocks.free(address);
-    this.queue.afterPending(() => this.blocks.free(address));
+    const entry = { size: this.blocks.sizeOf(address) };
+    this.leaving.set(address, entry);
+    this.queue.afterPending(() => {
+      // Taken in the meantime, it is somebody else's, even where that one gave it back again.
+      if (this.leaving.get(address) !== entry) return;
+      this.leaving.delete(address);
+      this.blocks.free(address);
+    });
   }
   reserveArena(bytes: number): void {
     // What runs and waits was promised the arena that is there.
