@@ -96,6 +96,9 @@ const torch = (key: string, title: string, ...flags: string[]): Contender => ({
   startup: (work) =>
     flags.length > 0 ? null : python(peers("python/torch_startup.py"), JSON.stringify(work)),
   missing: withoutPython,
+  ...(flags.includes("--compile") && {
+    compiling: (work: Work) => python(peers("python/torch_compile_time.py"), JSON.stringify(work)),
+  }),
 });
 
 export const contenders: readonly Contender[] = [

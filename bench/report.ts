@@ -69,17 +69,22 @@ export function startupTable(results: readonly StartupResult[]): string {
 
 /** The first model of a process, and those after it. */
 export function compileTable(results: readonly CompileResult[]): string {
-  const rows = results.map((result) => [
+  const median = (summary: Summary | undefined): string => (summary ? round3(summary.median) : "–");
+  const rows = results.map((result, i) => [
+    result.work === results[i - 1]?.work ? "" : result.work,
     result.title,
-    String(result.nodes),
-    String(result.kernels),
-    withSpread(result.traceMs),
+    `${result.nodes ?? "–"}`,
+    `${result.kernels ?? "–"}`,
+    result.traceMs ? withSpread(result.traceMs) : "–",
     withSpread(result.compileMs),
-    round3(result.laterTraceMs.median),
-    round3(result.laterCompileMs.median),
+    median(result.laterTraceMs),
+    median(result.laterCompileMs),
   ]);
   return table(
-    ["contender", "nodes", "kernels", "ms tracing", "ms compiling", "later: tracing", "compiling"],
+    [
+      ...["training step", "contender", "nodes", "kernels", "ms tracing", "ms compiling"],
+      ...["later: tracing", "compiling"],
+    ],
     rows,
   );
 }

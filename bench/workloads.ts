@@ -82,9 +82,6 @@ function attentionCases(causal: boolean): Case[] {
   ];
 }
 
-/** Its training step has about a thousand nodes. */
-export const compileWork: Work = { ...gptWork, layers: 2, batches: 1 };
-
 const resnetWork: WorkOf<"resnet"> = {
   kind: "resnet",
   layers: 18,
@@ -125,6 +122,36 @@ const lstm = (length: number): Case => ({
   unit: "µs",
   amount: 1,
 });
+
+/** A training step whose compiling is timed, in at most so many rounds. */
+export interface CompileCase {
+  readonly id: string;
+  readonly title: string;
+  readonly work: Work;
+  readonly mostRounds: number;
+}
+
+export const compileCases: readonly CompileCase[] = [
+  // About a thousand nodes.
+  {
+    id: "gpt",
+    title: "GPT of 2 layers, AdamW",
+    work: { ...gptWork, layers: 2, batches: 1 },
+    mostRounds: Infinity,
+  },
+  {
+    id: "resnet50",
+    title: "ResNet-50 at 64×64, Adam",
+    work: { ...resnetWork, layers: 50, batches: 1 },
+    mostRounds: 3,
+  },
+  ...[64, 1024].map((length) => ({
+    id: `lstm/${length}`,
+    title: `LSTM, length ${length}`,
+    work: lstm(length).work,
+    mostRounds: 5,
+  })),
+];
 
 /** A million elements: they stay in the second- or third-level cache, so that arithmetic is seen. */
 const elementary = (name: ElementaryFunction, limit: number): Case => ({

@@ -36,16 +36,27 @@ export function lstmForward(work: WorkOf<"lstm-forward">): Promise<Job> {
   return repeated([x], () => forward(x));
 }
 
-/** Reads the last loss of a sample. */
-export async function lstm(work: WorkOf<"lstm">): Promise<Job> {
+/** A model's training step, still to be compiled. */
+export function trainingStep(work: WorkOf<"lstm">): (inputs: Tensor, targets: Tensor) => Tensor {
   const layer = layerOf(work);
   const optimizer = new SGD(layer.parameters(), { learningRate: work.learningRate });
-  const [x, y] = [sequences(work, 10, work.inputSize), sequences(work, 11, work.hiddenSize)];
-  const step = compile((inputs: Tensor, targets: Tensor) => {
+  return (inputs, targets) => {
     const loss = mse(layer.forward(inputs).output, targets);
     optimizer.step(grad(loss, optimizer.parameters));
     return loss;
-  });
+  };
+}
+
+/** Sequences, and what is to come out. */
+export const batchOf = (work: WorkOf<"lstm">): [Tensor, Tensor] => [
+  sequences(work, 10, work.inputSize),
+  sequences(work, 11, work.hiddenSize),
+];
+
+/** Reads the last loss of a sample. */
+export async function lstm(work: WorkOf<"lstm">): Promise<Job> {
+  const step = compile(trainingStep(work));
+  const [x, y] = batchOf(work);
   const lossOfStep = async (): Promise<number> => {
     using loss = step(x, y);
     return Number(await loss.item());

@@ -1,5 +1,5 @@
 /** The training step of ResNet-18, as a user writes it. */
-import { compile, grad, type Tensor } from "netwright";
+import { compile, grad, type HostArray, type Tensor } from "netwright";
 import { crossEntropy } from "netwright/losses";
 import { type ResNet, resnet18, resnet50 } from "netwright/models";
 import { Adam } from "netwright/optim";
@@ -24,39 +24,45 @@ function fillWeights(model: ResNet): void {
 }
 
 type ResNetWork = WorkOf<"resnet">;
+type Step = (images: Tensor, labels: Tensor) => Tensor;
 
-/** A step that takes the next batch from memory and returns its loss. */
-export function buildStep({
-  layers,
-  imageSize,
-  classes,
-  batchSize,
-  batches,
-  learningRate,
-}: ResNetWork): () => Tensor {
-  const size = batchSize * 3 * imageSize * imageSize;
-  const images = hashedUniform(10, batches * size);
-  const labels = hashedLabels(11, batches * batchSize, classes);
+/** A model's training step, still to be compiled. */
+export function trainingStep({ layers, classes, learningRate }: ResNetWork): Step {
   const model = (layers === 50 ? resnet50 : resnet18)({ numClasses: classes });
   fillWeights(model);
   const optimizer = new Adam(model.parameters(), { learningRate });
-  const train = compile((x: Tensor, y: Tensor) => {
+  return (x, y) => {
     const loss = crossEntropy(model.forward(x), y);
     optimizer.step(grad(loss, optimizer.parameters));
     return loss;
-  });
+  };
+}
+
+/** Images and labels, by number. */
+export function batchesOf(work: ResNetWork): (index: number) => [HostArray, HostArray] {
+  const { imageSize, classes, batchSize, batches } = work;
+  const size = batchSize * 3 * imageSize * imageSize;
+  const images = hashedUniform(10, batches * size);
+  const labels = hashedLabels(11, batches * batchSize, classes);
+  return (index) => [
+    {
+      dtype: "f32",
+      shape: [batchSize, 3, imageSize, imageSize],
+      data: images.subarray(index * size, (index + 1) * size),
+    },
+    { dtype: "i32", shape: [batchSize], data: labels.subarray(index * batchSize, (index + 1) * batchSize) },
+  ];
+}
+
+/** A step that takes the next batch from memory and returns its loss. */
+export function buildStep(work: ResNetWork): () => Tensor {
+  const train = compile(trainingStep(work));
+  const batch = batchesOf(work);
   let position = 0;
   return () => {
     const at = position;
-    position = (position + 1) % batches;
-    return train(
-      {
-        dtype: "f32",
-        shape: [batchSize, 3, imageSize, imageSize],
-        data: images.subarray(at * size, (at + 1) * size),
-      },
-      { dtype: "i32", shape: [batchSize], data: labels.subarray(at * batchSize, (at + 1) * batchSize) },
-    );
+    position = (position + 1) % work.batches;
+    return train(...batch(at));
   };
 }
 

@@ -370,7 +370,9 @@ class MemoryFunction implements Executable {
         else this.copyInput(i, input, address);
         return address;
       }),
-      results: Float64Array.from(this.program.results, ({ buffer }) => memoryPool.allocateInTurn(buffer.bytes)),
+      results: Float64Array.from(this.program.results, ({ buffer }) =>
+        memoryPool.allocateInTurn(buffer.bytes),
+      ),
     };
     const small: { readonly storage: HostStorage; readonly address: number }[] = [];
     const release = (): void => {

@@ -7,7 +7,7 @@ import { avx2, avx512, type Isa } from "../../codegen/x64/isa.ts";
 import { addAffine, scaleAffine, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
 import { evaluateKernel } from "../../ir/evaluate.ts";
-import type { Kernel, KernelBuffer, Register } from "../../ir/kernel.ts";
+import type { Affine, Kernel, KernelBuffer, Register } from "../../ir/kernel.ts";
 import { scalings } from "../../testing/kernels.ts";
 import { runNativeKernel } from "../../testing/native-kernel.ts";
 import { randomKernel } from "../../testing/random-kernel.ts";
@@ -79,6 +79,37 @@ describe.each(isas)("$name", (set) => {
     const expected = arrays[0]!.map((value, i) => (i % columns < columns - 5 ? value * Math.fround(1.1) : 0));
     runNativeKernel(kernel, arrays, { isa: set, threads, lastCacheBytes: () => 0 });
     expect(arrays[1]).toEqual(expected);
+  });
+
+  /** Rows of `side` elements beside each other in each lane; lane groups that are whole and one that is not. */
+  it.each([
+    [1, 16, 0],
+    [2, 21, 3],
+    [4, 16, 0],
+    [5, 40, 1],
+    [7, 80, 0],
+    [9, 5, 2],
+  ])("upright tiles of %i by %i are stored lane by lane", (side, lanes, gap) => {
+    const stride = side + gap;
+    const [x, y] = [f32("x", side * lanes), f32("y", stride * lanes, "readwrite")];
+    const place = (lane: Affine, row: Affine): Affine => addAffine(scaleAffine(lane, stride), row);
+    const kernel = kernelOf("upright", [x, y], (b) =>
+      b.vector("lane", lanes, (lane) => {
+        b.unrolled("row", side, (row) => {
+          const from = addAffine(scaleAffine(row, lanes), lane);
+          b.store(y, place(lane, row), b.binary("mul", b.load(x, from), b.constant("f32", 1.1)));
+        });
+        // Reads what was stored before, and only that.
+        b.unrolled("again", side, (row) =>
+          b.store(y, place(lane, row), b.binary("mul", b.load(y, place(lane, row)), b.constant("f32", 3))),
+        );
+      }),
+    );
+    const arrays = [random(side * lanes), random(stride * lanes)];
+    const expected = arrays.map((a) => a.slice());
+    evaluateKernel(kernel, { buffers: expected, fused: true });
+    runNativeKernel(kernel, arrays, { isa: set });
+    expect(arrays).toEqual(expected);
   });
 
   const time = dimension("time", { min: 0, max: 40 });
