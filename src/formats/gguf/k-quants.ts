@@ -3,43 +3,43 @@
  *
  * Every product here is exact in f64 and nearly all in f32, so elements are the f32 nearest to scale · q − minimum.
  */
-import { f16ToNumber } from "../../base/dtype.ts";
+import { half, signed } from "./bits.ts";
 
 /** 16 scales of 4 bits with 16 minimums of 4 bits, then 2 bits an element, `d`, `dmin`. */
-export function dequantizeQ2K(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at + 80, true));
-  const dmin = f16ToNumber(bytes.getUint16(at + 82, true));
+export function dequantizeQ2K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at + 80);
+  const dmin = half(bytes, at + 82);
   for (let i = 0; i < 256; i++) {
-    const scale = bytes.getUint8(at + (i >> 4));
+    const scale = bytes[at + (i >> 4)]!;
     const q = twoBits(bytes, at + 16, i);
     out[to + i] = d * (scale & 15) * q - dmin * (scale >> 4);
   }
 }
 
 /** Element i of 128: two bits of byte i mod 32, the higher the later; the next 128 have 32 bytes of their own. */
-const twoBits = (bytes: DataView, qs: number, i: number): number =>
-  (bytes.getUint8(qs + (i >> 7) * 32 + (i & 31)) >> (((i >> 5) & 3) * 2)) & 3;
+const twoBits = (bytes: Uint8Array, qs: number, i: number): number =>
+  (bytes[qs + (i >> 7) * 32 + (i & 31)]! >> (((i >> 5) & 3) * 2)) & 3;
 
 /** 3 bits an element, the third (set: 0, clear: −4) in `hmask`; 16 scales of 6 bits less 32. */
-export function dequantizeQ3K(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at + 108, true));
+export function dequantizeQ3K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at + 108);
   for (let i = 0; i < 256; i++) {
-    const isHigh = (bytes.getUint8(at + (i & 31)) >> (i >> 5)) & 1;
+    const isHigh = (bytes[at + (i & 31)]! >> (i >> 5)) & 1;
     const q = twoBits(bytes, at + 32, i) - (isHigh ? 0 : 4);
     out[to + i] = d * (sixBitScale(bytes, at + 96, i >> 4) - 32) * q;
   }
 }
 
 /** 16 numbers of 6 bits in 12 bytes: four low bits in the halves of the first eight bytes, two high bits in the last four. */
-function sixBitScale(bytes: DataView, scales: number, i: number): number {
-  const low = (bytes.getUint8(scales + (i & 7)) >> (i < 8 ? 0 : 4)) & 15;
-  const high = (bytes.getUint8(scales + 8 + (i & 3)) >> ((i >> 2) * 2)) & 3;
+function sixBitScale(bytes: Uint8Array, scales: number, i: number): number {
+  const low = (bytes[scales + (i & 7)]! >> (i < 8 ? 0 : 4)) & 15;
+  const high = (bytes[scales + 8 + (i & 3)]! >> ((i >> 2) * 2)) & 3;
   return low | (high << 4);
 }
 
 /** 4 bits an element; each 32 with a scale and a minimum of 6 bits. */
-export function dequantizeQ4K(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const [d, dmin] = [f16ToNumber(bytes.getUint16(at, true)), f16ToNumber(bytes.getUint16(at + 2, true))];
+export function dequantizeQ4K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const [d, dmin] = [half(bytes, at), half(bytes, at + 2)];
   for (let block = 0; block < 8; block++) {
     const scale = d * scaleOf(bytes, at + 4, block);
     const minimum = dmin * minimumOf(bytes, at + 4, block);
@@ -51,13 +51,13 @@ export function dequantizeQ4K(bytes: DataView, at: number, out: Float32Array, to
 }
 
 /** As Q4_K, with the fifth bit of element i of block b in bit b of `qh[i]`. */
-export function dequantizeQ5K(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const [d, dmin] = [f16ToNumber(bytes.getUint16(at, true)), f16ToNumber(bytes.getUint16(at + 2, true))];
+export function dequantizeQ5K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const [d, dmin] = [half(bytes, at), half(bytes, at + 2)];
   for (let block = 0; block < 8; block++) {
     const scale = d * scaleOf(bytes, at + 4, block);
     const minimum = dmin * minimumOf(bytes, at + 4, block);
     for (let i = 0; i < 32; i++) {
-      const fifth = (bytes.getUint8(at + 16 + i) >> block) & 1;
+      const fifth = (bytes[at + 16 + i]! >> block) & 1;
       const q = fourBits(bytes, at + 48, block, i) | (fifth << 4);
       out[to + block * 32 + i] = scale * q - minimum;
     }
@@ -65,27 +65,27 @@ export function dequantizeQ5K(bytes: DataView, at: number, out: Float32Array, to
 }
 
 /** Blocks come in pairs: 32 bytes hold the even one in their low halves, the odd one in their high halves. */
-const fourBits = (bytes: DataView, qs: number, block: number, i: number): number =>
-  (bytes.getUint8(qs + (block >> 1) * 32 + i) >> ((block & 1) * 4)) & 15;
+const fourBits = (bytes: Uint8Array, qs: number, block: number, i: number): number =>
+  (bytes[qs + (block >> 1) * 32 + i]! >> ((block & 1) * 4)) & 15;
 
 /** Eight scales and eight minimums of 6 bits in 12 bytes: the first four of each whole, the others in pieces. */
-const scaleOf = (bytes: DataView, scales: number, block: number): number =>
+const scaleOf = (bytes: Uint8Array, scales: number, block: number): number =>
   block < 4
-    ? bytes.getUint8(scales + block) & 63
-    : (bytes.getUint8(scales + 4 + block) & 15) | ((bytes.getUint8(scales + block - 4) >> 6) << 4);
-const minimumOf = (bytes: DataView, scales: number, block: number): number =>
+    ? bytes[scales + block]! & 63
+    : (bytes[scales + 4 + block]! & 15) | ((bytes[scales + block - 4]! >> 6) << 4);
+const minimumOf = (bytes: Uint8Array, scales: number, block: number): number =>
   block < 4
-    ? bytes.getUint8(scales + 4 + block) & 63
-    : (bytes.getUint8(scales + 4 + block) >> 4) | ((bytes.getUint8(scales + block) >> 6) << 4);
+    ? bytes[scales + 4 + block]! & 63
+    : (bytes[scales + 4 + block]! >> 4) | ((bytes[scales + block]! >> 6) << 4);
 
 /** 6 bits an element less 32: four in `ql`, two in `qh`; 16 scales of 8 bits. */
-export function dequantizeQ6K(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at + 208, true));
+export function dequantizeQ6K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at + 208);
   for (let i = 0; i < 256; i++) {
     const [half, quarter, j] = [i >> 7, (i >> 5) & 3, i & 31];
-    const low = bytes.getUint8(at + half * 64 + (quarter & 1) * 32 + j) >> ((quarter >> 1) * 4);
-    const high = bytes.getUint8(at + 128 + half * 32 + j) >> (quarter * 2);
+    const low = bytes[at + half * 64 + (quarter & 1) * 32 + j]! >> ((quarter >> 1) * 4);
+    const high = bytes[at + 128 + half * 32 + j]! >> (quarter * 2);
     const q = ((low & 15) | ((high & 3) << 4)) - 32;
-    out[to + i] = d * bytes.getInt8(at + 192 + (i >> 4)) * q;
+    out[to + i] = d * signed(bytes[at + 192 + (i >> 4)]!) * q;
   }
 }

@@ -103,10 +103,9 @@ async function readTensor(source: Source, tensor: GgufTensor): Promise<HostArray
   const { shape, type, elementCount } = tensor;
   const { dtype, dequantize, blockBytes, blockElements } = type;
   if (!dequantize) return { dtype, shape, data: new (arrayTypeOf(dtype))(bytes.buffer) };
-  const view = new DataView(bytes.buffer);
   const data = new Float32Array(elementCount);
   for (let block = 0; block * blockElements < elementCount; block++)
-    dequantize(view, block * blockBytes, data, block * blockElements);
+    dequantize(bytes, block * blockBytes, data, block * blockElements);
   return { dtype: "f32", shape, data };
 }
 

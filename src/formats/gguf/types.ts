@@ -4,7 +4,8 @@
  * Quantized types keep small blocks of whole numbers with a scale, and some a minimum, of their own: x = scale · q + minimum. The
  * layouts are those of ggml (Gerganov and others); `d`, `m`, `qs`, `qh` are its names.
  */
-import { type DType, f16ToNumber } from "../../base/dtype.ts";
+import type { DType } from "../../base/dtype.ts";
+import { half, signed, word } from "./bits.ts";
 import { dequantizeQ2K, dequantizeQ3K, dequantizeQ4K, dequantizeQ5K, dequantizeQ6K } from "./k-quants.ts";
 
 export interface GgufType {
@@ -18,7 +19,7 @@ export interface GgufType {
   readonly dequantize?: Dequantize;
 }
 
-export type Dequantize = (bytes: DataView, at: number, out: Float32Array, to: number) => void;
+export type Dequantize = (bytes: Uint8Array, at: number, out: Float32Array, to: number) => void;
 
 const plain = (name: string, blockBytes: number, dtype: DType): GgufType => ({
   name,
@@ -72,48 +73,48 @@ export const otherTypes: ReadonlyMap<number, string> = new Map(
 );
 
 /** 4 bits less 8: elements 0 … 15 in the low halves of the bytes, 16 … 31 in the high ones. */
-function dequantizeQ4_0(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at, true));
+function dequantizeQ4_0(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at);
   for (let i = 0; i < 16; i++) {
-    const q = bytes.getUint8(at + 2 + i);
+    const q = bytes[at + 2 + i]!;
     out[to + i] = d * ((q & 15) - 8);
     out[to + 16 + i] = d * ((q >> 4) - 8);
   }
 }
 
-function dequantizeQ4_1(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at, true));
-  const m = f16ToNumber(bytes.getUint16(at + 2, true));
+function dequantizeQ4_1(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at);
+  const m = half(bytes, at + 2);
   for (let i = 0; i < 16; i++) {
-    const q = bytes.getUint8(at + 4 + i);
+    const q = bytes[at + 4 + i]!;
     out[to + i] = d * (q & 15) + m;
     out[to + 16 + i] = d * (q >> 4) + m;
   }
 }
 
 /** Bit i of `qh` is the fifth bit of element i. */
-function dequantizeQ5_0(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at, true));
-  const qh = bytes.getUint32(at + 2, true);
+function dequantizeQ5_0(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at);
+  const qh = word(bytes, at + 2);
   for (let i = 0; i < 16; i++) {
-    const q = bytes.getUint8(at + 6 + i);
+    const q = bytes[at + 6 + i]!;
     out[to + i] = d * (((q & 15) | (((qh >>> i) & 1) << 4)) - 16);
     out[to + 16 + i] = d * (((q >> 4) | (((qh >>> (i + 16)) & 1) << 4)) - 16);
   }
 }
 
-function dequantizeQ5_1(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at, true));
-  const m = f16ToNumber(bytes.getUint16(at + 2, true));
-  const qh = bytes.getUint32(at + 4, true);
+function dequantizeQ5_1(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at);
+  const m = half(bytes, at + 2);
+  const qh = word(bytes, at + 4);
   for (let i = 0; i < 16; i++) {
-    const q = bytes.getUint8(at + 8 + i);
+    const q = bytes[at + 8 + i]!;
     out[to + i] = d * ((q & 15) | (((qh >>> i) & 1) << 4)) + m;
     out[to + 16 + i] = d * ((q >> 4) | (((qh >>> (i + 16)) & 1) << 4)) + m;
   }
 }
 
-function dequantizeQ8_0(bytes: DataView, at: number, out: Float32Array, to: number): void {
-  const d = f16ToNumber(bytes.getUint16(at, true));
-  for (let i = 0; i < 32; i++) out[to + i] = d * bytes.getInt8(at + 2 + i);
+function dequantizeQ8_0(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
+  const d = half(bytes, at);
+  for (let i = 0; i < 32; i++) out[to + i] = d * signed(bytes[at + 2 + i]!);
 }
