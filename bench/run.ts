@@ -15,6 +15,7 @@ import { type Options, readOptions, usage } from "./options.ts";
 import { publish } from "./publish.ts";
 import { type BenchRecord, readRecord } from "./record.ts";
 import { caseTable, compileTable, startupTable } from "./report.ts";
+import { measureSearch } from "./search.ts";
 import { measureStartup, type StartupResult } from "./startup.ts";
 import { targetsOf, targetTable } from "./targets.ts";
 import { type Case, casesFor } from "./workloads.ts";
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
     const startup = options.words.includes("startup") ? await runStartup(options) : [];
     const compile = options.words.includes("compile") ? await runCompile(options) : [];
     if (options.words.includes("csv")) await measureCsv(options.rounds);
+    if (options.words.includes("search")) await measureSearch(options.rounds);
     console.log(`\nload ${loadBefore} before, ${loadNow()} after; ${new Date().toISOString()}`);
     const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
     const command = process.argv.slice(2);

@@ -415,12 +415,13 @@ export const cases: readonly Case[] = [
   },
 ];
 
-/** The last three are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `csv.ts`). */
+/** The last four are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `csv.ts`), or time nothing (`search.ts`). */
 export const workloads: readonly string[] = [
   ...new Set(cases.map(({ workload }) => workload)),
   "startup",
   "compile",
   "csv",
+  "search",
 ];
 
 /** The cases that the words choose: a workload, or the beginning of a case's id ("matmul/512"). */
