@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
@@ -29,21 +29,42 @@ const rooms = Object.values(exports)
   .map((entry) => /^\.\/dist\/(\w+)\/index\.js$/.exec(entry.default ?? "")?.[1])
   .filter((room) => room !== undefined && existsSync(`src/${room}/index.ts`));
 
+/** What the package's `imports` choose between. */
+const choices = ["platform/node", "platform/browser", "runtime/native", "runtime/native-none"];
+
+/** Types that can be reached from the package's entries and imports: a fifth of all belongs to what nobody imports. */
+function reachableTypes() {
+  const entries = [...rooms.map((room) => `${room}/index`), ...choices];
+  const waiting = entries.map((entry) => `build/src/${entry}.d.ts`);
+  const found = new Set();
+  while (waiting.length > 0) {
+    const file = waiting.pop();
+    if (found.has(file)) continue;
+    found.add(file);
+    // `from "…"`, `import "…"`, and `import("…")` in a type.
+    for (const [, specifier] of readFileSync(file, "utf8").matchAll(/(?:from |import |import\()"(\.[^"]+)"/g))
+      waiting.push(
+        join(dirname(file), specifier)
+          .replaceAll("\\", "/")
+          .replace(/\.[jt]s$/, ".d.ts"),
+      );
+  }
+  return found;
+}
+
 tsc("tsconfig.build.json");
 rmSync("dist", { recursive: true, force: true });
-cpSync("build/src", "dist", {
-  recursive: true,
-  filter: (path) => !path.endsWith(".js") && !path.endsWith(".tsbuildinfo"),
-});
+for (const file of reachableTypes()) {
+  const target = file.replace("build/src", "dist");
+  mkdirSync(dirname(target), { recursive: true });
+  cpSync(file, target);
+}
 
 const bundle = await rolldown({
   input: {
     ...Object.fromEntries(rooms.map((room) => [`${room}/index`, `build/src/${room}/index.js`])),
     "cli/netwright": "build/src/cli/netwright.js",
-    "platform/node": "build/src/platform/node.js",
-    "platform/browser": "build/src/platform/browser.js",
-    "runtime/native": "build/src/runtime/native.js",
-    "runtime/native-none": "build/src/runtime/native-none.js",
+    ...Object.fromEntries(choices.map((choice) => [choice, `build/src/${choice}.js`])),
   },
   external: [/^node:/, "#platform", "#native", ...Object.keys(peerDependencies ?? {})],
   platform: "neutral",

@@ -26,8 +26,18 @@ test("without a command, the list of them", async () => {
       "stderr": "",
       "stdout": "netwright COMMAND [FLAGS]
 
-      doctor  what computes on this machine, and why
-      tune    search for the best parameters of an objective
+      train       trains what a config says, and records the run
+      eval        loss and metrics of a trained run
+      predict     what a trained run answers
+      tune        search for the best parameters of an objective
+      runs        lists and compares the runs of a folder
+      diff        the first step where two runs part, and what differs
+      replay      any step of a run again, exactly
+      report      a run as one HTML page, or as charts in the terminal
+      inspect     what is in a file: weights, checkpoints, tables, runs
+      convert     a table or weights in another file format
+      doctor      what computes on this machine, and why
+      completion  what makes a shell complete commands and flags
 
     netwright COMMAND --help shows its flags.
     ",
@@ -40,7 +50,7 @@ test("a command that is not there, a flag that is not there", async () => {
   expect(await run("docter")).toMatchInlineSnapshot(`
     {
       "code": 2,
-      "stderr": "netwright: "docter" is no command; commands are doctor, tune; did you mean "doctor"?
+      "stderr": "netwright: "docter" is no command; commands are train, eval, predict, tune, runs, diff, replay, report, inspect, convert, doctor, completion; did you mean "doctor"?
     ",
       "stdout": "",
     }

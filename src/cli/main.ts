@@ -2,11 +2,25 @@
 import { parseFlags, write } from "#platform";
 import { ArgumentError, NetwrightError, nearestName } from "../base/errors.ts";
 import type { Command } from "./command.ts";
+import { completionOf } from "./completion.ts";
+import { convert } from "./convert.ts";
+import { diff } from "./diff.ts";
 import { doctor } from "./doctor.ts";
+import { evaluateRun } from "./eval.ts";
+import { inspect } from "./inspect.ts";
+import { predictRun } from "./predict.ts";
+import { replay } from "./replay.ts";
+import { report } from "./report.ts";
+import { runs } from "./runs.ts";
+import { train } from "./train.ts";
 import { tune } from "./tune.ts";
 
 /** Adding a command is one row. */
-const commands: Readonly<Record<string, Command>> = { doctor, tune };
+const commands: Readonly<Record<string, Command>> = {
+  ...{ train, eval: evaluateRun, predict: predictRun, tune },
+  ...{ runs, diff, replay, report, inspect, convert, doctor },
+  completion: completionOf(() => commands),
+};
 
 /** Exit codes: 0 done, 1 it did not work, 2 it was asked for wrongly. */
 export async function main(args: readonly string[]): Promise<number> {

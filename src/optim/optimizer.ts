@@ -149,6 +149,11 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     return new Optimizer(wrap(this.#algorithm), groups as never);
   }
 
+  /** Its algorithm and the options of each group, for records. @example new SGD([new Parameter([1])], { learningRate: 0.1 }).description.name // "SGD" */
+  get description(): { readonly name: string; readonly groups: readonly Options[] } {
+    return { name: this.#algorithm.name, groups: this.#groups.map(({ options }) => options) };
+  }
+
   /** How many groups of parameters there are. */
   get groupCount(): number {
     return this.#groups.length;

@@ -86,6 +86,19 @@ export async function makeFolder(path: string): Promise<void> {
   throw new PlatformError(`cannot make the folder "${path}": a browser page has no files`);
 }
 
+export async function appendFile(path: string, _bytes: Uint8Array): Promise<void> {
+  throw new PlatformError(`cannot write "${path}": a browser page has no files`);
+}
+export async function removeFile(path: string): Promise<void> {
+  throw new PlatformError(`cannot remove "${path}": a browser page has no files`);
+}
+export async function makeNewFolder(path: string): Promise<boolean> {
+  throw new PlatformError(`cannot make the folder "${path}": a browser page has no files`);
+}
+export const listFolder = async (_path: string): Promise<undefined> => undefined;
+export const absolutePath = (path: string): string => path;
+export const parentFolder = (path: string): string => path.replace(/\/?[^/]*$/, "");
+
 export const joinPath = (folder: string, name: string): string => `${folder.replace(/\/+$/, "")}/${name}`;
 
 export const gunzip = (bytes: Uint8Array, limits: { maxBytes: number }): Promise<Uint8Array> =>
@@ -184,6 +197,8 @@ export const programArguments = (): readonly string[] => [];
 export function parseFlags(): never {
   throw new PlatformError("a browser page has no command line");
 }
+export const programFile = (): string | undefined => undefined;
+export const commandOutput = async (): Promise<undefined> => undefined;
 export const setExitCode = (_code: number): void => {};
 export const packageVersion = (_packageName: string): string | undefined => undefined;
 

@@ -7,8 +7,8 @@ import { FileError } from "../base/errors.ts";
 import { fetchBytes } from "./fetch.ts";
 import type { Sha256 } from "./platform.ts";
 
-export { importModule, isProcessRunning, moduleUrl, processName, spawnProcess } from "./node/child.ts";
-export { parseFlags, programArguments, setExitCode } from "./node/command.ts";
+export { isProcessRunning, moduleUrl, processName, spawnProcess } from "./node/child.ts";
+export { commandOutput, parseFlags, programArguments, programFile, setExitCode } from "./node/command.ts";
 export {
   fileSize,
   joinPath,
@@ -18,7 +18,16 @@ export {
   readFile,
   writeFileAtomic,
 } from "./node/files.ts";
+export {
+  absolutePath,
+  appendFile,
+  listFolder,
+  makeNewFolder,
+  parentFolder,
+  removeFile,
+} from "./node/folders.ts";
 export { mapFile } from "./node/mapped-file.ts";
+export { importModule } from "./node/modules.ts";
 export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";
 export { privateFolder, userCacheFolder } from "./node/private-folder.ts";
 export {

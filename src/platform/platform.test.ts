@@ -151,6 +151,44 @@ describe.each(Object.keys(platforms))("%s", (name) => {
   });
 });
 
+describe("folders and modules in Node", () => {
+  test("a file grows, a new folder is new once, a list is by name", async () => {
+    const runs = join(folder, "some", "runs");
+    expect(await node.makeNewFolder(runs)).toBe(true);
+    expect(await node.makeNewFolder(runs)).toBe(false);
+    await node.appendFile(join(runs, "b.txt"), new TextEncoder().encode("one\n"));
+    await node.appendFile(join(runs, "b.txt"), new TextEncoder().encode("two\n"));
+    await node.makeNewFolder(join(runs, "a"));
+    expect(new TextDecoder().decode(await node.readFile(join(runs, "b.txt")))).toBe("one\ntwo\n");
+    expect(await node.listFolder(runs)).toEqual([
+      { name: "a", isFolder: true },
+      { name: "b.txt", isFolder: false },
+    ]);
+    expect(await node.listFolder(join(runs, "none"))).toBeUndefined();
+    await node.removeFile(join(runs, "b.txt"));
+    await node.removeFile(join(runs, "b.txt"));
+    expect(await node.fileSize(join(runs, "b.txt"))).toBeUndefined();
+    await expect(node.appendFile(runs, new Uint8Array(1))).rejects.toThrow("it is a folder");
+    expect(node.parentFolder("a/b")).toBe("a");
+    expect(browser.parentFolder("a/b")).toBe("a");
+  });
+
+  test("a module is JavaScript or TypeScript; one that is not there is named", async () => {
+    writeFileSync(join(folder, "module.mjs"), "export default 1; export const two = 2;");
+    expect(await node.importModule(join(folder, "module.mjs"))).toMatchObject({ default: 1, two: 2 });
+    writeFileSync(join(folder, "typed.ts"), "const n: number = 3;\nexport default n satisfies number;");
+    expect(await node.importModule(join(folder, "typed.ts"))).toMatchObject({ default: 3 });
+    await expect(node.importModule(join(folder, "none.mjs"))).rejects.toThrow("none.mjs");
+  });
+
+  test("what a program prints, or nothing", async () => {
+    const output = await node.commandOutput(process.execPath, ["-p", "6 * 7"], folder);
+    expect(new TextDecoder().decode(output)).toBe("42\n");
+    expect(await node.commandOutput(process.execPath, ["-e", "process.exit(3)"], folder)).toBeUndefined();
+    expect(await node.commandOutput("no-such-program", [], folder)).toBeUndefined();
+  });
+});
+
 test("versions of packages, and of Netwright itself", () => {
   expect(node.packageVersion("koffi")).toMatch(/^\d+\.\d+\.\d+$/);
   expect(node.packageVersion("netwright")).toMatch(/^\d+\.\d+\.\d+$/);

@@ -16,6 +16,11 @@ export interface FileReader {
   close(): Promise<void>;
 }
 
+export interface FolderEntry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
 /** What is written to a file: one piece, or pieces made as they are needed. */
 export type FileContent = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
@@ -89,11 +94,15 @@ export interface ProcessorFacts {
 
 /** Flags of a command, by name without dashes. */
 export type Flags = Readonly<
-  Record<string, { readonly type: "boolean" | "string"; readonly short?: string }>
+  Record<
+    string,
+    { readonly type: "boolean" | "string"; readonly short?: string; readonly multiple?: boolean }
+  >
 >;
 
 export interface ParsedFlags {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  /** A list where the flag may be given several times. */
+  readonly values: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
   readonly positionals: readonly string[];
 }
 
@@ -173,8 +182,20 @@ export interface Platform {
    * the same folder, fsync, rename, fsync of the folder. On any failure the temporary file is removed.
    */
   writeFileAtomic(path: string, content: FileContent): Promise<void>;
+  /** Adds to the end of a file, which is made where missing: whole pieces of text, as lines are. */
+  appendFile(path: string, bytes: Uint8Array): Promise<void>;
+  /** Nothing happens when there is none. */
+  removeFile(path: string): Promise<void>;
   /** A folder and those above it, where missing. */
   makeFolder(path: string): Promise<void>;
+  /** A folder that was not there before; false when it was. Those above it are made where missing. */
+  makeNewFolder(path: string): Promise<boolean>;
+  /** What is in a folder, by name; undefined when there is no such folder. */
+  listFolder(path: string): Promise<readonly FolderEntry[] | undefined>;
+  /** The path from the root of the file system. */
+  absolutePath(path: string): string;
+  /** The folder a path's last name is in. */
+  parentFolder(path: string): string;
   /** `folder` and `name` as one path. */
   joinPath(folder: string, name: string): string;
   /** The bytes at an http or https URL; an error above `maxBytes`. */
@@ -222,6 +243,10 @@ export interface Platform {
   programArguments(): readonly string[];
   /** @throws ArgumentError for a flag that is not there, or lacks its value */
   parseFlags(args: readonly string[], flags: Flags): ParsedFlags;
+  /** The file of the program that runs; undefined where there is none, and in a browser. */
+  programFile(): string | undefined;
+  /** What a program prints, such as git; undefined when it is not there or fails. `input` is what it reads. */
+  commandOutput(command: string, args: readonly string[], folder: string): Promise<Uint8Array | undefined>;
   /** What the process says when it ends; 0 is success. */
   setExitCode(code: number): void;
   /** Of an installed package, or of Netwright itself; undefined when missing. */
@@ -260,6 +285,10 @@ export interface Platform {
   isProcessRunning(name: string): boolean | undefined;
   /** The URL by which a module at a path is imported. */
   moduleUrl(path: string): string;
-  /** A module that the user names by its path. */
+  /**
+   * What a module that the user names exports. It is run: only for files that were named as programs.
+   *
+   * @throws FileError when there is none; PlatformError for TypeScript where nothing reads it
+   */
   importModule(path: string): Promise<Readonly<Record<string, unknown>>>;
 }

@@ -95,7 +95,7 @@ export interface Callback {
   /** Training is over: all epochs are done, or it was stopped. */
   onTrainEnd?(run: TrainingRun): void | Promise<void>;
   /** Training failed; the error is thrown to the caller of `fit` afterwards. */
-  onError?(error: unknown, run: TrainingRun): void;
+  onError?(error: unknown, run: TrainingRun): void | Promise<void>;
 }
 
 /** What can be listened to: `stepEnd` for the hook `onStepEnd`, and so on. */

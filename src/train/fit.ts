@@ -99,7 +99,7 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
   try {
     await inMode(model, "train", () => training.start());
   } catch (error) {
-    for (const callback of callbacks) callback.onError?.(error, run);
+    for (const callback of callbacks) await callback.onError?.(error, run);
     throw error;
   } finally {
     forgetInterrupt();

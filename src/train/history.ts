@@ -57,7 +57,7 @@ export function scoreOf(scores: Scores, name: string): number {
   );
 }
 
-/** Losses and errors fall, everything else rises. */
+/** Losses and errors fall, everything else rises. @example isLowerBetter("validationLoss") // true */
 export const isLowerBetter = (name: string): boolean => /loss|error/i.test(name);
 
 /** `loss` → `validationLoss`. */

@@ -14,7 +14,7 @@ export {
 export { type EarlyStoppingOptions, earlyStopping } from "./early-stopping.ts";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict } from "./evaluate.ts";
 export { type FitOptions, fit } from "./fit.ts";
-export { type EpochRecord, History, type Scores } from "./history.ts";
+export { type EpochRecord, History, isLowerBetter, type Scores } from "./history.ts";
 export { csvLog, jsonLog, type ModelCheckpointOptions, modelCheckpoint } from "./keep.ts";
 export { type PlateauOptions, reduceOnPlateau } from "./plateau.ts";
 export { type ProgressOutput, type ProgressStyle, progress } from "./progress.ts";

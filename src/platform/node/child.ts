@@ -1,10 +1,9 @@
-/** Processes of Node's own kind, and modules that a user names. */
+/** Processes of Node's own kind, and where modules stand. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { FileError, PlatformError } from "../../base/errors.ts";
 import type { ProcessHandle } from "../platform.ts";
 
 /** What the source finds in scope. A process whose parent is gone ends. */
@@ -70,22 +69,4 @@ export function isProcessRunning(name: string): boolean | undefined {
 
 export function moduleUrl(path: string): string {
   return /^(file|data|node):/.test(path) ? path : pathToFileURL(isAbsolute(path) ? path : resolve(path)).href;
-}
-
-export async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    return await import(/* @vite-ignore */ moduleUrl(path));
-  } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string };
-    if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
-      throw new PlatformError(
-        `cannot import "${path}": Node ${process.versions.node} reads no TypeScript; compile it, or use Node 22.18 or newer`,
-        { cause },
-      );
-    }
-    if (code === "ERR_MODULE_NOT_FOUND" || code === "ENOENT") {
-      throw new FileError(`cannot import "${path}": ${message}`, { cause });
-    }
-    throw cause;
-  }
 }

@@ -1,4 +1,5 @@
 /** What a command of the terminal needs: its arguments, flags, exit code. */
+import { execFile } from "node:child_process";
 import { parseArgs } from "node:util";
 import { ArgumentError } from "../../base/errors.ts";
 import type { Flags, ParsedFlags } from "../platform.ts";
@@ -14,6 +15,23 @@ export function parseFlags(args: readonly string[], flags: Flags): ParsedFlags {
     const known = names.length === 0 ? "there are no flags here" : `flags are ${names.join(", ")}`;
     throw new ArgumentError(`${(cause as Error).message.split(". ")[0]}; ${known}`, { cause });
   }
+}
+
+export const programFile = (): string | undefined => process.argv[1];
+
+/** As much as a difference of source texts may take; no longer than a slow disk needs. */
+const limits = { maxBuffer: 64 * 2 ** 20, timeout: 20_000 };
+
+export function commandOutput(
+  command: string,
+  args: readonly string[],
+  folder: string,
+): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => {
+    execFile(command, args, { cwd: folder, encoding: "buffer", ...limits }, (error, output) =>
+      resolve(error ? undefined : output),
+    );
+  });
 }
 
 export function setExitCode(code: number): void {

@@ -1,0 +1,114 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { runProgram } from "../../test/cli-program.ts";
+import { save } from "../checkpoint/index.ts";
+import { readSafetensors } from "../formats/index.ts";
+import { Linear } from "../nn/index.ts";
+import { SGD } from "../optim/index.ts";
+import { recordRun } from "../runs/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "netwright-cli-files-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string): string => join(folder, name);
+const shown = async (...args: string[]): Promise<string> =>
+  (await runProgram(...args)).stdout.replaceAll(folder, "FOLDER");
+
+test("inspect: weights, tables, runs", async () => {
+  const model = new Linear(3, 2);
+  await save(model, at("model.safetensors"), { metadata: { license: "MIT" } });
+  expect(await shown("inspect", at("model.safetensors"))).toMatchInlineSnapshot(`
+    "FOLDER/model.safetensors: weights, 2 tensors, 8 numbers, 32 bytes
+
+    tensor  dtype  shape   numbers
+    bias    f32    (2,)          2
+    weight  f32    (2, 3)        6
+
+    metadata
+    license               MIT
+    netwright.arithmetic  x64
+    netwright.version     1
+    "
+  `);
+  await save(model, at("state.safetensors"), {
+    optimizer: new SGD(model.parameters(), { learningRate: 1 }),
+    progress: { step: 1 },
+  });
+  const state = JSON.parse(await shown("inspect", at("state.safetensors"), "--json"));
+  expect(state).toMatchObject({ kind: "a training state", metadata: { "netwright.progress": '{"step":1}' } });
+  writeFileSync(
+    at("rows.csv"),
+    `name,age\n${Array.from({ length: 50 }, (_, i) => `n${i},${i}`).join("\n")}\n`,
+  );
+  const text = await shown("inspect", at("rows.csv"));
+  expect(text).toContain("FOLDER/rows.csv: 2 columns");
+  expect(text).toContain("n4");
+  expect(text).not.toContain("n5");
+  const run = recordRun({ folder, name: "run", options: { rate: 0.1 } });
+  run.log({ loss: 0.25 }, 1);
+  await run.close();
+  expect(JSON.parse(await shown("inspect", at("run"), "--json"))).toMatchObject({
+    status: "finished",
+    best: { loss: 0.25 },
+    options: { rate: 0.1 },
+  });
+});
+
+test("inspect says what it cannot", async () => {
+  expect((await runProgram("inspect", folder)).stderr).toContain(
+    "is a folder that holds no run; name a file in it",
+  );
+  expect((await runProgram("inspect", at("none.csv"))).stderr).toContain("there is no such file");
+  writeFileSync(at("x.bin"), "");
+  expect(await runProgram("inspect", at("x.bin"))).toMatchObject({ code: 2 });
+  writeFileSync(at("bad.safetensors"), "not one");
+  expect(await runProgram("inspect", at("bad.safetensors"))).toMatchObject({ code: 1 });
+});
+
+test("convert: tables to and fro, weights to half precision", async () => {
+  writeFileSync(at("a.csv"), "name,age\nTom,3\nAnn,\n");
+  for (const [from, to] of [
+    ["a.csv", "a.parquet"],
+    ["a.parquet", "a.jsonl"],
+    ["a.jsonl", "b.tsv"],
+  ] as const)
+    expect(await runProgram("convert", at(from), at(to))).toMatchObject({ code: 0 });
+  expect(JSON.parse(await shown("inspect", at("b.tsv"), "--json")).columns).toEqual([
+    { name: "name", kind: "string" },
+    { name: "age", kind: "number" },
+  ]);
+  await save(new Linear(3, 2), at("full.safetensors"));
+  await runProgram("convert", at("full.safetensors"), at("half.safetensors"), "--dtype", "f16");
+  const { tensors } = await readSafetensors(at("half.safetensors"));
+  expect([...tensors.values()].map(({ dtype }) => dtype)).toEqual(["f16", "f16"]);
+  expect((await runProgram("convert", at("a.csv"), at("a.parqet"))).stderr).toContain(
+    'did you mean ".parquet"?',
+  );
+  expect(
+    (await runProgram("convert", at("full.safetensors"), at("x.safetensors"), "--dtype", "i8")).stderr,
+  ).toContain("--dtype must be f32");
+});
+
+test("completion: scripts that their shells take", async () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const script = await shown("completion", shell);
+    expect(script).toContain("replay");
+    const program = ["/bin", "/usr/bin"].map((place) => join(place, shell)).find((path) => existsSync(path));
+    // -n: read, not run.
+    if (program !== undefined) execFileSync(program, ["-n"], { input: script });
+  }
+  expect(await runProgram("completion", "csh")).toMatchObject({ code: 2 });
+});
+
+test.skipIf(!existsSync("/bin/bash"))("completion in bash gives commands, flags and files", async () => {
+  const complete = async (...words: string[]): Promise<string[]> => {
+    const script = `${await shown("completion", "bash")}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _netwright; echo "\${COMPREPLY[@]}"`;
+    return execFileSync("/bin/bash", [], { input: script, cwd: folder, encoding: "utf8" }).trim().split(" ");
+  };
+  expect(await complete("netwright", "re")).toEqual(["replay", "report"]);
+  expect(await complete("netwright", "replay", "--s")).toEqual(["--step"]);
+  writeFileSync(at("zebra.csv"), "");
+  expect(await complete("netwright", "inspect", "ze")).toEqual(["zebra.csv"]);
+});

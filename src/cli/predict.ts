@@ -1,0 +1,96 @@
+/** `netwright predict`: what a trained run answers. */
+import { write, writeFileAtomic } from "#platform";
+import { decode } from "../base/dtype.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { HostArray } from "../base/host-array.ts";
+import type { Setup } from "../config/resolve.ts";
+import { openRun, partOf } from "../config/train.ts";
+import { arrayDataset, type Dataset } from "../data/index.ts";
+import { readCsv, readJsonl, readParquet } from "../tabular/index.ts";
+import { predict } from "../train/index.ts";
+import type { Command } from "./command.ts";
+import { runPath } from "./runs.ts";
+
+export const predictRun: Command = {
+  summary: "what a trained run answers",
+  usage: `netwright predict RUN [FILE] [--part PART] [--take N] [--out FILE]
+
+  RUN          a run's folder, or its name in the folder runs, made by netwright train
+  FILE         raw rows (.csv, .tsv, .jsonl, .parquet), where the run's data is made of rows
+  --part PART  a part of the config's data instead (default: test, else validation)
+  --take N     its first N samples
+  --out FILE   where answers go (default: standard output)
+
+  A JSON object a line: "prediction", and the "probabilities" of classes where there are some.
+
+  netwright predict best new-patients.csv --out answers.jsonl
+  netwright predict best --part test --take 5`,
+  flags: { part: { type: "string" }, take: { type: "string" }, out: { type: "string" } },
+  async run({ values, positionals }) {
+    const [run, file, extra] = positionals;
+    if (run === undefined || extra !== undefined)
+      throw new ArgumentError(`predict takes a run and a file, got ${positionals.length}`);
+    const opened = await openRun(runPath(run));
+    const { part = opened.data.test ? "test" : "validation", take, out } = values;
+    const whole = file === undefined ? partOf(opened.data, String(part)) : await rowsOf(opened, file);
+    const dataset = take === undefined ? whole : whole.take(Number(take));
+    const { inputs } = opened.options;
+    const answers = await predict(opened.model, dataset, inputs === undefined ? {} : { inputs });
+    const text = answerLines(opened, answers)
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join("");
+    if (typeof out === "string") await writeFileAtomic(out, new TextEncoder().encode(text));
+    else write("stdout", text);
+    return 0;
+  },
+};
+
+/** Rows of a file, prepared as the training's were. */
+async function rowsOf({ data: { pipeline } }: Setup, file: string): Promise<Dataset<any>> {
+  if (pipeline === undefined)
+    throw new ArgumentError(
+      `the data of this run is not made of rows: "${file}" cannot be prepared; ask for a part of its own data (--part test)`,
+    );
+  const { schema } = pipeline;
+  const table = /\.parquet$/i.test(file)
+    ? await readParquet(file)
+    : /\.jsonl$/i.test(file)
+      ? await readJsonl(file, { schema })
+      : await readCsv(file, { schema });
+  return arrayDataset({ features: pipeline.features(table) }) as Dataset<any>;
+}
+
+interface AnswerLine {
+  readonly prediction: unknown;
+  readonly probabilities?: Readonly<Record<string, number>>;
+}
+
+/** Classes where the data names them or the rows are logits of several; the numbers themselves otherwise. */
+function answerLines({ data: { classes, pipeline }, options }: Setup, answers: HostArray): AnswerLine[] {
+  const values = decode(answers.dtype, answers.data as never);
+  const [count = 0, width = 1] = answers.shape;
+  const row = (i: number): Float64Array =>
+    values.subarray((i * values.length) / count, ((i + 1) * values.length) / count);
+  const isClass =
+    answers.shape.length === 2 &&
+    width > 1 &&
+    (classes !== undefined || /cross|nll/i.test(options.loss.name));
+  return Array.from({ length: count }, (_, i) => {
+    const own = row(i);
+    if (isClass) return classLine(own, classes);
+    if (own.length > 1) return { prediction: Array.from(own) };
+    return { prediction: pipeline && !pipeline.classes ? pipeline.decode([own[0]!])[0] : own[0] };
+  });
+}
+
+function classLine(logits: Float64Array, classes: readonly string[] | undefined): AnswerLine {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const weights = logits.map((value) => Math.exp(value - largest));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  const name = (i: number): string => classes?.[i] ?? String(i);
+  const shares = Array.from(
+    weights,
+    (weight, i) => [name(i), Math.round((1e6 * weight) / sum) / 1e6] as const,
+  );
+  return { prediction: name(logits.indexOf(largest)), probabilities: Object.fromEntries(shares) };
+}

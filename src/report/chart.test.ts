@@ -1,0 +1,152 @@
+import { expect, test } from "vitest";
+import {
+  barChart,
+  type Chart,
+  drawChart,
+  heatmapChart,
+  histogramChart,
+  lineChart,
+  renderPng,
+  renderSvg,
+  scatterChart,
+} from "./index.ts";
+
+const falling = Array.from({ length: 20 }, (_, i) => 2 ** (-i / 3));
+const steps = falling.map((_, i) => i + 1);
+const charts: readonly Chart[] = [
+  lineChart({
+    ...{ title: "Loss <&>", x: "epoch", y: "loss", logY: true },
+    series: [
+      { name: "training", x: steps, y: falling },
+      { name: "validation", x: steps, y: falling.map((y) => y + 0.1), style: "dashed" },
+    ],
+  }),
+  barChart({
+    title: "Time",
+    x: "ms",
+    y: "",
+    bars: [
+      { name: "data", value: 2 },
+      { name: "compute", value: 7.25 },
+    ],
+  }),
+  histogramChart({ title: "Weights", x: "value", y: "count", low: -1, high: 1, counts: [1, 4, 9, 3, 0, 2] }),
+  heatmapChart({
+    ...{ title: "Confusion", x: "predicted", y: "actual", rows: ["cat", "dog"], columns: ["cat", "dog"] },
+    ...{
+      values: [
+        [9, 1],
+        [3, 12],
+      ],
+      rowShares: true,
+    },
+  }),
+  scatterChart({
+    title: "Answers",
+    x: "actual",
+    y: "predicted",
+    points: [
+      [0, 0.1],
+      [1, 0.8],
+      [2, 2.2],
+    ],
+    diagonal: true,
+  }),
+];
+
+test.each(charts.map((chart) => [chart.kind, chart] as const))(
+  "%s as SVG: its words, and a theme's colours alone",
+  async (_, chart) => {
+    const svg = await renderSvg(chart, { theme: "page" });
+    expect(svg.startsWith('<svg role="img" aria-label="')).toBe(true);
+    if (chart.x !== "") expect(svg).toContain(`>${chart.x}</text>`);
+    // Names of colours, no colours: the page decides.
+    const colors = [...svg.matchAll(/(?:fill|stroke)="([^"]*)"/g)].map((match) => match[1]!);
+    expect(colors.filter((color) => !/^(none|transparent|var\(--[\w-]+\))$/.test(color))).toEqual([]);
+    expect(colors).toContain("var(--series-0)");
+    const dark = await renderSvg(chart, { theme: "dark" });
+    expect(dark).toContain("#7aa2ff");
+  },
+);
+
+test("a title is text, whatever it holds", async () => {
+  expect(await renderSvg(charts[0]!)).toContain('aria-label="Loss &lt;&amp;&gt;"');
+});
+
+test("as PNG", async () => {
+  const png = await renderPng(charts[1]!, { width: 200, scale: 1 });
+  expect([...png.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
+  const [width] = [new DataView(png.buffer, png.byteOffset).getUint32(16)];
+  expect(width).toBe(200);
+});
+
+test("curves in a terminal", () => {
+  expect(drawChart(charts[0]!, { columns: 40, rows: 6 }).join("\n")).toMatchInlineSnapshot(`
+    "Loss <&> (loss, logarithmic)
+       1.1 ┤⠙⠲⢦⣤⣄⣀
+           ┤    ⠈⠉⠛⠳⠶⣢⠤⣀⣀⣀⡀
+           ┤          ⠉⠒⠢⠤⢌⣉⠒⠒⠒⠤⠤⠤⢄⣀⣀⣀⣀⣀⣀
+           ┤                ⠉⠒⠤⣀⣀        ⠉⠉⠉
+           ┤                     ⠉⠑⠒⠤⠤⣀
+    0.0124 ┤                           ⠉⠒⠤⠤⣀
+            1            epoch            20
+            training, validation"
+  `);
+});
+
+test("bars, histograms, pairs and points in a terminal", () => {
+  const drawn = charts.slice(1).map((chart) => drawChart(chart, { columns: 40, rows: 5 }).join("\n"));
+  expect(drawn.join("\n\n")).toMatchInlineSnapshot(`
+    "Time (ms)
+    data     ██████▋ 2
+    compute  ████████████████████████ 7.25
+
+    Weights (value)
+                ██████
+                ██████
+          ▂▂▂▂▂▂██████
+          ████████████▅▅▅▅▅▅      ▁▁▁▁▁▁
+    ▄▄▄▄▄▄██████████████████      ██████
+    -1                                 1
+
+    Confusion (rows: actual, columns: predicted)
+         cat  dog
+    cat    9    1
+    dog    3   12
+
+    Answers (predicted)
+    2.2 ┤                                  ⠈
+        ┤
+        ┤
+        ┤                 ⠐
+    0.1 ┤⡀
+         0             actual              2"
+  `);
+});
+
+test("in colour every line ends without it; without data there is a frame", () => {
+  for (const chart of charts) {
+    const lines = drawChart(chart, { columns: 40, rows: 5, color: true });
+    expect(lines.some((line) => line.includes("\x1b["))).toBe(true);
+    for (const line of lines)
+      if (line.includes("\x1b[")) expect(line.lastIndexOf("\x1b[0m")).toBe(line.lastIndexOf("\x1b["));
+  }
+  const empty = lineChart({
+    title: "Nothing",
+    x: "step",
+    y: "",
+    series: [{ name: "a", x: [1], y: [Number.NaN] }],
+  });
+  expect(drawChart(empty, { columns: 20, rows: 3 })).toHaveLength(5);
+});
+
+test("sizes that do not fit are refused", () => {
+  expect(() =>
+    lineChart({ title: "", x: "", y: "", series: [{ name: "a", x: [1], y: [] }] }),
+  ).toThrowErrorMatchingInlineSnapshot(`[ShapeError: lineChart: series "a" has 1 x and 0 y; give as many]`);
+  expect(() =>
+    heatmapChart({ title: "", x: "", y: "", rows: ["a"], columns: ["b", "c"], values: [[1]] }),
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[ShapeError: heatmapChart: give 1 rows of 2 values, one for each name]`,
+  );
+});

@@ -1,0 +1,69 @@
+/** What a trained model answers on its validation data, gathered for a report. */
+import { ArgumentError } from "../base/errors.ts";
+import type { HostArray } from "../base/host-array.ts";
+import { checkOptions } from "../base/options.ts";
+import type { Sample } from "../data/index.ts";
+import { predict, type TrainingRun } from "../train/index.ts";
+import { type Classification, classificationOf } from "./classification.ts";
+import { type DrawnInput, drawnInput } from "./inputs.ts";
+import { type Regression, regressionOf } from "./regression.ts";
+
+export interface EvaluationOptions {
+  /** Names of the classes; their numbers otherwise. */
+  readonly classes?: readonly string[];
+  /** Names of the numbers of a sample, for tables. */
+  readonly features?: readonly string[];
+  /** A sample in words: for texts that went in as tokens. */
+  readonly describe?: (sample: Sample<any>) => string;
+  /** At most so many samples, the first ones; 10,000 unless told otherwise. */
+  readonly samples?: number;
+  /** How many of the worst mistakes are kept with their inputs; 24 unless told otherwise. */
+  readonly mistakes?: number;
+}
+
+/** A sample that was answered wrongly, or farthest from right. */
+export interface KeptMistake {
+  readonly index: number;
+  readonly actual: number;
+  readonly predicted: number;
+  /** The probability given to the wrong class; of a regression the distance. */
+  readonly confidence: number;
+  readonly input: DrawnInput;
+}
+
+export type Evaluation = Classification | Regression;
+
+const optionNames = ["classes", "features", "describe", "samples", "mistakes"];
+
+/** Undefined without validation data, and for answers that are neither classes nor numbers. */
+export async function evaluation(
+  run: TrainingRun,
+  options: EvaluationOptions,
+): Promise<Evaluation | undefined> {
+  checkOptions("recordRun: evaluation", options, optionNames);
+  const { samples = 10_000, mistakes = 24 } = options;
+  for (const [name, value] of Object.entries({ samples, mistakes }))
+    if (!(Number.isInteger(value) && value > 0))
+      throw new ArgumentError(`recordRun: evaluation.${name} must be a positive integer, got ${value}`);
+  const { model, validation, columns } = run;
+  if (validation === undefined) return undefined;
+  const dataset = validation.take(samples);
+  const answers = await predict(model, dataset, { inputs: columns.inputs });
+  const labels = dataset.column(columns.labels) as HostArray;
+  const keep = (index: number): DrawnInput => drawnInput(dataset, index, columns.inputs, options);
+  const lossName = run.options.loss.name;
+  const asked = { answers, labels, lossName, mistakes, keep, classes: options.classes };
+  return classificationOf(asked) ?? regressionOf(asked);
+}
+
+/** What an evaluation is made from. */
+export interface Answers {
+  /** What the model gave, a row a sample. */
+  readonly answers: HostArray;
+  readonly labels: HostArray;
+  readonly lossName: string;
+  readonly mistakes: number;
+  readonly classes: readonly string[] | undefined;
+  /** A sample as it will be shown. */
+  readonly keep: (index: number) => DrawnInput;
+}
