@@ -7,7 +7,10 @@ import { serve } from "../../../build/bench/serve.js";
 const { blockUntilReady, init, jit, nn, numpy: np, tree } = await import("@jax-js/jax");
 const { adamStep, initialState } = await import("./adam.mjs");
 const { buildStep: buildImageStep } = await import("./cnn.mjs");
+const { buildForward: buildLstmForward, buildStep: buildLstmStep } = await import("./lstm.mjs");
 const { buildStep } = await import("./mlp.mjs");
+const { buildStep: buildResnetStep } = await import("./resnet.mjs");
+const { buildStep: buildEncoderStep } = await import("./transformer.mjs");
 
 /** @typedef {import("../../serve.ts").Job} Job */
 
@@ -44,6 +47,18 @@ async function once(inputs, forward) {
 
 const mlp = (work) => training(buildStep(work));
 const cnn = (work) => training(buildImageStep(work));
+const resnet = (work) =>
+  work.layers === 18 ? training(buildResnetStep(work)) : "not measured with deeper networks";
+const encoder = (work) => training(buildEncoderStep(work));
+
+/** More steps than these would be tens of thousands of operations in one program. */
+const mostSteps = 64;
+const lstm = (work) =>
+  work.length > mostSteps ? `it has no loop: ${work.length} steps would be written out` : training(buildLstmStep(work));
+function lstmForward(work) {
+  const { inputs, forward } = buildLstmForward(work);
+  return once(inputs, forward);
+}
 
 /** @returns {Promise<Job>} */
 async function training({ step, release }) {
@@ -109,7 +124,10 @@ async function adamw({ elements, ...rates }) {
   };
 }
 
-const jobs = { mlp, cnn, matmul, softmax, layernorm, gelu, adamw, attention };
+const jobs = {
+  ...{ mlp, cnn, matmul, softmax, layernorm, gelu, adamw, attention },
+  ...{ resnet, lstm, "lstm-forward": lstmForward, transformer: encoder, vit: encoder },
+};
 const { version } = JSON.parse(readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
 
 await init("wasm");

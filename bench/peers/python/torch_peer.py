@@ -159,9 +159,13 @@ def attention_backward(work: dict) -> Job:
     q, k, v, g = attention_inputs(work)
     inputs = [x.requires_grad_() for x in (q, k, v)]
 
+    def forward() -> torch.Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=work["causal"])
+
+    result = torch.compile(forward) if options.compile else forward
+
     def step() -> torch.Tensor:
-        output = F.scaled_dot_product_attention(q, k, v, is_causal=work["causal"])
-        return torch.autograd.grad(output, inputs, g)[0]
+        return torch.autograd.grad(result(), inputs, g)[0]
 
     return sample(step().numpy()), step
 
@@ -251,7 +255,7 @@ JOBS = {
     )
 }
 OPTIMIZERS = ("mlp", "cnn", "resnet", "adamw", "adamw-model", "gpt", "transformer", "vit")
-COMPILED = ("cnn", "resnet", "softmax", "layernorm", "gelu", "adamw-model", "gpt", "transformer", "vit", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
+COMPILED = ("cnn", "resnet", "softmax", "layernorm", "gelu", "adamw-model", "gpt", "transformer", "vit", "attention", "attention-backward", "mlp-forward", "gpt-forward", "lstm", "lstm-forward")
 
 
 def prepare(work: dict) -> Job | str:

@@ -5,6 +5,7 @@ import { hashedUniform, sample } from "../../../build/bench/data.js";
 import { numberArgument, serve } from "../../../build/bench/serve.js";
 import { buildForward, buildLstmStep } from "./lstm.mjs";
 import { buildStep } from "./mlp.mjs";
+import { buildEncoderStep } from "./transformer.mjs";
 
 /** @typedef {import("../../protocol.ts").Work} Work */
 /** @typedef {import("../../serve.ts").Job} Job */
@@ -36,6 +37,9 @@ const mlp = (work) => training(buildStep(work));
 
 /** @returns {Job} */
 const lstm = (work) => training(buildLstmStep(work));
+
+/** @returns {Job} */
+const encoder = (work) => training(buildEncoderStep(work));
 
 /** @returns {Job} */
 function lstmForward(work) {
@@ -138,7 +142,10 @@ function adamw({ elements, learningRate, weightDecay }) {
 
 const cnn = () => "its WebAssembly backend has no gradient of a convolution";
 
-const jobs = { mlp, cnn, matmul, softmax, layernorm, gelu, adamw, attention, lstm, "lstm-forward": lstmForward };
+const jobs = {
+  ...{ mlp, cnn, matmul, softmax, layernorm, gelu, adamw, attention, lstm, "lstm-forward": lstmForward },
+  ...{ resnet: cnn, transformer: encoder, vit: encoder },
+};
 
 setThreadsCount(numberArgument("threads", 1));
 await tf.setBackend("wasm");
