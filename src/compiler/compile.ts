@@ -1,6 +1,7 @@
 /**
  * The compiler, one page: a traced function becomes a Program by these passes, in this order.
  *
+ *   splitConcats  graph → graph        parts of what was put together are those parts again
  *   mergeScans    graph → graph        loops that run alike become one, stacks that nobody reads go
  *   simplify      graph → graph        algebra that never changes a bit, no-op movements, constants
  *   lowerProgram  graph → steps        views, fusion into clusters, kernels, results and commit
@@ -19,6 +20,7 @@ import { lowerProgram } from "./lower-program.ts";
 import { mergeScans } from "./merge-scans.ts";
 import { planMemory } from "./plan-memory.ts";
 import { simplify } from "./simplify.ts";
+import { splitConcats } from "./split-concats.ts";
 
 /** Where this code was loaded from: with another build, programs may differ. */
 export const compilerModule = import.meta.url;
@@ -36,7 +38,7 @@ export function compileProgram(
   { target, isFused = true, onPass }: CompileOptions,
 ): Program {
   onPass?.("trace", () => graphText(fn));
-  const simplified = simplify(mergeScans(fn));
+  const simplified = simplify(mergeScans(splitConcats(fn)));
   onPass?.("simplify", () => graphText(simplified));
   const draft = lowerProgram(simplified, { target, isFused });
   const arenaBytes = planMemory(draft, target.threads);

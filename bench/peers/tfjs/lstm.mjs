@@ -16,7 +16,8 @@ const sequences = (seed, { length, batchSize }, features) =>
 /** @returns the layer and its input */
 function build(work) {
   const { inputSize, hiddenSize } = work;
-  const options = { units: hiddenSize, returnSequences: true, useBias: false };
+  // Its weights are set below: orthogonal ones would take minutes to make.
+  const options = { units: hiddenSize, returnSequences: true, useBias: false, recurrentInitializer: "zeros" };
   const layer = tf.layers.lstm({ ...options, recurrentActivation: "sigmoid" });
   const x = sequences(10, work, inputSize);
   // Its weights are made by the first call.
