@@ -26,6 +26,7 @@ test("without a command, the list of them", async () => {
       "stderr": "",
       "stdout": "netwright COMMAND [FLAGS]
 
+      new         makes a folder with a config, a data set, a model and a test
       train       trains what a config says, and records the run
       eval        loss and metrics of a trained run
       predict     what a trained run answers
@@ -50,7 +51,7 @@ test("a command that is not there, a flag that is not there", async () => {
   expect(await run("docter")).toMatchInlineSnapshot(`
     {
       "code": 2,
-      "stderr": "netwright: "docter" is no command; commands are train, eval, predict, tune, runs, diff, replay, report, inspect, convert, doctor, completion; did you mean "doctor"?
+      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, runs, diff, replay, report, inspect, convert, doctor, completion; did you mean "doctor"?
     ",
       "stdout": "",
     }

@@ -8,6 +8,7 @@ import { diff } from "./diff.ts";
 import { doctor } from "./doctor.ts";
 import { evaluateRun } from "./eval.ts";
 import { inspect } from "./inspect.ts";
+import { newProject } from "./new.ts";
 import { predictRun } from "./predict.ts";
 import { replay } from "./replay.ts";
 import { report } from "./report.ts";
@@ -17,6 +18,7 @@ import { tune } from "./tune.ts";
 
 /** Adding a command is one row. */
 const commands: Readonly<Record<string, Command>> = {
+  new: newProject,
   ...{ train, eval: evaluateRun, predict: predictRun, tune },
   ...{ runs, diff, replay, report, inspect, convert, doctor },
   completion: completionOf(() => commands),
