@@ -13,28 +13,35 @@ export interface ResampleOptions {
 const greatestCommonDivisor = (a: number, b: number): number =>
   b === 0 ? a : greatestCommonDivisor(b, a % b);
 
-/** The filters of each phase: `up` of them, each over `2·reach + down` samples. */
+/** What a sample of the result is made of: some samples of the source, from `offset` on. */
+interface Filter {
+  readonly offset: number;
+  readonly taps: Float64Array;
+}
+
 interface Filters {
-  readonly up: number;
   readonly down: number;
-  readonly reach: number;
-  readonly taps: readonly Float64Array[];
+  /** One for each place that a sample of the result can have between two of the source. */
+  readonly phases: readonly Filter[];
 }
 
 function filtersOf(from: number, to: number, width: number, rolloff: number): Filters {
   const divisor = greatestCommonDivisor(from, to);
   const [down, up] = [from / divisor, to / divisor];
   const base = Math.min(down, up) * rolloff;
-  const reach = Math.ceil((width * down) / base);
-  const taps = Array.from({ length: up }, (_, phase) =>
-    Float64Array.from({ length: 2 * reach + down }, (_, i) => {
-      const t = Math.max(-width, Math.min(width, ((i - reach) / down - phase / up) * base));
+  const phases = Array.from({ length: up }, (_, phase): Filter => {
+    // Outside of ±width the window is 0.
+    const first = Math.ceil((phase / up - width / base) * down);
+    const last = Math.floor((phase / up + width / base) * down);
+    const taps = Float64Array.from({ length: last - first + 1 }, (_, i) => {
+      const t = Math.max(-width, Math.min(width, ((first + i) / down - phase / up) * base));
       const window = Math.cos((t * Math.PI) / width / 2) ** 2;
       const sinc = t === 0 ? 1 : Math.sin(t * Math.PI) / (t * Math.PI);
       return sinc * window * (base / down);
-    }),
-  );
-  return { up, down, reach, taps };
+    });
+    return { offset: first, taps };
+  });
+  return { down, phases };
 }
 
 /**
@@ -54,18 +61,18 @@ export function resample(sound: Sound, sampleRate: number, options: ResampleOpti
   if (!(width > 0 && rolloff > 0 && rolloff <= 1))
     throw new ArgumentError(`resample: width ${width} must be above 0, rolloff ${rolloff} in 0 … 1`);
   if (sampleRate === sound.sampleRate) return sound;
-  const { up, down, reach, taps } = filtersOf(sound.sampleRate, sampleRate, width, rolloff);
+  const { down, phases } = filtersOf(sound.sampleRate, sampleRate, width, rolloff);
   const [channels, length] = sound.samples.shape;
-  const count = Math.ceil((length * up) / down);
+  const count = Math.ceil((length * phases.length) / down);
   const data = new Float32Array(channels * count);
   for (let channel = 0; channel < channels; channel++) {
     const samples = sound.samples.data.subarray(channel * length, (channel + 1) * length);
     for (let i = 0; i < count; i++) {
-      const filter = taps[i % up]!;
-      const first = Math.floor(i / up) * down - reach;
+      const { offset, taps } = phases[i % phases.length]!;
+      const first = Math.floor(i / phases.length) * down + offset;
       let sum = 0;
-      for (let k = Math.max(0, -first); k < Math.min(filter.length, length - first); k++)
-        sum += filter[k]! * samples[first + k]!;
+      for (let k = Math.max(0, -first); k < Math.min(taps.length, length - first); k++)
+        sum += taps[k]! * samples[first + k]!;
       data[channel * count + i] = sum;
     }
   }
