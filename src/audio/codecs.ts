@@ -118,7 +118,7 @@ const startsWith = (bytes: Uint8Array, text: string): boolean =>
  * @throws FormatError for what is no FLAC file, or a damaged one; PlatformError where the package is missing
  * @example
  * // not run: needs a file
- * const sound = await decodeFlac(await readFile("tone.flac"));
+ * const sound = await decodeFlac(new Uint8Array(await (await fetch("https://example.org/tone.flac")).arrayBuffer()));
  */
 export async function decodeFlac(
   bytes: Uint8Array,
@@ -145,7 +145,7 @@ const isMpeg = (bytes: Uint8Array): boolean =>
  * @throws FormatError for what is no MPEG sound, or a damaged one; PlatformError where the package is missing
  * @example
  * // not run: needs a file
- * const sound = await decodeMp3(await readFile("tone.mp3"));
+ * const sound = await decodeMp3(new Uint8Array(await (await fetch("https://example.org/tone.mp3")).arrayBuffer()));
  */
 export async function decodeMp3(
   bytes: Uint8Array,
