@@ -17,7 +17,7 @@ import type {
 import type { Register } from "./assembler/operands.ts";
 import type { Vectors } from "./lanes.ts";
 import type { Scopes } from "./scopes.ts";
-import { gatherStoreRuns } from "./store-runs.ts";
+import { gatherStoreRuns, type StoringShape } from "./store-runs.ts";
 
 export interface FlatValue {
   readonly value: Value;
@@ -87,10 +87,15 @@ export interface FlatBody {
   readonly fewestLanes: number;
 }
 
-export function flatten(loop: Loop, scopes: Scopes, outside: ReadonlyMap<Value, Register>): FlatBody {
+export function flatten(
+  loop: Loop,
+  scopes: Scopes,
+  outside: ReadonlyMap<Value, Register>,
+  shape: StoringShape,
+): FlatBody {
   const flattener = new Flattener(loop, scopes, outside);
   flattener.statements(loop.body);
-  const items = gatherStoreRuns(withoutUnused(flattener.items), loop.index);
+  const items = gatherStoreRuns(withoutUnused(flattener.items), loop.index, shape);
   markUses(items);
   findTargets(items);
   return { items, lanes: flattener.lanes, fewestLanes: flattener.fewestLanes };

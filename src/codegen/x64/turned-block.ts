@@ -6,7 +6,7 @@ import { bytesOf, type DType } from "../../base/dtype.ts";
 import type { Memory, Register } from "./assembler/operands.ts";
 import { withBits } from "./assembler/operands.ts";
 import { type Emitter, placeAt } from "./emitter.ts";
-import type { Lanes } from "./lanes.ts";
+import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Storage } from "./storage.ts";
 
@@ -48,6 +48,15 @@ export function storeTurned(
           lanes.storeChunk(place(4 * chunk + lane, 128), fours, chunk);
       }
   }
+}
+
+/** Four vectors of elements that memory holds as bytes, in one: the first in the lowest bits of each lane. */
+export function wordsOfBytes(lanes: Lanes, dtype: DType, vectors: Vectors): Register {
+  const whole = (x: Register): Register =>
+    dtype === "bool" ? lanes.convert("bool", "i32", [x])[0]! : lanes.op("vandps", x, lanes.integer(255));
+  return vectors
+    .map((x, i) => (i === 0 ? whole(x) : lanes.op("vpslld", whole(x), 8 * i)))
+    .reduce((a, b) => lanes.op("vorps", a, b));
 }
 
 /** Of each 128 bits, two pairs. */

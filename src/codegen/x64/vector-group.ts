@@ -12,7 +12,7 @@ import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Active, LaneAddresses } from "./storage.ts";
-import { loadTurned, storeTurned } from "./turned-block.ts";
+import { loadTurned, storeTurned, wordsOfBytes } from "./turned-block.ts";
 
 /** Lanes from `offset` on, from where the loop stands. */
 export interface Group {
@@ -253,8 +253,12 @@ export class GroupWriter {
     const { buffer, address } = run[0]!;
     const values = run.map(({ value }) => this.vectorsOf(value, group)[0]!);
     const to = this.k.address(buffer, address, []);
-    const laneBytes = (strideOf(address, this.index) as number) * bytesOf(buffer.dtype);
-    storeTurned(this.e, this.lanes, values, { to, laneBytes, count });
+    const bytes = bytesOf(buffer.dtype);
+    const laneBytes = (strideOf(address, this.index) as number) * bytes;
+    if (bytes === 4) return storeTurned(this.e, this.lanes, values, { to, laneBytes, count });
+    const words = [wordsOfBytes(this.lanes, buffer.dtype, values)];
+    const addressOf = (lane: number): Address => ({ base: to.base, offset: to.offset + lane * laneBytes });
+    this.k.storage.storeLanes("i32", words, { active: group.active, flush: false, addressOf });
   }
 
   /** Whether all lanes are stored, at a place that is a multiple of their size. */

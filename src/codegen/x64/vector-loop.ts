@@ -30,7 +30,7 @@ export class VectorLoop {
     this.e = k.e;
     this.loop = loop;
     this.lanes = k.lanes.shape.lanes;
-    this.body = flatten(loop, k.scopes, k.values);
+    this.body = flatten(loop, k.scopes, k.values, k.lanes.shape);
     markLoadRuns(this.body.items, loop.index, this.lanes);
     this.writer = new GroupWriter(k, loop.index);
     const length = this.body.items.filter((item) => item.kind !== "define" || !item.value.uniform).length;

@@ -92,12 +92,15 @@ describe.each(isas)("$name", (set) => {
   ])("upright tiles of %i by %i are stored lane by lane", (side, lanes, gap) => {
     const stride = side + gap;
     const [x, y] = [f32("x", side * lanes), f32("y", stride * lanes, "readwrite")];
+    const z: KernelBuffer = { ...f32("z", stride * lanes, "write"), dtype: "bool" };
     const place = (lane: Affine, row: Affine): Affine => addAffine(scaleAffine(lane, stride), row);
-    const kernel = kernelOf("upright", [x, y], (b) =>
+    const kernel = kernelOf("upright", [x, y, z], (b) =>
       b.vector("lane", lanes, (lane) => {
         b.unrolled("row", side, (row) => {
           const from = addAffine(scaleAffine(row, lanes), lane);
-          b.store(y, place(lane, row), b.binary("mul", b.load(x, from), b.constant("f32", 1.1)));
+          const value = b.binary("mul", b.load(x, from), b.constant("f32", 1.1));
+          b.store(y, place(lane, row), value);
+          b.store(z, place(lane, row), b.compare("less", value, b.constant("f32", 0)));
         });
         // Reads what was stored before, and only that.
         b.unrolled("again", side, (row) =>
@@ -105,7 +108,7 @@ describe.each(isas)("$name", (set) => {
         );
       }),
     );
-    const arrays = [random(side * lanes), random(stride * lanes)];
+    const arrays = [random(side * lanes), random(stride * lanes), new Uint8Array(stride * lanes).fill(7)];
     const expected = arrays.map((a) => a.slice());
     evaluateKernel(kernel, { buffers: expected, fused: true });
     runNativeKernel(kernel, arrays, { isa: set });
