@@ -2,14 +2,16 @@
  * What a checkpoint file holds: a safetensors file whose tensors are the model's states under their own names, so that every
  * reader of safetensors finds the weights where Hugging Face puts them.
  *
- * A training state adds the optimizer's states under `@optimizer/`, what layers draw their randomness from under `@random/`, and
- * facts in the header's metadata. The version rises when
+ * A training state adds the optimizer's states under `@optimizer/`, what layers draw their randomness from under `@random/`, arrays of
+ * the code that trains under `@training/`, and facts in the header's metadata. The version rises when
  * a file of before could no longer be read as it was meant.
  */
 import { FormatError } from "../base/errors.ts";
 
 export const optimizerPrefix = "@optimizer/";
 export const randomPrefix = "@random/";
+/** Arrays of the code that trains. */
+export const trainingPrefix = "@training/";
 export const layoutVersion = 1;
 
 /** Keys of the header's metadata that are Netwright's own; all others belong to the user. */

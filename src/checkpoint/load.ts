@@ -9,7 +9,15 @@ import type { LoadReport, Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
 import type { StateTensor } from "../tensor/index.ts";
-import { checkVersion, isOwnKey, keys, optimizerPrefix, parseFact, randomPrefix } from "./layout.ts";
+import {
+  checkVersion,
+  isOwnKey,
+  keys,
+  optimizerPrefix,
+  parseFact,
+  randomPrefix,
+  trainingPrefix,
+} from "./layout.ts";
 
 export interface LoadOptions {
   /** Default true: a name that only the model or only the file has is an error. False leaves such names out. */
@@ -36,6 +44,8 @@ export interface Loaded extends LoadReport {
   readonly loader: LoaderState | undefined;
   /** What `save` was given as `progress`. */
   readonly progress: unknown;
+  /** What `save` was given as `arrays`. */
+  readonly arrays: ReadonlyMap<string, HostArray>;
   /** The arithmetic the file was saved under. With another one, training goes on within rounding, not bit for bit. */
   readonly arithmetic: string | undefined;
   readonly isSameArithmetic: boolean;
@@ -66,14 +76,14 @@ export async function load(
   const { metadata, notMapped } = content;
   checkVersion(path, metadata);
   const facts = factsOf(path, metadata);
-  const { weights, moments, streams } = separate(content);
+  const { weights, moments, streams, arrays } = separate(content);
   const updates = optimizer ? [...fitOptimizer(optimizer, moments), ...fitStreams(model, streams)] : [];
   const positionBefore = loader?.position;
   if (loader) loader.restore(requireLoader(path, facts.loader));
   try {
     const report = model.loadStateDict(weights, { strict, cast });
     for (const [state, value] of updates) state.assign(value);
-    return { ...report, ...facts, notMapped };
+    return { ...report, ...facts, arrays, notMapped };
   } catch (error) {
     if (loader) loader.seek(positionBefore!);
     throw error;
@@ -108,7 +118,7 @@ async function contentOf(path: string, mmap: boolean | undefined): Promise<Conte
 }
 
 const isOwnTensor = (name: string): boolean =>
-  name.startsWith(optimizerPrefix) || name.startsWith(randomPrefix);
+  [optimizerPrefix, randomPrefix, trainingPrefix].some((prefix) => name.startsWith(prefix));
 
 function requireLoader(path: string, state: LoaderState | undefined): LoaderState {
   if (state !== undefined) return state;
@@ -120,7 +130,7 @@ function requireLoader(path: string, state: LoaderState | undefined): LoaderStat
 function factsOf(
   path: string,
   metadata: ReadonlyMap<string, string>,
-): Omit<Loaded, keyof LoadReport | "notMapped"> {
+): Omit<Loaded, keyof LoadReport | "arrays" | "notMapped"> {
   const arithmetic = metadata.get(keys.arithmetic);
   return {
     metadata: new Map([...metadata].filter(([key]) => !isOwnKey(key))),
@@ -133,21 +143,23 @@ function factsOf(
 
 type Values = Map<string, HostArray>;
 
-/** The model's values, the optimizer's and the random streams', under their own names. */
+/** The model's values, the optimizer's, the random streams' and other arrays, under their own names. */
 function separate({ tensors }: Content): {
   weights: Map<string, HostArray | MappedArray>;
   moments: Values;
   streams: Values;
+  arrays: Values;
 } {
   const weights = new Map<string, HostArray | MappedArray>();
-  const [moments, streams]: [Values, Values] = [new Map(), new Map()];
+  const [moments, streams, arrays]: [Values, Values, Values] = [new Map(), new Map(), new Map()];
   for (const [name, array] of tensors) {
     if (array instanceof MappedArray) weights.set(name, array);
     else if (name.startsWith(optimizerPrefix)) moments.set(name.slice(optimizerPrefix.length), array);
     else if (name.startsWith(randomPrefix)) streams.set(name.slice(randomPrefix.length), array);
+    else if (name.startsWith(trainingPrefix)) arrays.set(name.slice(trainingPrefix.length), array);
     else weights.set(name, array);
   }
-  return { weights, moments, streams };
+  return { weights, moments, streams, arrays };
 }
 
 /** Each random stream of the model with its value: a run that went on with other numbers would be another run. */

@@ -7,7 +7,7 @@ import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
 import type { StateTensor } from "../tensor/index.ts";
-import { isOwnKey, keys, layoutVersion, optimizerPrefix, randomPrefix } from "./layout.ts";
+import { isOwnKey, keys, layoutVersion, optimizerPrefix, randomPrefix, trainingPrefix } from "./layout.ts";
 
 export interface SaveOptions {
   /** Its moments and step counter are saved too, and the random streams of the model, so that training can go on. */
@@ -16,6 +16,8 @@ export interface SaveOptions {
   readonly loader?: Loader<any>;
   /** Anything that JSON can hold, for the code that resumes. */
   readonly progress?: unknown;
+  /** Arrays by name, for the code that resumes. */
+  readonly arrays?: ReadonlyMap<string, HostArray>;
   /** Strings about the file, kept in its header. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -58,7 +60,7 @@ interface Content {
 }
 
 async function contentOf(caller: string, model: Module, options: SaveOptions): Promise<Content> {
-  const { optimizer, loader, progress, metadata = {} } = options;
+  const { optimizer, loader, progress, arrays = new Map(), metadata = {} } = options;
   const own = Object.keys(metadata).find(isOwnKey);
   if (own !== undefined) {
     throw new ArgumentError(
@@ -72,6 +74,7 @@ async function contentOf(caller: string, model: Module, options: SaveOptions): P
     for (const [name, array] of await readStates(model.namedRandomStreams()))
       tensors.set(randomPrefix + name, array);
   }
+  for (const [name, array] of arrays) tensors.set(trainingPrefix + name, array);
   const facts: [string, string | undefined][] = [
     [keys.version, String(layoutVersion)],
     [keys.arithmetic, cpuDevice().arithmetic],

@@ -1,4 +1,5 @@
 /** Optimizers, learning rates as functions of the step, limits on gradients. */
+export { GradientAccumulator } from "./accumulate.ts";
 export { Adadelta, type AdadeltaOptions, adadelta } from "./adadelta.ts";
 export { Adafactor, type AdafactorOptions, adafactor } from "./adafactor.ts";
 export { Adagrad, type AdagradOptions, adagrad } from "./adagrad.ts";

@@ -1,22 +1,23 @@
 /** Scores of a model on a dataset, and its predictions. */
 import { arrayTypeOf, type TypedArray } from "../base/dtype.ts";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, nearestName } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
 import { type Dataset, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import { compile, type Tensor } from "../tensor/index.ts";
+import { compile, Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { withCaller } from "./caller.ts";
-import { type ColumnOptions, columnRoles, divisorsOf, inputColumns, pick } from "./columns.ts";
+import { BatchLayout, type ColumnOptions, columnRoles, divisorsOf, inputColumns, pick } from "./columns.ts";
 import type { Scores } from "./history.ts";
 import { inMode } from "./mode.ts";
-import { type LossFunction, type Metric, Scoring } from "./scoring.ts";
+import { headsOf, type LossOptions, lossOptionNames } from "./objective.ts";
+import { type Metrics, Scoring } from "./scoring.ts";
 import { evaluationProgram, forward } from "./step.ts";
 
-export interface EvaluateOptions extends ColumnOptions {
-  readonly loss: LossFunction;
-  readonly metrics?: readonly Metric[];
+export interface EvaluateOptions extends ColumnOptions, LossOptions {
+  /** A list; for a model of several outputs also a list for each, by name. */
+  readonly metrics?: Metrics;
   /** Samples a batch; it changes speed and memory, not what is computed. 256 unless told otherwise. */
   readonly batchSize?: number;
 }
@@ -32,7 +33,14 @@ export interface EvaluateOptions extends ColumnOptions {
  */
 export function evaluate(model: Module, dataset: Dataset<any>, options: EvaluateOptions): Promise<Scores> {
   return withCaller("evaluate", async () => {
-    checkOptions("evaluate", options, ["loss", "metrics", "batchSize", "inputs", "labels"]);
+    checkOptions("evaluate", options, [
+      ...lossOptionNames,
+      "metrics",
+      "batchSize",
+      "inputs",
+      "labels",
+      "sampleWeights",
+    ]);
     return evaluator("evaluate", model, dataset, options)();
   });
 }
@@ -42,20 +50,22 @@ export function evaluator(
   what: string,
   model: Module,
   dataset: Dataset<any>,
-  { loss, metrics = [], batchSize = 256, ...columns }: EvaluateOptions,
+  options: EvaluateOptions,
 ): () => Promise<Scores> {
   requireSamples(what, dataset);
-  const { inputs, labels } = columnRoles(what, dataset, columns);
-  const names = [...inputs, labels];
-  const scoring = new Scoring(loss, metrics);
-  const divisors = divisorsOf(dataset, inputs, labels);
-  const program = evaluationProgram({ model, scoring, divisors });
+  const { metrics = [], batchSize = 256 } = options;
+  const layout = new BatchLayout(columnRoles(what, dataset, options, headsOf(options)));
+  const { inputs } = layout.roles;
+  const scoring = new Scoring(what, options, metrics);
+  const divisors = divisorsOf(dataset, inputs, layout.names.slice(inputs.length));
+  const program = evaluationProgram({ model, scoring, layout, divisors });
   return () =>
     inMode(model, "eval", async () => {
       const breather = new Breather();
       const pass = scoring.start();
       for await (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
-        await pass.add(program(...pick(batch, names)), batch[labels]!);
+        const columns = layout.pick(batch);
+        await pass.add(program(...columns), layout.labels(columns), columns[0]!.shape[0]!);
         await breather.pause();
       }
       return pass.scores();
@@ -65,6 +75,8 @@ export function evaluator(
 export interface PredictOptions extends Pick<ColumnOptions, "inputs"> {
   /** Samples a batch; 256 unless told otherwise. */
   readonly batchSize?: number;
+  /** Of a model whose `forward` gives a record: which of its outputs. */
+  readonly output?: string;
 }
 
 /**
@@ -84,12 +96,14 @@ export function predict(
 }
 
 async function predictAll(model: Module, dataset: Dataset<any>, options: PredictOptions): Promise<HostArray> {
-  checkOptions("predict", options, ["inputs", "batchSize"]);
-  const { batchSize = 256 } = options;
+  checkOptions("predict", options, ["inputs", "batchSize", "output"]);
+  const { batchSize = 256, output } = options;
   requireSamples("predict", dataset);
   const inputs = inputColumns("predict", dataset, options);
   const divisors = divisorsOf(dataset, inputs);
-  const program = compile((...columns: readonly Tensor[]) => forward(model, columns, divisors));
+  const program = compile((...columns: readonly Tensor[]) =>
+    oneOutput(forward(model, columns, divisors), output),
+  );
   return inMode(model, "eval", async () => {
     const breather = new Breather();
     const parts: HostArray[] = [];
@@ -99,6 +113,20 @@ async function predictAll(model: Module, dataset: Dataset<any>, options: Predict
     }
     return joined(parts, dataset.length);
   });
+}
+
+/** The output of a name; the only one where there is one. */
+function oneOutput(outputs: unknown, name: string | undefined): Tensor {
+  if (outputs instanceof Tensor && name === undefined) return outputs;
+  const found = outputs instanceof Tensor ? {} : (outputs as Record<string, Tensor>);
+  if (name !== undefined && found[name] !== undefined) return found[name];
+  const names = Object.keys(found);
+  const near = name === undefined ? undefined : nearestName(name, names);
+  throw new ArgumentError(
+    names.length === 0
+      ? `predict: the model gives one output, without a name; leave out { output: "${name}" }`
+      : `predict: the model gives ${names.join(", ")}; choose one with { output: "${near ?? names[0]}" }`,
+  );
 }
 
 function joined(parts: readonly HostArray[], samples: number): HostArray {

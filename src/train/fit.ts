@@ -13,13 +13,13 @@ import { requireSamples } from "./evaluate.ts";
 import type { GradientLimits } from "./gradients.ts";
 import type { History } from "./history.ts";
 import { inMode } from "./mode.ts";
+import { type LossOptions, lossOptionNames } from "./objective.ts";
 import { type ProgressStyle, progress } from "./progress.ts";
 import type { Run } from "./run.ts";
-import type { LossFunction, Metric } from "./scoring.ts";
+import type { Metrics } from "./scoring.ts";
 import { Training } from "./training.ts";
 
-export interface FitOptions extends ColumnOptions, GradientLimits {
-  readonly loss: LossFunction;
+export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits {
   /** `adam()`, `sgd({ learningRate: 0.1 })` …, or an optimizer made for the model's parameters. */
   readonly optimizer: OptimizerFactory | Optimizer;
   /**
@@ -27,12 +27,17 @@ export interface FitOptions extends ColumnOptions, GradientLimits {
    * `parameterGroups` of `netwright/optim`; goes with a factory.
    */
   readonly parameterGroups?: readonly NamedGroup<any>[];
-  /** Shown beside the loss; none unless given. */
-  readonly metrics?: readonly Metric[];
+  /** Shown beside the loss; none unless given. A list; for a model of several outputs also a list for each, by name. */
+  readonly metrics?: Metrics;
   /** Passes over the dataset, 1 unless told otherwise. */
   readonly epochs?: number;
   /** Samples a step, 32 unless told otherwise; the last step of an epoch takes what is left. */
   readonly batchSize?: number;
+  /**
+   * How many batches make one step, 1 unless told otherwise: their gradients are put together to that of the mean over all their
+   * samples. The last step of an epoch takes what is left.
+   */
+  readonly gradientAccumulationSteps?: number;
   /** Whether each epoch has an order of its own, drawn from the seed; true unless told otherwise. */
   readonly shuffle?: boolean;
   /** Of the shuffling, 0 unless told otherwise. */
@@ -55,9 +60,10 @@ export interface FitOptions extends ColumnOptions, GradientLimits {
 }
 
 const optionNames = [
-  ...["loss", "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation", "clipNorm"],
-  ...["validationSplit", "penalty", "clipValue", "gradientNorm", "parameterGroups"],
-  ...["callbacks", "progress", "checkpoint", "resume", "inputs", "labels"],
+  ...[...lossOptionNames, "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation"],
+  ...["validationSplit", "penalty", "clipValue", "clipNorm", "gradientNorm", "parameterGroups"],
+  ...["gradientAccumulationSteps", "sampleWeights", "inputs", "labels"],
+  ...["callbacks", "progress", "checkpoint", "resume"],
 ] as const satisfies readonly (keyof FitOptions)[];
 
 /**
@@ -87,6 +93,12 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
   const { epochs = 1, resume = false, checkpoint } = options;
   if (!Number.isInteger(epochs) || epochs < 0) {
     throw new ArgumentError(`fit: epochs must be an integer of 0 or more, got ${epochs}`);
+  }
+  const { gradientAccumulationSteps = 1 } = options;
+  if (!Number.isInteger(gradientAccumulationSteps) || gradientAccumulationSteps < 1) {
+    throw new ArgumentError(
+      `fit: gradientAccumulationSteps must be an integer of 1 or more, got ${gradientAccumulationSteps}`,
+    );
   }
   if (resume && checkpoint === undefined) {
     throw new ArgumentError("fit: resume needs the file to go on from: { checkpoint: path }");

@@ -11,11 +11,13 @@ export {
   type StepRecord,
   type TrainingRun,
 } from "./callback.ts";
+export type { ColumnOptions, ColumnRoles, LabelColumns } from "./columns.ts";
 export { type EarlyStoppingOptions, earlyStopping } from "./early-stopping.ts";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict } from "./evaluate.ts";
 export { type FitOptions, fit } from "./fit.ts";
 export { type EpochRecord, History, isLowerBetter, type Scores } from "./history.ts";
 export { csvLog, jsonLog, type ModelCheckpointOptions, modelCheckpoint } from "./keep.ts";
+export type { ClassWeights, LossFunction, LossOptions } from "./objective.ts";
 export { type PlateauOptions, reduceOnPlateau } from "./plateau.ts";
 export { type ProgressOutput, type ProgressStyle, progress } from "./progress.ts";
-export type { LossFunction, Metric } from "./scoring.ts";
+export type { Metric, Metrics } from "./scoring.ts";

@@ -5,17 +5,18 @@ import { afterAll, expect, test } from "vitest";
 import { blobs } from "../../test/blobs.ts";
 import { seed } from "../base/default-key.ts";
 import { save, weightsSha256 } from "../checkpoint/index.ts";
+import type { Dataset } from "../data/index.ts";
 import { crossEntropy } from "../losses/index.ts";
 import { accuracy } from "../metrics/index.ts";
 import { Linear, ReLU, Sequential } from "../nn/index.ts";
 import { adam, linear, sgd } from "../optim/index.ts";
-import { type FitOptions, fit } from "./index.ts";
+import { type FitOptions, fit, type TrainingRun } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "netwright-resume-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A run of 3 epochs of 4 steps (the last one small); other first weights each time it is not resumed from the same file. */
-function start(changed: Partial<FitOptions>, firstSeed = 1) {
+function start(changed: Partial<FitOptions>, firstSeed = 1, data: Dataset<any> = blobs(60)) {
   seed(firstSeed);
   const model = new Sequential(new Linear(2, 8), new ReLU(), new Linear(8, 3));
   const learningRate = linear({ from: 0.01, to: 0, steps: 12 });
@@ -24,7 +25,7 @@ function start(changed: Partial<FitOptions>, firstSeed = 1) {
     ...{ epochs: 3, batchSize: 16, seed: 5, progress: "none", validation: blobs(20, 3) },
     ...changed,
   };
-  return { model, history: fit(model, blobs(60), options) };
+  return { model, history: fit(model, data, options) };
 }
 
 const stopAt = (step: number): Partial<FitOptions> => ({
@@ -87,6 +88,42 @@ test("gradients come with the steps for which they are asked, and change no bit"
   const [a, b, c] = seen.get(6)!.get("2.bias")! as [number, number, number];
   expect(Math.abs(a)).toBeGreaterThan(1e-4);
   expect(a + b + c).toBeCloseTo(0, 6);
+});
+
+const inThrees = { batchSize: 6, gradientAccumulationSteps: 3 };
+
+/** Stops it once so many batches were asked for: anywhere in a step of three. */
+async function stopAtBatch(batch: number, checkpoint: string): Promise<void> {
+  let run: TrainingRun | undefined;
+  let delivered = 0;
+  const stopping = blobs(60).map((sample) => {
+    if (++delivered > 6 * batch - 6) run?.stop("test");
+    return sample as Readonly<Record<string, Float32Array>>;
+  });
+  const callbacks = [{ onTrainBegin: (own: TrainingRun) => void (run = own) }];
+  await start({ ...inThrees, checkpoint, callbacks }, 1, stopping).history;
+}
+
+test.each([1, 2, 4, 7, 10])(
+  "stopped after batch %i, within a step of three, and resumed equals never stopped",
+  async (batch) => {
+    const whole = start(inThrees);
+    const expected = (await whole.history).epochs.map(({ scores }) => scores);
+    const checkpoint = join(folder, `batch-${batch}.safetensors`);
+    await stopAtBatch(batch, checkpoint);
+    const resumed = start({ ...inThrees, checkpoint, resume: true }, 99);
+    expect((await resumed.history).epochs.map(({ scores }) => scores)).toEqual(expected);
+    expect(await weightsSha256(resumed.model)).toBe(await weightsSha256(whole.model));
+  },
+);
+
+test("in the middle of a step, as many batches must make one as before", async () => {
+  const checkpoint = join(folder, "in-a-step.safetensors");
+  await stopAtBatch(1, checkpoint);
+  const other = start({ ...inThrees, gradientAccumulationSteps: 2, checkpoint, resume: true });
+  await expect(other.history).rejects.toThrow(
+    "after 1 of the 3 batches of a step; gradientAccumulationSteps is 2 now",
+  );
 });
 
 test("a finished run that is resumed trains no further; with more epochs it does", async () => {

@@ -4,14 +4,22 @@ import { FormatError } from "../base/errors.ts";
 import type { Loaded } from "../checkpoint/index.ts";
 import type { EpochRecord } from "./history.ts";
 import type { PassState } from "./scoring.ts";
+import type { WindowState } from "./step-window.ts";
+
+/** An epoch in the middle of it: its sums so far, and the seconds it took. */
+export interface Unfinished {
+  readonly pass: PassState;
+  readonly seconds: number;
+  /** Of a step of several batches: those that were added. */
+  readonly window?: WindowState;
+}
 
 export interface Progress {
   readonly step: number;
   readonly epochs: readonly EpochRecord[];
-  /** The epoch that the checkpoint was taken in the middle of: its sums so far, and the seconds it took. */
-  readonly unfinished: { readonly pass: PassState; readonly seconds: number } | undefined;
+  /** The epoch that the checkpoint was taken in the middle of, or behind its last step and before it was validated. */
+  readonly unfinished: Unfinished | undefined;
 }
-
 /** The progress in a checkpoint. @throws FormatError when it was not written by `fit` */
 export function progressOf(path: string, { progress }: Loaded): Progress {
   const found = progress as Partial<Progress> | undefined;

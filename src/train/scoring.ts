@@ -1,41 +1,57 @@
 /** Losses and metrics of one pass over a dataset: what they are called, and their means as batches arrive. */
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, nearestName } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { RunningMean, type RunningMeanState, type StreamingMetric } from "../metrics/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/index.ts";
 import type { Scores } from "./history.ts";
-
-/** A mean over a batch, from what the model gives and the labels. */
-export type LossFunction = (predictions: any, labels: any) => Tensor;
+import { headsOf, type LossOptions, Objective } from "./objective.ts";
 
 /** A mean over a batch like a loss (its name is the function's), or a metric counted over the whole pass. */
 export type Metric = ((predictions: any, labels: any) => Tensor) | StreamingMetric;
 
+/** Metrics of the model's output; or of each of its outputs, by name. */
+export type Metrics = readonly Metric[] | Readonly<Record<string, readonly Metric[]>>;
+
 const isStreaming = (metric: Metric): metric is StreamingMetric => typeof metric === "object";
 
-/** What a batch's program gives: a loss, a number for each metric that is a mean, and predictions if any metric needs them. */
+/** What a batch's program gives. */
 export interface BatchTensors {
   readonly loss: Tensor;
+  /** Of several losses, each in the order of its name. */
+  readonly losses: Readonly<Record<string, Tensor>>;
+  /** How many things the losses are means of; undefined where it is the number of samples. */
+  readonly lossCount: Tensor | undefined;
+  /** A number for each metric that is a mean. */
   readonly metrics: readonly Tensor[];
-  readonly predictions: Tensor | undefined;
+  /** What metrics over the whole pass look at, one for each. */
+  readonly predictions: readonly Tensor[];
   /** Of a training step: what its update was made with. */
   readonly update?: { readonly learningRate: Tensor; readonly gradientNorm: Tensor | undefined };
   /** In the order of the optimizer's parameters, where the program keeps them. */
   readonly gradients?: readonly Tensor[];
 }
 
-export class Scoring {
-  readonly #loss: LossFunction;
-  readonly #means: readonly { readonly name: string; readonly metric: (p: any, l: any) => Tensor }[];
-  readonly #streams: readonly StreamingMetric[];
+/** A metric, what it looks at, and what it is called. */
+interface Watched<M> {
+  readonly name: string;
+  readonly head: string | undefined;
+  readonly metric: M;
+}
 
-  constructor(loss: LossFunction, metrics: readonly Metric[]) {
-    this.#loss = loss;
-    this.#streams = metrics.filter(isStreaming);
-    this.#means = metrics.flatMap((metric) =>
-      isStreaming(metric) ? [] : [{ name: nameOf(metric), metric }],
-    );
-    const names = ["loss", ...this.#means.map(({ name }) => name), ...this.#streams.map((s) => s.metricName)];
+type MeanMetric = (predictions: any, labels: any) => Tensor;
+
+export class Scoring {
+  readonly #objective: Objective;
+  readonly #means: readonly Watched<MeanMetric>[];
+  readonly #streams: readonly Watched<StreamingMetric>[];
+
+  constructor(what: string, options: LossOptions, metrics: Metrics) {
+    this.#objective = new Objective(what, options);
+    const all = watched(metrics, headsOf(options));
+    this.#means = all.filter((own): own is Watched<MeanMetric> => !isStreaming(own.metric));
+    this.#streams = all.filter((own): own is Watched<StreamingMetric> => isStreaming(own.metric));
+    const losses = headsOf(options).map(lossName);
+    const names = ["loss", ...losses, ...all.map(({ name }) => name)];
     const twice = names.find((name, i) => names.indexOf(name) < i);
     if (twice !== undefined) {
       throw new ArgumentError(`two metrics are called "${twice}": wrap one in a function with another name`);
@@ -43,20 +59,47 @@ export class Scoring {
   }
 
   /** The tensors of one batch: called while a step is traced. */
-  apply(predictions: Tensor, labels: Tensor): BatchTensors {
+  apply(
+    outputs: unknown,
+    labels: Tensor | Readonly<Record<string, Tensor>>,
+    weights: Tensor | undefined,
+  ): BatchTensors {
+    const { total, parts, count } = this.#objective.apply(outputs, labels, weights);
     return {
-      loss: this.#loss(predictions, labels),
-      metrics: this.#means.map(({ metric }) => metric(predictions, labels)),
-      predictions: this.#streams.length > 0 ? predictions : undefined,
+      loss: total,
+      losses: parts,
+      lossCount: count,
+      metrics: this.#means.map(({ head, metric }) => metric(partOf(outputs, head), partOf(labels, head))),
+      predictions: this.#streams.map(({ head, name }) => requireTensor(name, partOf(outputs, head))),
     };
   }
 
   /** A new pass: everything starts from nothing. */
   start(): Pass {
-    for (const stream of this.#streams) stream.reset();
-    const names = ["loss", ...this.#means.map(({ name }) => name)];
-    return new Pass(names, this.#streams);
+    for (const { metric } of this.#streams) metric.reset();
+    return new Pass(
+      this.#means.map(({ name }) => name),
+      this.#streams,
+    );
   }
+}
+
+function watched(metrics: Metrics, heads: readonly string[]): Watched<Metric>[] {
+  if (Array.isArray(metrics)) return (metrics as readonly Metric[]).map((metric) => watch(metric, undefined));
+  return Object.entries(metrics as Readonly<Record<string, readonly Metric[]>>).flatMap(([head, own]) => {
+    if (heads.length > 0 && !heads.includes(head)) {
+      const near = nearestName(head, heads);
+      throw new ArgumentError(
+        `metrics: there is no output "${head}"; losses name ${heads.join(", ")}${near ? `. Did you mean "${near}"?` : ""}`,
+      );
+    }
+    return own.map((metric) => watch(metric, head));
+  });
+}
+
+function watch(metric: Metric, head: string | undefined): Watched<Metric> {
+  const own = isStreaming(metric) ? metric.metricName : nameOf(metric);
+  return { head, metric, name: head === undefined ? own : `${head}${own[0]!.toUpperCase()}${own.slice(1)}` };
 }
 
 /** A metric goes by its function's name. */
@@ -67,48 +110,82 @@ function nameOf(metric: (...inputs: never[]) => unknown): string {
   );
 }
 
+/** `class` → `classLoss`. */
+const lossName = (head: string): string => `${head}Loss`;
+
+/** Of several outputs or labels the one of a name; one alone stands for every name. */
+function partOf<T>(whole: T, head: string | undefined): any {
+  const isOne =
+    head === undefined || whole instanceof Tensor || (whole as { data?: unknown }).data !== undefined;
+  const part = isOne ? whole : (whole as Record<string, unknown>)[head];
+  if (part !== undefined) return part;
+  throw new ArgumentError(
+    `metrics of "${head}": there is no such output or label, only ${Object.keys(whole as object).join(", ")}`,
+  );
+}
+
+function requireTensor(name: string, outputs: unknown): Tensor {
+  if (outputs instanceof Tensor) return outputs;
+  throw new ArgumentError(
+    `metric "${name}" is counted over one output, the model gives several: name it with metrics: { output: [${name}] }`,
+  );
+}
+
 /** The sums of a pass in the middle of it, for a checkpoint. */
-export type PassState = readonly RunningMeanState[];
+export interface PassState {
+  readonly samples: number;
+  readonly means: Readonly<Record<string, RunningMeanState>>;
+}
+
+type Labels = HostArray | Readonly<Record<string, HostArray>>;
 
 /** The running scores of one pass over a dataset. */
 export class Pass {
   samples = 0;
-  readonly #names: readonly string[];
-  readonly #means: readonly RunningMean[];
-  readonly #streams: readonly StreamingMetric[];
+  readonly #metricNames: readonly string[];
+  readonly #means = new Map<string, RunningMean>();
+  readonly #streams: readonly Watched<StreamingMetric>[];
 
-  constructor(names: readonly string[], streams: readonly StreamingMetric[]) {
-    this.#names = names;
-    this.#means = names.map(() => new RunningMean());
+  constructor(metricNames: readonly string[], streams: readonly Watched<StreamingMetric>[]) {
+    this.#metricNames = metricNames;
     this.#streams = streams;
   }
 
-  /** Reads a batch's results and counts them; gives its loss. */
-  async add({ loss, metrics, predictions }: BatchTensors, labels: HostArray): Promise<number> {
-    const count = labels.shape[0]!;
-    const values = await Promise.all([loss, ...metrics].map((tensor) => tensor.item()));
-    values.forEach((value, i) => void this.#means[i]!.update(Number(value), count));
-    if (predictions !== undefined) {
-      const host = await predictions.toHost();
-      for (const stream of this.#streams) stream.update(host, labels);
-    }
-    this.samples += count;
-    return Number(values[0]);
+  /** Reads a batch's results and counts them; gives its loss, and how many things that is the mean of. */
+  async add(batch: BatchTensors, labels: Labels, samples: number): Promise<{ loss: number; count: number }> {
+    const { loss, losses, lossCount, metrics, predictions } = batch;
+    const names = ["loss", ...Object.keys(losses).map(lossName)];
+    const scalars = [loss, ...Object.values(losses), ...metrics, ...(lossCount ? [lossCount] : [])];
+    const values = (await Promise.all(scalars.map((tensor) => tensor.item()))).map(Number);
+    const count = lossCount === undefined ? samples : values[values.length - 1]!;
+    names.forEach((name, i) => void this.#mean(name).update(values[i]!, count));
+    this.#metricNames.forEach((name, i) => void this.#mean(name).update(values[names.length + i]!, samples));
+    for (const [i, { head, metric }] of this.#streams.entries())
+      metric.update(await predictions[i]!.toHost(), partOf(labels, head));
+    this.samples += samples;
+    return { loss: values[0]!, count };
+  }
+
+  #mean(name: string): RunningMean {
+    let mean = this.#means.get(name);
+    if (mean === undefined) this.#means.set(name, (mean = new RunningMean()));
+    return mean;
   }
 
   scores(): Scores {
-    const means = this.#means.map((mean, i) => [this.#names[i]!, mean.result()] as const);
-    const counted = this.#streams.map((stream) => [stream.metricName, Number(stream.result())] as const);
+    const means = [...this.#means].map(([name, mean]) => [name, mean.result()] as const);
+    const counted = this.#streams.map(({ name, metric }) => [name, Number(metric.result())] as const);
     return Object.fromEntries([...means, ...counted]);
   }
 
   state(): PassState {
-    return this.#means.map((mean) => mean.state());
+    const means = [...this.#means].map(([name, mean]) => [name, mean.state()] as const);
+    return { samples: this.samples, means: Object.fromEntries(means) };
   }
 
   /** Goes on from a saved state; metrics counted over the pass have no part in it and begin anew. */
-  restore(state: PassState): void {
-    this.#means.forEach((mean, i) => void (state[i] && mean.restore(state[i])));
-    this.samples = state[0]?.weight ?? 0;
+  restore({ samples, means }: PassState): void {
+    for (const [name, state] of Object.entries(means)) this.#mean(name).restore(state);
+    this.samples = samples;
   }
 }

@@ -2,11 +2,11 @@
 import type { HostArray } from "../base/host-array.ts";
 import type { Module } from "../nn/index.ts";
 import { check } from "../ops/index.ts";
-import { globalNorm, type Optimizer } from "../optim/index.ts";
+import { GradientAccumulator, globalNorm, type Optimizer } from "../optim/index.ts";
 import { type Compiled, compile, type Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
-import type { Divisors } from "./columns.ts";
+import type { BatchLayout, Divisors } from "./columns.ts";
 import type { FitOptions } from "./fit.ts";
 import { forAll, type GradientLimits, limited, trainedGradients } from "./gradients.ts";
 import type { BatchTensors, Scoring } from "./scoring.ts";
@@ -29,45 +29,82 @@ function finite(loss: Tensor): Tensor {
 export interface ProgramParts {
   readonly model: Module;
   readonly scoring: Scoring;
+  readonly layout: BatchLayout;
   readonly divisors: Divisors | undefined;
 }
 
-/** One batch: inputs in the order of `forward`'s arguments, labels last. */
+/** One batch, its columns in the order of the layout. */
 export type BatchProgram = Compiled<HostArray[], BatchTensors>;
 
+type StepOptions = Pick<
+  FitOptions,
+  "penalty" | "gradientNorm" | "gradientAccumulationSteps" | keyof GradientLimits
+>;
+
+/** What one batch can be to a step: it ends it, it ends it and its gradients are results too, or more batches follow. */
+export type StepPart = "update" | "update, gradients kept" | "accumulate";
+
 /**
- * One step: forward, loss, metrics, gradients and the optimizer's update in one program. The update is part of it, so a
- * check that fails anywhere leaves parameters and moments as they were. Gradients are results of it where they are kept.
+ * The programs of a step: forward, loss, metrics, gradients and the optimizer's update in one. The update is part of it, so a
+ * check that fails anywhere leaves parameters and moments as they were. A step of several batches has a program that only
+ * adds its gradients to those before. Each is made when it is first asked for.
  */
-export function trainProgram(
-  { model, scoring, divisors }: ProgramParts,
-  optimizer: Optimizer,
-  options: StepOptions,
-  { keepGradients = false }: { readonly keepGradients?: boolean } = {},
-): BatchProgram {
-  const { penalty } = options;
-  const step = (...columns: readonly Tensor[]): BatchTensors => {
-    const results = scoreBatch({ model, scoring, divisors }, columns);
-    const loss = finite(penalty ? results.loss.add(penalty(model)) : results.loss);
-    const gradients = trainedGradients(loss, optimizer);
-    const norm = options.gradientNorm === false ? undefined : globalNorm(gradients);
+export class StepPrograms {
+  readonly #parts: ProgramParts;
+  readonly #optimizer: Optimizer;
+  readonly #options: StepOptions;
+  readonly #made = new Map<StepPart, BatchProgram>();
+  /** Present where a step is of several batches. */
+  readonly accumulator: GradientAccumulator | undefined;
+
+  constructor(parts: ProgramParts, optimizer: Optimizer, options: StepOptions) {
+    this.#parts = parts;
+    this.#optimizer = optimizer;
+    this.#options = options;
+    const { gradientAccumulationSteps = 1 } = options;
+    const trained = optimizer.parameters.filter((parameter) => parameter.trainable);
+    this.accumulator = gradientAccumulationSteps > 1 ? new GradientAccumulator(trained) : undefined;
+  }
+
+  of(part: StepPart): BatchProgram {
+    let program = this.#made.get(part);
+    if (program === undefined)
+      this.#made.set(
+        part,
+        (program = compile((...columns: readonly Tensor[]) => this.#batch(part, columns))),
+      );
+    return program;
+  }
+
+  #batch(part: StepPart, columns: readonly Tensor[]): BatchTensors {
+    const { penalty } = this.#options;
+    const results = scoreBatch(this.#parts, columns);
+    const loss = finite(penalty ? results.loss.add(penalty(this.#parts.model)) : results.loss);
+    const own = trainedGradients(loss, this.#optimizer);
+    this.accumulator?.add(own, results.lossCount ?? samplesOf(columns));
+    if (part === "accumulate") return { ...results, loss };
+    const gradients = this.accumulator?.take() ?? own;
+    return { ...results, loss, ...this.#update(gradients, part === "update, gradients kept") };
+  }
+
+  #update(gradients: readonly Tensor[], isKept: boolean): Pick<BatchTensors, "update" | "gradients"> {
+    const optimizer = this.#optimizer;
+    const norm = this.#options.gradientNorm === false ? undefined : globalNorm(gradients);
     const update = { learningRate: optimizer.learningRate(), gradientNorm: norm };
-    optimizer.step(forAll(limited(gradients, options), optimizer));
-    return {
-      ...results,
-      loss,
-      update,
-      ...(keepGradients ? { gradients: forAll(gradients, optimizer) } : {}),
-    };
-  };
-  return compile(step);
+    optimizer.step(forAll(limited(gradients, this.#options), optimizer));
+    return { update, ...(isKept && { gradients: forAll(gradients, optimizer) }) };
+  }
 }
 
-type StepOptions = Pick<FitOptions, "penalty" | "gradientNorm" | keyof GradientLimits>;
+const samplesOf = (columns: readonly Tensor[]): number => columns[0]!.shape[0] as number;
 
 export const evaluationProgram = (parts: ProgramParts): BatchProgram =>
   compile((...columns: readonly Tensor[]) => scoreBatch(parts, columns));
 
-function scoreBatch({ model, scoring, divisors }: ProgramParts, columns: readonly Tensor[]): BatchTensors {
-  return scoring.apply(forward(model, columns.slice(0, -1), divisors), columns[columns.length - 1]!);
+function scoreBatch(
+  { model, scoring, layout, divisors }: ProgramParts,
+  columns: readonly Tensor[],
+): BatchTensors {
+  const outputs = forward(model, layout.inputs(columns), divisors);
+  return scoring.apply(outputs, layout.labels(columns), layout.weights(columns));
 }

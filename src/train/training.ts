@@ -1,139 +1,175 @@
-/** The loop of `fit`: epochs, steps, validation, checkpoints. */
-import { fileSize, monotonicMs } from "#platform";
+/** The loop of `fit`: epochs, steps, validation. */
+import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
-import { load, save } from "../checkpoint/index.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import { type Optimizer, parameterGroups } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { type Callback, notify, type StepRecord } from "./callback.ts";
-import { type ColumnRoles, columnRoles, divisorsOf, pick } from "./columns.ts";
+import { BatchLayout, type ColumnRoles, columnRoles, divisorsOf } from "./columns.ts";
 import { evaluator } from "./evaluate.ts";
 import { explained } from "./failed-step.ts";
 import type { FitOptions } from "./fit.ts";
 import { type Scores, validationName } from "./history.ts";
-import { describeResumption, type Progress, progressOf } from "./resumption.ts";
+import { headsOf, lossOptions } from "./objective.ts";
+import type { Unfinished } from "./resumption.ts";
 import { Run } from "./run.ts";
+import { RunFiles } from "./run-files.ts";
 import { type Pass, Scoring } from "./scoring.ts";
-import { type BatchProgram, trainProgram } from "./step.ts";
+import { StepPrograms } from "./step.ts";
+import { StepWindow } from "./step-window.ts";
 
-type Step = Pick<StepRecord, "samples" | "loss" | "learningRate" | "gradientNorm" | "gradients">;
+/** An epoch that goes on. */
+interface Epoch {
+  readonly pass: Pass;
+  readonly window: StepWindow;
+  seconds(): number;
+}
 
 export class Training {
   readonly run: Run;
   readonly #model: Module;
-  readonly #options: FitOptions;
   readonly #callbacks: readonly Callback[];
   readonly #optimizer: Optimizer;
   readonly #batches: Loader<any>;
-  readonly #columns: ColumnRoles;
+  readonly #layout: BatchLayout;
   readonly #scoring: Scoring;
-  readonly #program: BatchProgram;
-  /** The same step, which also gives its gradients; made when it is first asked for. */
-  #gradientProgram: BatchProgram | undefined;
-  readonly #makeProgram: (keeping: { readonly keepGradients: boolean }) => BatchProgram;
+  readonly #programs: StepPrograms;
   readonly #validate: (() => Promise<Scores>) | undefined;
-  /** What a checkpoint says of the epoch it was taken in. */
-  #unfinished: Progress["unfinished"];
-  /** Of the epoch that is going on: what a checkpoint needs to know. */
-  #unfinishedNow: (() => Progress["unfinished"]) | undefined;
-  /** Checkpoints asked for after an epoch's last step: they are written when it has ended. */
-  #atEpochEnd: string[] = [];
+  readonly #files: RunFiles;
+  readonly #batchesPerStep: number;
+  #epoch: Epoch | undefined;
 
   constructor(model: Module, given: Dataset<any>, options: FitOptions, callbacks: readonly Callback[]) {
     const { dataset, validation } = parts(given, options);
-    const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, metrics = [], loss } = options;
+    const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, metrics = [] } = options;
+    const { gradientAccumulationSteps = 1 } = options;
     this.#model = model;
-    this.#options = options;
     this.#callbacks = callbacks;
-    this.#columns = columnRoles("fit", dataset, options);
-    const divisors = divisorsOf(dataset, this.#columns.inputs, this.#columns.labels);
+    this.#batchesPerStep = gradientAccumulationSteps;
+    const columns = columnRoles("fit", dataset, options, headsOf(options));
+    this.#layout = new BatchLayout(columns);
+    const divisors = divisorsOf(dataset, columns.inputs, this.#layout.names.slice(columns.inputs.length));
     const shuffling = shuffle ? { shuffle: { seed } } : {};
     this.#batches = loader(dataset, { batchSize, ...shuffling, stored: divisors !== undefined });
     this.#optimizer = optimizerOf(model, options);
-    this.#scoring = new Scoring(loss, metrics);
-    const programParts = { model, scoring: this.#scoring, divisors };
-    this.#makeProgram = (keeping) => trainProgram(programParts, this.#optimizer, options, keeping);
-    this.#program = this.#makeProgram({ keepGradients: false });
+    this.#scoring = new Scoring("fit", options, metrics);
+    const programParts = { model, scoring: this.#scoring, layout: this.#layout, divisors };
+    this.#programs = new StepPrograms(programParts, this.#optimizer, options);
     if (validation) {
-      this.#validate = evaluator("fit: validation", model, validation, { loss, metrics, ...this.#columns });
+      const scored = { ...lossOptions(options), metrics, ...evaluated(columns) };
+      this.#validate = evaluator("fit: validation", model, validation, scored);
     }
     this.run = new Run({
-      ...{ model, optimizer: this.#optimizer, options, dataset, validation, columns: this.#columns },
-      ...{ epochs, stepsPerEpoch: this.#batches.length, samplesPerEpoch: dataset.length },
-      saveCheckpoint: (path) => this.#saveNow(path),
+      ...{ model, optimizer: this.#optimizer, options, dataset, validation, columns },
+      ...{ epochs, samplesPerEpoch: dataset.length },
+      stepsPerEpoch: Math.ceil(this.#batches.length / this.#batchesPerStep),
+      saveCheckpoint: (path) => this.#files.save(path),
     });
+    this.#files = new RunFiles({
+      ...{ run: this.run, batches: this.#batches, accumulator: this.#programs.accumulator, callbacks },
+      unfinished: () => this.#unfinished(),
+    });
+  }
+
+  #unfinished(): Unfinished | undefined {
+    if (this.#epoch === undefined) return undefined;
+    const { pass, window, seconds } = this.#epoch;
+    return { pass: pass.state(), seconds: seconds(), ...(window.batches > 0 && { window: window.state() }) };
   }
 
   async start(): Promise<void> {
     const { run } = this;
-    if (this.#options.resume) await this.#resume();
+    const unfinished = await this.#files.resume();
     await notify(this.#callbacks, "onTrainBegin", run);
-    while (!run.isStopped && this.#batches.position.epoch < run.epochs) await this.#epoch();
+    if (unfinished !== undefined) await this.#runEpoch(unfinished);
+    while (!run.isStopped && this.#batches.position.epoch < run.epochs) await this.#runEpoch();
     await notify(this.#callbacks, "onTrainEnd", run);
   }
 
-  async #epoch(): Promise<void> {
+  async #runEpoch(unfinished?: Unfinished): Promise<void> {
     const { run } = this;
-    const [pass, secondsBefore] = this.#startPass();
-    run.epoch = this.#batches.position.epoch + 1;
-    await notify(this.#callbacks, "onEpochBegin", run);
-    const started = monotonicMs();
-    const elapsed = (): number => secondsBefore + (monotonicMs() - started) / 1000;
-    this.#unfinishedNow = () => ({ pass: pass.state(), seconds: elapsed() });
-    await this.#steps(pass);
-    this.#unfinishedNow = undefined;
-    const seconds = elapsed();
-    if (this.#batches.position.epoch < run.epoch) {
-      await this.#saveCheckpoint(this.#options.checkpoint, { pass: pass.state(), seconds });
-      return;
+    const epoch = this.#beginEpoch(unfinished);
+    this.#epoch = epoch;
+    run.epoch = run.history.epochs.length + 1;
+    if (!this.#areStepsDone()) {
+      await notify(this.#callbacks, "onEpochBegin", run);
+      await this.#steps(epoch);
     }
-    await this.#endEpoch(pass, seconds);
+    if (this.#areStepsDone()) await this.#endEpoch(epoch);
+    if (this.#epoch !== undefined) await this.#files.saveStopped();
+    this.#epoch = undefined;
   }
 
-  async #steps(pass: Pass): Promise<void> {
-    const { inputs, labels } = this.#columns;
-    const names = [...inputs, labels];
+  /** A new epoch, or the rest of the one that a checkpoint was taken in. */
+  #beginEpoch(unfinished: Unfinished | undefined): Epoch {
+    const [pass, window] = [this.#scoring.start(), new StepWindow(this.#batchesPerStep)];
+    if (unfinished !== undefined) {
+      pass.restore(unfinished.pass);
+      if (unfinished.window !== undefined) window.restore(unfinished.window);
+    }
+    const started = monotonicMs();
+    const before = unfinished?.seconds ?? 0;
+    return { pass, window, seconds: () => before + (monotonicMs() - started) / 1000 };
+  }
+
+  /** Whether the loader stands behind the last batch of the current epoch. */
+  #areStepsDone(): boolean {
+    return this.#batches.position.epoch >= this.run.epoch;
+  }
+
+  async #steps(epoch: Epoch): Promise<void> {
+    const { window } = epoch;
     const breather = new Breather();
     let asked = monotonicMs();
     for await (const batch of this.#batches) {
       const started = monotonicMs();
-      const wantsGradients = this.#callbacks.some((callback) => callback.wantsGradients?.(this.run));
-      const step = await this.#step(pass, pick(batch, names), wantsGradients);
-      const { position } = this.#batches;
-      const record = {
-        stepOfEpoch: position.epoch < this.run.epoch ? position.step : this.#batches.length,
-        ...{ ...step, samplesOfEpoch: pass.samples, runningScores: () => pass.scores() },
-        milliseconds: { data: started - asked, compute: monotonicMs() - started },
-      };
-      await notify(this.#callbacks, "onStepEnd", record, this.run);
+      const update = await this.#batch(epoch, this.#layout.pick(batch));
+      window.addTime(started - asked, monotonicMs() - started);
+      if (update !== undefined) await this.#endStep(epoch, update);
       await breather.pause();
       if (this.run.isStopped) return;
       asked = monotonicMs();
     }
   }
 
-  /** One step: its loss before the update, and its gradients where they are wanted. */
-  async #step(pass: Pass, columns: readonly HostArray[], wantsGradients: boolean): Promise<Step> {
-    if (wantsGradients) this.#gradientProgram ??= this.#makeProgram({ keepGradients: true });
-    const program = wantsGradients ? this.#gradientProgram! : this.#program;
+  /** One batch. What its update was made with, where it ends a step. */
+  async #batch({ pass, window }: Epoch, columns: readonly HostArray[]): Promise<Update | undefined> {
+    const isLast = window.batches + 1 === window.of || this.#areStepsDone();
+    const wantsGradients = isLast && this.#callbacks.some((callback) => callback.wantsGradients?.(this.run));
+    const program = this.#programs.of(
+      wantsGradients ? "update, gradients kept" : isLast ? "update" : "accumulate",
+    );
     try {
       const { update, gradients, ...results } = program(...columns);
-      const labels = columns[columns.length - 1]!;
-      const [loss, learningRate, gradientNorm] = await Promise.all([
-        pass.add(results, labels),
-        read(update!.learningRate),
-        update!.gradientNorm && read(update!.gradientNorm),
+      const samples = columns[0]!.shape[0]!;
+      const [added, learningRate, gradientNorm] = await Promise.all([
+        pass.add(results, this.#layout.labels(columns), samples),
+        update && read(update.learningRate),
+        update?.gradientNorm && read(update.gradientNorm),
       ]);
-      this.run.step++;
-      const named = gradients && this.#named(gradients);
-      return { samples: labels.shape[0]!, loss, learningRate, gradientNorm, gradients: named };
+      window.add(added, samples);
+      if (learningRate === undefined) return undefined;
+      return { learningRate, gradientNorm, gradients: gradients && this.#named(gradients) };
     } catch (error) {
-      const place = `epoch ${this.run.epoch}, step ${this.run.step + 1}`;
-      throw await explained(error, this.#program, columns, place);
+      throw await explained(error, program, columns, `epoch ${this.run.epoch}, step ${this.run.step + 1}`);
     }
+  }
+
+  async #endStep({ pass, window }: Epoch, update: Update): Promise<void> {
+    this.run.step++;
+    const { position, length } = this.#batches;
+    const { samples, loss, milliseconds } = window;
+    const batchOfEpoch = this.#areStepsDone() ? length : position.step;
+    const record: StepRecord = {
+      ...{ ...update, samples, loss, milliseconds, samplesOfEpoch: pass.samples },
+      stepOfEpoch: Math.ceil(batchOfEpoch / this.#batchesPerStep),
+      runningScores: () => pass.scores(),
+    };
+    window.reset();
+    await this.#files.after(() => notify(this.#callbacks, "onStepEnd", record, this.run));
   }
 
   #named(gradients: readonly Tensor[]): ReadonlyMap<string, Tensor> {
@@ -143,18 +179,18 @@ export class Training {
     );
   }
 
-  async #endEpoch(pass: Pass, seconds: number): Promise<void> {
+  async #endEpoch({ pass, seconds }: Epoch): Promise<void> {
     const { run } = this;
+    const trainSeconds = seconds();
     const started = monotonicMs();
     const validation = await this.#validation();
     const validationSeconds = (monotonicMs() - started) / 1000;
     const scores = { ...pass.scores(), ...validation };
-    const sizes = { steps: this.#batches.length, samples: pass.samples };
-    const record = { epoch: run.epoch, scores, ...sizes, seconds, validationSeconds };
+    const sizes = { steps: run.stepsPerEpoch, samples: pass.samples };
+    const record = { epoch: run.epoch, scores, ...sizes, seconds: trainSeconds, validationSeconds };
     run.history.epochs.push(record);
-    await this.#saveCheckpoint();
-    for (const path of this.#atEpochEnd.splice(0)) await this.#saveCheckpoint(path);
-    await notify(this.#callbacks, "onEpochEnd", record, run);
+    this.#epoch = undefined;
+    await this.#files.after(() => notify(this.#callbacks, "onEpochEnd", record, run), { isEpochEnd: true });
   }
 
   async #validation(): Promise<Scores> {
@@ -164,48 +200,17 @@ export class Training {
     await notify(this.#callbacks, "onValidationEnd", scores, this.run);
     return Object.fromEntries(Object.entries(scores).map(([name, value]) => [validationName(name), value]));
   }
-
-  /** Sums of a new epoch, or of the one that a checkpoint was taken in. */
-  #startPass(): [pass: Pass, secondsBefore: number] {
-    const pass = this.#scoring.start();
-    const unfinished = this.#unfinished;
-    this.#unfinished = undefined;
-    if (unfinished === undefined) return [pass, 0];
-    pass.restore(unfinished.pass);
-    return [pass, unfinished.seconds];
-  }
-
-  /** A checkpoint that a callback asks for, in the middle of an epoch or between two. */
-  async #saveNow(path: string): Promise<void> {
-    const isEpochOver = this.#unfinishedNow !== undefined && this.#batches.position.epoch >= this.run.epoch;
-    if (isEpochOver) this.#atEpochEnd.push(path);
-    else await this.#saveCheckpoint(path, this.#unfinishedNow?.());
-  }
-
-  async #saveCheckpoint(path = this.#options.checkpoint, unfinished?: Progress["unfinished"]): Promise<void> {
-    if (path === undefined) return;
-    const progress: Progress = { step: this.run.step, epochs: this.run.history.epochs, unfinished };
-    const started = monotonicMs();
-    await save(this.#model, path, { optimizer: this.#optimizer, loader: this.#batches, progress });
-    const seconds = (monotonicMs() - started) / 1000;
-    const record = { path, sizeBytes: (await fileSize(path)) ?? 0, seconds };
-    await notify(this.#callbacks, "onCheckpoint", record, this.run);
-  }
-
-  async #resume(): Promise<void> {
-    const { checkpoint } = this.#options;
-    if (checkpoint === undefined || (await fileSize(checkpoint)) === undefined) return;
-    const loaded = await load(this.#model, checkpoint, { optimizer: this.#optimizer, loader: this.#batches });
-    const { step, epochs, unfinished } = progressOf(checkpoint, loaded);
-    this.run.step = step;
-    this.run.epoch = epochs.length;
-    this.run.history.epochs.push(...epochs);
-    this.#unfinished = unfinished;
-    this.run.resumedFrom = describeResumption(checkpoint, loaded, step);
-  }
 }
 
+type Update = Pick<StepRecord, "learningRate" | "gradientNorm" | "gradients">;
+
 const read = async (scalar: Tensor): Promise<number> => Number(await scalar.item());
+
+/** What validation takes of the roles of columns. */
+const evaluated = ({ inputs, labels, namedLabels, sampleWeights }: ColumnRoles) => ({
+  ...{ inputs, labels: namedLabels ?? labels },
+  ...(sampleWeights !== undefined && { sampleWeights }),
+});
 
 function optimizerOf(model: Module, { optimizer, parameterGroups: groups }: FitOptions): Optimizer {
   if (typeof optimizer === "function")
