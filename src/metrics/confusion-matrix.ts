@@ -16,6 +16,13 @@ export interface ConfusionMatrixOptions {
   readonly numClasses?: number;
 }
 
+/** What a matrix has counted. */
+export interface ConfusionMatrixState {
+  readonly capacity: number;
+  readonly table: readonly number[];
+  readonly seen: readonly number[];
+}
+
 /**
  * A confusion matrix that grows batch by batch.
  *
@@ -68,6 +75,19 @@ export class ConfusionMatrix {
   reset(): void {
     this.table.fill(0);
     this.seen.clear();
+  }
+
+  /** The counts, as plain numbers. */
+  state(): ConfusionMatrixState {
+    return { capacity: this.capacity, table: [...this.table], seen: [...this.seen] };
+  }
+
+  /** Goes on from counts of a matrix with the same options. */
+  restore({ capacity, table, seen }: ConfusionMatrixState): void {
+    this.capacity = capacity;
+    this.table = Float64Array.from(table);
+    this.seen.clear();
+    for (const index of seen) this.seen.add(index);
   }
 
   /** How many samples with label `label` were predicted as `prediction`. */

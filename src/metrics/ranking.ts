@@ -28,6 +28,13 @@ interface Step {
   readonly falsePositives: number;
 }
 
+/** Every score that was added, with its label and weight. */
+export interface RankingState {
+  readonly scores: readonly number[];
+  readonly labels: readonly number[];
+  readonly weights: readonly number[];
+}
+
 /**
  * Scores and labels of two classes that grow batch by batch; every score is kept until `reset`.
  *
@@ -56,6 +63,17 @@ export class RankingScores {
       this.weights.push(sampleWeights?.[i] ?? 1);
     }
     return this;
+  }
+
+  /** All pairs, as plain numbers. */
+  state(): RankingState {
+    return { scores: [...this.scores], labels: [...this.labels], weights: [...this.weights] };
+  }
+
+  /** Goes on from pairs. */
+  restore({ scores, labels, weights }: RankingState): void {
+    this.reset();
+    this.update(scores, labels, weights);
   }
 
   reset(): void {

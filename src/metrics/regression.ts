@@ -1,6 +1,6 @@
 /** How near real-valued predictions are: scikit-learn's scores of regression, batch by batch. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
-import { RunningMean } from "./running-mean.ts";
+import { RunningMean, type RunningMeanState } from "./running-mean.ts";
 
 /** A mean and the sum of squared distances from it, one value at a time (Welford 1962). */
 class Moments {
@@ -8,11 +8,26 @@ class Moments {
   private mean = 0;
   squares = 0;
 
+  state(): readonly number[] {
+    return [this.count, this.mean, this.squares];
+  }
+
+  restore([count, mean, squares]: readonly number[]): void {
+    [this.count, this.mean, this.squares] = [count!, mean!, squares!];
+  }
+
   add(value: number): void {
     const before = value - this.mean;
     this.mean += before / ++this.count;
     this.squares += before * (value - this.mean);
   }
+}
+
+/** What scores of regression have summed up. */
+export interface RegressionState {
+  readonly means: readonly RunningMeanState[];
+  readonly moments: readonly (readonly number[])[];
+  readonly largest: number;
 }
 
 /**
@@ -57,6 +72,22 @@ export class RegressionScores {
     this.targets = new Moments();
     this.errors = new Moments();
     this.largest = 0;
+  }
+
+  /** The sums, as plain numbers. */
+  state(): RegressionState {
+    return {
+      means: [this.absolute, this.squared, this.relative].map((mean) => mean.state()),
+      moments: [this.targets.state(), this.errors.state()],
+      largest: this.largest,
+    };
+  }
+
+  /** Goes on from sums. */
+  restore({ means, moments, largest }: RegressionState): void {
+    [this.absolute, this.squared, this.relative].forEach((mean, i) => void mean.restore(means[i]!));
+    [this.targets, this.errors].forEach((own, i) => void own.restore(moments[i]!));
+    this.largest = largest;
   }
 
   get count(): number {

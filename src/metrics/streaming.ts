@@ -15,6 +15,9 @@ export interface StreamingMetric<Result = number> {
   update(predictions: HostArray, labels: HostArray): void;
   result(): Result;
   reset(): void;
+  /** What it has counted, as JSON can hold it, so that a pass can go on after a stop; without it the pass begins anew. */
+  state?(): unknown;
+  restore?(state: any): void;
 }
 
 /**
@@ -38,6 +41,8 @@ export function streaming<Result = number>(
     },
     result: () => read(matrix),
     reset: () => matrix.reset(),
+    state: () => matrix.state(),
+    restore: (state) => matrix.restore(state),
   };
 }
 
@@ -78,6 +83,8 @@ export function streamingRegression(
     },
     result: () => read(scores),
     reset: () => scores.reset(),
+    state: () => scores.state(),
+    restore: (state) => scores.restore(state),
   };
 }
 
@@ -99,6 +106,8 @@ export function streamingRanking(
     },
     result: () => read(ranking),
     reset: () => ranking.reset(),
+    state: () => ranking.state(),
+    restore: (state) => ranking.restore(state),
   };
 }
 

@@ -5,6 +5,7 @@ import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import { maskedSoftmax } from "../ops/index.ts";
+import { raised } from "../tensor/autocast.ts";
 import { type Tensor, where } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -56,7 +57,7 @@ abstract class ContextAttention extends Module {
     if (keyPaddingMask !== undefined)
       scores = where(keyPaddingMask.expandDims(1), -Infinity, scores) as Tensor;
     if (mask !== undefined) scores = where(mask, scores, -Infinity) as Tensor;
-    const weights = fromNode(maskedSoftmax(nodeOf(scores), -1)) as Tensor;
+    const weights = fromNode(maskedSoftmax(raised(nodeOf(scores)), -1)) as Tensor;
     return { context: weights.matmul(clean(values)) as Tensor, weights };
   }
 

@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { elementCount, shapeText } from "../base/shape.ts";
 import type { Node } from "../graph/node.ts";
 import { blockedAttention, flip, maskedSoftmax, windows } from "../ops/index.ts";
+import { raised } from "../tensor/autocast.ts";
 import { arange, type Tensor, tensor, where } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -87,7 +88,9 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
   if (conditions.length === 0 && mask === undefined) return scores.softmax() as Tensor;
   for (const condition of conditions) scores = where(condition, scores, -Infinity) as Tensor;
   const mayBeEmpty = mask !== undefined || keyPaddingMask !== undefined || options.window !== undefined;
-  return mayBeEmpty ? (fromNode(maskedSoftmax(nodeOf(scores), -1)) as Tensor) : (scores.softmax() as Tensor);
+  return mayBeEmpty
+    ? (fromNode(maskedSoftmax(raised(nodeOf(scores)), -1)) as Tensor)
+    : (scores.softmax() as Tensor);
 }
 
 /** The mean of the values by weights (…, L, S). */
@@ -190,7 +193,7 @@ function inBlocks(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): T
   }
   if (distanceBias !== undefined) spread(distanceBias, sizesOf(q).at(-2)!, sizesOf(k).at(-2)!);
   const lead = shape.slice(0, -3);
-  const [a, b, c] = [q, k, v].map((x) => nodeOf(four(x, lead))) as [Node, Node, Node];
+  const [a, b, c] = [q, k, v].map((x) => raised(nodeOf(four(x, lead)))) as [Node, Node, Node];
   const drops = dropout instanceof Dropout && dropout.training && dropout.p > 0;
   const start = typeof offset === "number" ? (tensor(offset, { dtype: "i32" }) as Tensor) : offset;
   const made = blockedAttention(a, b, c, {

@@ -6,6 +6,7 @@ import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { Features, TensorShape } from "../base/shape-types.ts";
 import type { Node } from "../graph/node.ts";
 import { convolution, convolutionTranspose } from "../ops/index.ts";
+import { lowered } from "../tensor/autocast.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -122,7 +123,7 @@ abstract class Convolution<What extends string, In extends number, Out extends n
   }
 
   protected get biasNode(): Node | undefined {
-    return this.bias && nodeOf(this.bias);
+    return this.bias && lowered(nodeOf(this.bias));
   }
 
   /** What stands after channels and kernel. */
@@ -177,7 +178,9 @@ abstract class Straight<What extends string, In extends number, Out extends numb
       groups: this.groups,
     };
     return located(() =>
-      fromNode(convolution(nodeOf(whole as Tensor), nodeOf(this.weight), geometry, this.biasNode)),
+      fromNode(
+        convolution(lowered(nodeOf(whole as Tensor)), lowered(nodeOf(this.weight)), geometry, this.biasNode),
+      ),
     );
   }
 
@@ -274,7 +277,9 @@ abstract class Transposed<What extends string, In extends number, Out extends nu
       outputPadding: this.outputPadding,
     };
     return located(() =>
-      fromNode(convolutionTranspose(nodeOf(image), nodeOf(this.weight), geometry, this.biasNode)),
+      fromNode(
+        convolutionTranspose(lowered(nodeOf(image)), lowered(nodeOf(this.weight)), geometry, this.biasNode),
+      ),
     );
   }
 

@@ -5,7 +5,10 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
 import type { Features, IsKnown, Last, SameSize, Sentence, TensorShape } from "../base/shape-types.ts";
+import { lowered } from "../tensor/autocast.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
 import { requireFeatures } from "./checks.ts";
 import { glorotUniform, type Initializer, zeros } from "./initializers.ts";
 import { Module } from "./module.ts";
@@ -88,7 +91,7 @@ export class Linear<const In extends number = number, const Out extends number =
   ): Tensor<WithLast<S, Out>, D> {
     requireFeatures(this.toString(), x, this.inFeatures);
     const product: Tensor = (x as Tensor).matmul(this.weight.transpose()); // (…, in) × (in, out) → (…, out)
-    return this.bias === undefined ? product : product.add(this.bias);
+    return this.bias === undefined ? product : product.add(fromNode(lowered(nodeOf(this.bias))));
   }
 
   protected override describe(): string {

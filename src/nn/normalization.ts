@@ -17,6 +17,7 @@ import {
   normalize,
   variance,
 } from "../ops/index.ts";
+import { raised } from "../tensor/autocast.ts";
 import { ones, StateTensor, type Tensor, zeros } from "../tensor/index.ts";
 import { located, withPlace } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -53,7 +54,7 @@ function requirePositive(what: string, sizes: Readonly<Record<string, number>>):
 
 /** (x − mean) / √(variance + ε) over axes. */
 const standardized = (x: Tensor, axes: readonly number[], epsilon: number): Tensor =>
-  located(() => fromNode(normalize(nodeOf(x), axes, epsilon)));
+  located(() => fromNode(normalize(raised(nodeOf(x)), axes, epsilon)));
 
 /** A vector of the channels for (N, C, …). */
 const alongChannels = (vector: Tensor, rank: number): Tensor =>
@@ -140,7 +141,7 @@ export abstract class BatchNorm<
   forward<S extends TensorShape>(x: Tensor<S> & ChannelsCheck<What, S, Channels>): Tensor<S> {
     this.check(x as Tensor);
     return located(() => {
-      const node = nodeOf(x as Tensor);
+      const node = raised(nodeOf(x as Tensor));
       return node.shape.length === 2
         ? fromNode(this.normalized(node))
         : fromNode(channelsFirst(this.normalized(channelsLast(node))));

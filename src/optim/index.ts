@@ -16,6 +16,7 @@ export { LARS, type LARSOptions, lars } from "./lars.ts";
 export { LBFGS, type LBFGSOptions } from "./lbfgs.ts";
 export { Lion, type LionOptions, lion } from "./lion.ts";
 export { type LookaheadOptions, lookahead } from "./lookahead.ts";
+export { LossScaler, type LossScalerOptions } from "./loss-scaler.ts";
 export type { AdamOptions, AmsgradOptions } from "./moments.ts";
 export { Muon, type MuonOptions, muon } from "./muon.ts";
 export { NAdam, type NAdamOptions, nadam } from "./nadam.ts";

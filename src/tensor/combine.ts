@@ -12,6 +12,7 @@ import {
   reshape,
   stack as stackNodes,
 } from "../ops/index.ts";
+import { lowered } from "./autocast.ts";
 import { toNode } from "./convert.ts";
 import { located } from "./located.ts";
 import { fromNode, type Tensor } from "./tensor.ts";
@@ -53,7 +54,7 @@ export const stack = (tensors: readonly TensorLike[], axis = 0): Tensor =>
  * @example einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1]) // [3, 7]
  */
 export const einsum = (equation: string, ...tensors: readonly TensorLike[]): Tensor =>
-  located(() => fromNode(einsumNodes(equation, common("einsum", tensors))));
+  located(() => fromNode(einsumNodes(equation, common("einsum", tensors).map(lowered))));
 
 /**
  * The product summed over axes: the last `axes` of a with the first of b, or the lists of axes that belong together.
@@ -87,7 +88,7 @@ export function tensordot(
     });
     const kept = [...without(lettersA, first), ...without(lettersB, second)];
     return fromNode(
-      einsumNodes(`${lettersA.join("")},${lettersB.join("")}->${kept.join("")}`, [left, right]),
+      einsumNodes(`${lettersA.join("")},${lettersB.join("")}->${kept.join("")}`, [left, right].map(lowered)),
     );
   });
 }

@@ -9,6 +9,7 @@ import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { currentTrace } from "../graph/trace.ts";
 import type { Storage } from "../runtime/device.ts";
+import { activePrecision } from "./autocast.ts";
 import { asTensor } from "./create.ts";
 import { commitPending, evaluate, statesChange } from "./eager.ts";
 import type { Handle } from "./handle.ts";
@@ -131,6 +132,10 @@ class CompiledFunction {
 
   call(args: readonly unknown[]): unknown {
     if (currentTrace().kind !== "eager") return this.inline(args);
+    if (activePrecision() !== undefined)
+      throw new ArgumentError(
+        `${this.name}: autocast does not reach into a compiled function; call it inside the function`,
+      );
     try {
       return this.run(this.programFor(args).program);
     } finally {

@@ -16,6 +16,7 @@ export type { HostArray } from "../base/host-array.ts";
 export { Dimension, dimension } from "../base/size.ts";
 export { setTarget, setThreads, type TargetName } from "../runtime/devices.ts";
 export { type ProgramCacheOptions, setProgramCache } from "../runtime/program-cache/cache.ts";
+export { autocast, type Precision } from "./autocast.ts";
 export { concat, einsum, kron, meshgrid, stack, tensordot } from "./combine.ts";
 export { type Compiled, type CompileOptions, compile } from "./compile.ts";
 export {

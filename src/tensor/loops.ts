@@ -2,6 +2,7 @@
 import type { Size } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import * as ops from "../ops/index.ts";
+import { raised, withoutAutocast } from "./autocast.ts";
 import { located } from "./located.ts";
 import { nodeOf } from "./nodes.ts";
 import { build, type Template } from "./signature.ts";
@@ -28,6 +29,12 @@ const fill = (template: Template, nodes: readonly Node[]): unknown => {
   return build(template, () => fromNode(nodes[next++]!));
 };
 
+/** Carries keep their dtype, so a loop within `autocast` is in f32. */
+const inFullPrecision = (tree: ReturnType<typeof treeOf>): ReturnType<typeof treeOf> => ({
+  ...tree,
+  nodes: tree.nodes.map(raised),
+});
+
 /**
  * Runs `body` once for each slice along the first axis of `slices` (tensors in arrays and records; null with a `length`),
  * carrying `carry` from one time to the next; what the body returns as `output` is stacked along a new first axis. One loop
@@ -48,8 +55,8 @@ export function scan<C, X, O = null>(
   options: LoopOptions = {},
 ): { carry: C; outputs: AnyShapes<O> } {
   return located(() => {
-    const first = treeOf("scan", carry, "carry");
-    const given = treeOf("scan", slices, "slices");
+    const first = inFullPrecision(treeOf("scan", carry, "carry"));
+    const given = inFullPrecision(treeOf("scan", slices, "slices"));
     let output: Template = { kind: "constant", value: null, path: "output" };
     let last: Template = first.template;
     const { rematerialize = false, ...loop } = options;
@@ -61,7 +68,9 @@ export function scan<C, X, O = null>(
             ...(rematerialize !== true && { segment: rematerialize }),
           });
     const result = run((carried, sliced) => {
-      const made = body(fill(first.template, carried) as C, fill(given.template, sliced) as X);
+      const made = withoutAutocast(() =>
+        body(fill(first.template, carried) as C, fill(given.template, sliced) as X),
+      );
       const next = treeOf("scan", made.carry, "carry");
       const out = treeOf("scan", made.output ?? null, "output");
       last = next.template;

@@ -13,9 +13,10 @@ import { type Size, sizesAgree } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import { currentTrace } from "../graph/trace.ts";
 import { cpuDevice } from "../runtime/devices.ts";
+import { operandRule } from "./autocast.ts";
 import { evaluate, register } from "./eager.ts";
 import { tensorText, valuesText } from "./format.ts";
-import { type AnyHandle, Handle, handleKey, StateHandle } from "./handle.ts";
+import { type AnyHandle, Handle, handleKey, isTensor, StateHandle } from "./handle.ts";
 import { located } from "./located.ts";
 import { type Methods, methods, type NodeMethod } from "./methods/index.ts";
 import { nodeOf } from "./nodes.ts";
@@ -202,10 +203,17 @@ function tensorsOf(result: ReturnType<NodeMethod>): unknown {
 
 const isNode = (result: ReturnType<NodeMethod>): result is Node => "op" in result;
 
+function call(name: string, method: NodeMethod, x: Tensor, args: readonly unknown[]): ReturnType<NodeMethod> {
+  const rule = operandRule(name);
+  if (rule === undefined) return method(nodeOf(x), ...(args as never[]));
+  const own = args.map((arg) => (isTensor(arg) ? fromNode(rule(nodeOf(arg))) : arg));
+  return method(rule(nodeOf(x)), ...(own as never[]));
+}
+
 for (const [name, method] of Object.entries(methods)) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...args: unknown[]): unknown {
-      return tensorsOf(located(() => method(nodeOf(this), ...(args as never[]))));
+      return tensorsOf(located(() => call(name, method, this, args)));
     },
     configurable: true,
     writable: true,

@@ -4,9 +4,11 @@ import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { CallbackState } from "./callback-state.ts";
 import type { ColumnRoles } from "./columns.ts";
 import type { FitOptions } from "./fit.ts";
 import type { EpochRecord, History, Scores } from "./history.ts";
+import type { RunReport } from "./run-report.ts";
 
 /** The run a callback belongs to. */
 export interface TrainingRun {
@@ -36,8 +38,8 @@ export interface TrainingRun {
   /** Sets the model's parameters and buffers to those of a snapshot. */
   restore(snapshot: Snapshot): void;
   /**
-   * Writes the whole training state to a file, as the option `checkpoint` does: `fit` goes on from it bit for bit. Asked for after
-   * the last step of an epoch, it is written when the epoch has ended, validation included.
+   * Writes the whole training state to a file, as the option `checkpoint` does: `fit` goes on from it bit for bit. Asked for by a
+   * callback, it is written when all callbacks of the event have run.
    */
   saveCheckpoint(path: string): Promise<void>;
 }
@@ -78,8 +80,16 @@ export interface CheckpointRecord {
  * one function.
  */
 export interface Callback {
+  /** Under which its state is kept in checkpoints. */
+  readonly stateName?: string;
+  /** What it needs to go on where a checkpoint was taken; asked for when one is written. */
+  saveState?(): CallbackState;
+  /** Gets it back, before `onTrainBegin`. */
+  restoreState?(state: CallbackState): void;
   onTrainBegin?(run: TrainingRun): void | Promise<void>;
   onEpochBegin?(run: TrainingRun): void | Promise<void>;
+  /** The first step is done: what is known of the run, and what was found in its data. Not with the option `checks: false`. */
+  onChecks?(report: RunReport, run: TrainingRun): void | Promise<void>;
   /** Asked before each step: whether its gradients shall come with its record. They cost memory, and change no bit of the step. */
   wantsGradients?(run: TrainingRun): boolean;
   onStepEnd?(step: StepRecord, run: TrainingRun): void | Promise<void>;

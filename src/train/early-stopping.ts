@@ -21,16 +21,24 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   const { patience = 3, restoreBest = true } = options;
   requirePatience("earlyStopping", patience);
   let best = new BestScore(options);
-  /** Missing for an epoch before the run was resumed. */
+  /** Missing where only the weights of later epochs are at hand. */
   let snapshot: Snapshot | undefined;
   const reason = (): string =>
     `${best.monitor} did not improve for ${patience === 1 ? "1 epoch" : `${patience} epochs`} ` +
     `(best ${best.value.toPrecision(4)} at epoch ${best.epoch}${snapshot ? ", restored" : ""})`;
   return {
-    onTrainBegin({ history }) {
+    stateName: "earlyStopping",
+    saveState: () => (snapshot === undefined ? {} : { arrays: snapshot }),
+    restoreState({ arrays }) {
+      snapshot = arrays !== undefined && arrays.size > 0 ? arrays : undefined;
+    },
+    onTrainBegin(run) {
+      const { history } = run;
       best = new BestScore(options);
-      snapshot = undefined;
+      if (history.epochs.length === 0) snapshot = undefined;
       for (const { epoch, scores } of history.epochs) best.judge(scores, epoch);
+      // A run that had come to its end stays there.
+      if (history.epochs.length - best.epoch >= patience) run.stop(reason());
     },
     async onEpochEnd({ epoch, scores }, run) {
       if (best.judge(scores, epoch)) snapshot = restoreBest ? await run.snapshot() : undefined;

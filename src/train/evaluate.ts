@@ -5,7 +5,7 @@ import type { HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
 import { type Dataset, loader } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
-import { compile, Tensor } from "../tensor/index.ts";
+import { compile, type Precision, Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { withCaller } from "./caller.ts";
 import { BatchLayout, type ColumnOptions, columnRoles, divisorsOf, inputColumns, pick } from "./columns.ts";
@@ -20,6 +20,8 @@ export interface EvaluateOptions extends ColumnOptions, LossOptions {
   readonly metrics?: Metrics;
   /** Samples a batch; it changes speed and memory, not what is computed. 256 unless told otherwise. */
   readonly batchSize?: number;
+  /** What products of the model are computed from; `f32` unless told otherwise. */
+  readonly precision?: Precision;
 }
 
 /**
@@ -37,13 +39,17 @@ export function evaluate(model: Module, dataset: Dataset<any>, options: Evaluate
       ...lossOptionNames,
       "metrics",
       "batchSize",
+      "precision",
       "inputs",
       "labels",
       "sampleWeights",
     ]);
-    return evaluator("evaluate", model, dataset, options)();
+    return (await evaluator("evaluate", model, dataset, options)()) as Scores;
   });
 }
+
+/** Scores; undefined where `isStopped` came true meanwhile. */
+export type Evaluator = (isStopped?: () => boolean) => Promise<Scores | undefined>;
 
 /** `evaluate` of one dataset for repeated use: the program is compiled once. */
 export function evaluator(
@@ -51,15 +57,15 @@ export function evaluator(
   model: Module,
   dataset: Dataset<any>,
   options: EvaluateOptions,
-): () => Promise<Scores> {
+): Evaluator {
   requireSamples(what, dataset);
-  const { metrics = [], batchSize = 256 } = options;
+  const { metrics = [], batchSize = 256, precision } = options;
   const layout = new BatchLayout(columnRoles(what, dataset, options, headsOf(options)));
   const { inputs } = layout.roles;
   const scoring = new Scoring(what, options, metrics);
   const divisors = divisorsOf(dataset, inputs, layout.names.slice(inputs.length));
-  const program = evaluationProgram({ model, scoring, layout, divisors });
-  return () =>
+  const program = evaluationProgram({ model, scoring, layout, divisors, precision });
+  return (isStopped) =>
     inMode(model, "eval", async () => {
       const breather = new Breather();
       const pass = scoring.start();
@@ -67,6 +73,7 @@ export function evaluator(
         const columns = layout.pick(batch);
         await pass.add(program(...columns), layout.labels(columns), columns[0]!.shape[0]!);
         await breather.pause();
+        if (isStopped?.()) return undefined;
       }
       return pass.scores();
     });

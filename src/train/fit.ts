@@ -5,9 +5,10 @@ import { checkOptions } from "../base/options.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { NamedGroup, Optimizer, OptimizerFactory } from "../optim/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import type { Precision, Tensor } from "../tensor/index.ts";
 import type { Callback } from "./callback.ts";
 import { withCaller } from "./caller.ts";
+import { type CheckpointOptions, checkpointPlan, pathOf } from "./checkpoint-options.ts";
 import type { ColumnOptions } from "./columns.ts";
 import { requireSamples } from "./evaluate.ts";
 import type { GradientLimits } from "./gradients.ts";
@@ -16,6 +17,7 @@ import { inMode } from "./mode.ts";
 import { type LossOptions, lossOptionNames } from "./objective.ts";
 import { type ProgressStyle, progress } from "./progress.ts";
 import type { Run } from "./run.ts";
+import type { CheckOptions } from "./run-report.ts";
 import type { Metrics } from "./scoring.ts";
 import { Training } from "./training.ts";
 
@@ -50,11 +52,21 @@ export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits {
   readonly penalty?: (model: any) => Tensor;
   /** Whether steps tell the norm of their gradients: true unless told otherwise. It costs a small model a few percent of a step. */
   readonly gradientNorm?: boolean;
+  /**
+   * What products of the model are computed from and stored in, `f32` unless told otherwise: see `autocast`. Parameters, sums, losses and
+   * updates stay f32. With `f16` the loss is scaled, and steps whose gradients overflow are skipped.
+   */
+  readonly precision?: Precision;
+  /**
+   * What is looked at before the first step, true unless told otherwise: whether it fits into memory (an error if not), labels and
+   * ranges of inputs, rows that validation shares with training, the first loss, parameters without a gradient. It costs milliseconds.
+   */
+  readonly checks?: boolean | CheckOptions;
   readonly callbacks?: readonly Callback[];
   /** `auto` unless told otherwise: a line that is redrawn on a terminal, a line an epoch elsewhere. */
   readonly progress?: ProgressStyle;
-  /** A file for the whole training state, written after each epoch and on Ctrl-C. */
-  readonly checkpoint?: string;
+  /** A file for the whole training state, written after each epoch and on Ctrl-C; or when, where and how many. */
+  readonly checkpoint?: string | CheckpointOptions;
   /** Goes on from the checkpoint, where there is one, as if training had never stopped; false unless told otherwise. */
   readonly resume?: boolean;
 }
@@ -62,7 +74,7 @@ export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits {
 const optionNames = [
   ...[...lossOptionNames, "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation"],
   ...["validationSplit", "penalty", "clipValue", "clipNorm", "gradientNorm", "parameterGroups"],
-  ...["gradientAccumulationSteps", "sampleWeights", "inputs", "labels"],
+  ...["gradientAccumulationSteps", "precision", "checks", "sampleWeights", "inputs", "labels"],
   ...["callbacks", "progress", "checkpoint", "resume"],
 ] as const satisfies readonly (keyof FitOptions)[];
 
@@ -107,7 +119,7 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
   const callbacks = [progress(options.progress), ...(options.callbacks ?? [])];
   const training = new Training(model, dataset, options, callbacks);
   const { run } = training;
-  const forgetInterrupt = onInterrupt(() => run.stop(interruption(run, checkpoint)));
+  const forgetInterrupt = onInterrupt(() => run.interrupt(interruption(run, checkpoint)));
   try {
     await inMode(model, "train", () => training.start());
   } catch (error) {
@@ -119,6 +131,11 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
   return run.history;
 }
 
-const interruption = ({ epoch, step }: Run, checkpoint: string | undefined): string =>
-  `interrupted in epoch ${epoch} after ${step} steps` +
-  (checkpoint === undefined ? "" : `; saved to "${checkpoint}", go on with { resume: true }`);
+function interruption(run: Run, checkpoint: FitOptions["checkpoint"]): string {
+  const { epoch, step } = run;
+  const where = checkpoint && pathOf(checkpointPlan(checkpoint).path, run);
+  return (
+    `interrupted in epoch ${epoch} after ${step} steps` +
+    (where === undefined ? "" : `; saved to "${where}", go on with { resume: true }`)
+  );
+}

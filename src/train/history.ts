@@ -1,6 +1,8 @@
 /** What a training run went through, epoch by epoch. */
 import { ArgumentError, nearestName } from "../base/errors.ts";
 
+import type { RunReport } from "./run-report.ts";
+
 /** Values by name: `loss`, the metrics' names, and both with `validation` before them (`validationLoss` …). */
 export type Scores = Readonly<Record<string, number>>;
 
@@ -14,6 +16,12 @@ export interface EpochRecord {
   /** Wall time of the training loop: loading and reading the loss included, validation not. */
   readonly seconds: number;
   readonly validationSeconds: number;
+  /** Of the last step. */
+  readonly learningRate?: number;
+  /** The mean over the steps; missing with the option `gradientNorm: false`. */
+  readonly gradientNorm?: number;
+  /** Of `seconds`: waiting for batches. */
+  readonly dataSeconds?: number;
 }
 
 /**
@@ -25,6 +33,8 @@ export class History {
   readonly epochs: EpochRecord[] = [];
   /** Why training ended before its last epoch; undefined when it did not. */
   stopReason: string | undefined;
+  /** What was known after the first step; undefined before it, and with the option `checks: false`. */
+  report: RunReport | undefined;
 
   /** One score over the epochs: `history.series("validationLoss")`. @throws ArgumentError for a name not recorded */
   series(name: string): number[] {

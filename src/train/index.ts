@@ -11,7 +11,10 @@ export {
   type StepRecord,
   type TrainingRun,
 } from "./callback.ts";
+export type { CallbackState } from "./callback-state.ts";
+export type { CheckpointOptions } from "./checkpoint-options.ts";
 export type { ColumnOptions, ColumnRoles, LabelColumns } from "./columns.ts";
+export type { Finding } from "./data-checks.ts";
 export { type EarlyStoppingOptions, earlyStopping } from "./early-stopping.ts";
 export { type EvaluateOptions, evaluate, type PredictOptions, predict } from "./evaluate.ts";
 export { type FitOptions, fit } from "./fit.ts";
@@ -20,4 +23,5 @@ export { csvLog, jsonLog, type ModelCheckpointOptions, modelCheckpoint } from ".
 export type { ClassWeights, LossFunction, LossOptions } from "./objective.ts";
 export { type PlateauOptions, reduceOnPlateau } from "./plateau.ts";
 export { type ProgressOutput, type ProgressStyle, progress } from "./progress.ts";
+export type { CheckOptions, RunReport } from "./run-report.ts";
 export type { Metric, Metrics } from "./scoring.ts";

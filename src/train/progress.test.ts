@@ -4,7 +4,7 @@ import { type EpochRecord, History } from "./history.ts";
 import { minutes, type ProgressStyle, progress } from "./progress.ts";
 
 /** An output that remembers what was written, with a clock that the test sets. */
-function recorder(isTerminal: boolean, columns = 120) {
+function recorder(isTerminal: boolean, columns = 150) {
   const written: string[] = [];
   const clock = { ms: 0 };
   const output = {
@@ -73,7 +73,7 @@ test("a terminal's line is redrawn at most ten times a second", async () => {
   const drawn = written.filter((text) => text.includes("left"));
   expect(drawn).toHaveLength(19);
   expect(drawn[11]).toBe(
-    "\repoch  3/10 ━━━━━━━━━━━━────────  61 %  0:01 left  1,600 samples/s  loss 0.0712  accuracy 0.9790\x1b[K",
+    "\repoch  3/10 ━━━━━━━━━━━━────────  61 %  0:01 left  1,600 samples/s  loss 0.0712  accuracy 0.9790  lr 1.0e-3  |g| 0.9  data wait 5 %\x1b[K",
   );
 });
 
@@ -107,7 +107,9 @@ test("piped, an epoch is one plain line", async () => {
 test("piped, a long epoch says something every ten seconds", async () => {
   const written = await runEpoch("lines", false, 1000);
   expect(written).toHaveLength(10);
-  expect(written[0]).toBe("epoch  3/10   11 %  1:29 left  32 samples/s  loss 0.0712  accuracy 0.9790\n");
+  expect(written[0]).toBe(
+    "epoch  3/10   11 %  1:29 left  32 samples/s  loss 0.0712  accuracy 0.9790  lr 1.0e-3  |g| 0.9  data wait 0 %\n",
+  );
 });
 
 test("for machines, an epoch is one line of JSON", async () => {

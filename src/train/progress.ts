@@ -5,6 +5,7 @@
  */
 import { monotonicMs, terminal, write } from "#platform";
 import type { Callback, StepRecord, TrainingRun } from "./callback.ts";
+import { headerText, warningText } from "./header.ts";
 import type { EpochRecord, Scores } from "./history.ts";
 
 /** `auto`: `bar` on a terminal, else `lines`. */
@@ -49,6 +50,8 @@ const redrawMs = 100;
 interface Start {
   readonly ms: number;
   readonly samples: number;
+  /** Waited for batches since then. */
+  dataMs: number;
 }
 
 function bar(output: ProgressOutput): Callback {
@@ -57,6 +60,11 @@ function bar(output: ProgressOutput): Callback {
   const clear = (): void => output.write("\r\x1b[K");
   return {
     onTrainBegin: (run) => writeResumption(output, run),
+    onChecks: (report) => void output.write(headerText(report)),
+    onWarning(message) {
+      clear();
+      output.write(`${warningText(message)}\n`);
+    },
     onError: clear,
     onEpochBegin() {
       start = undefined;
@@ -64,9 +72,10 @@ function bar(output: ProgressOutput): Callback {
     onStepEnd(step, run) {
       const now = output.now();
       if (start === undefined) {
-        start = { ms: now, samples: step.samplesOfEpoch };
+        start = { ms: now, samples: step.samplesOfEpoch, dataMs: -step.milliseconds.data };
         drawn = now;
       }
+      start.dataMs += step.milliseconds.data;
       if (now - drawn < redrawMs) return;
       drawn = now;
       output.write(`\r${barLine(step, run, start, now).slice(0, output.columns - 1)}\x1b[K`);
@@ -90,15 +99,18 @@ function lines(output: ProgressOutput): Callback {
   let written = 0;
   return {
     onTrainBegin: (run) => writeResumption(output, run),
+    onChecks: (report) => void output.write(headerText(report)),
+    onWarning: (message) => void output.write(`${warningText(message)}\n`),
     onEpochBegin() {
       start = undefined;
     },
     onStepEnd(step, run) {
       const now = output.now();
       if (start === undefined) {
-        start = { ms: now, samples: step.samplesOfEpoch };
+        start = { ms: now, samples: step.samplesOfEpoch, dataMs: -step.milliseconds.data };
         written = now;
       }
+      start.dataMs += step.milliseconds.data;
       if (now - written < plainLineMs) return;
       written = now;
       output.write(`${statusText(step, run, start, now).join("  ")}\n`);
@@ -113,6 +125,8 @@ function lines(output: ProgressOutput): Callback {
 function jsonLines(output: ProgressOutput): Callback {
   const line = (value: object): void => output.write(`${JSON.stringify(value)}\n`);
   return {
+    onChecks: (report) => line({ report }),
+    onWarning: (warning) => line({ warning }),
     onEpochEnd(record) {
       line(record);
     },
@@ -141,7 +155,7 @@ function barLine(step: StepRecord, run: TrainingRun, start: Start, now: number):
 
 /** `epoch 3/10`, ` 61 %`, `0:04 left`, `23,400 samples/s`, `loss 0.071` … */
 function statusText(
-  { samplesOfEpoch, runningScores }: StepRecord,
+  { samplesOfEpoch, runningScores, learningRate, gradientNorm }: StepRecord,
   { epoch, epochs, samplesPerEpoch }: TrainingRun,
   start: Start,
   now: number,
@@ -155,12 +169,15 @@ function statusText(
     `${minutes(leftSeconds)} left`,
     rateText(done, seconds),
     ...scoreTexts(runningScores()),
+    ...stepTexts(learningRate, gradientNorm, start.dataMs / 1000 / Math.max(seconds, 1e-9)),
   ];
 }
 
-function epochLine({ epoch, scores, seconds, samples }: EpochRecord, run: TrainingRun): string {
+function epochLine(record: EpochRecord, run: TrainingRun): string {
+  const { epoch, scores, seconds, samples, learningRate, gradientNorm, dataSeconds } = record;
   const parts = [epochText(epoch, run.epochs), `${seconds.toFixed(1)} s`, rateText(samples, seconds)];
-  return [...parts, ...scoreTexts(scores)].join("  ");
+  const waited = dataSeconds === undefined ? undefined : dataSeconds / Math.max(seconds, 1e-9);
+  return [...parts, ...scoreTexts(scores), ...stepTexts(learningRate, gradientNorm, waited)].join("  ");
 }
 
 const epochText = (epoch: number, epochs: number): string =>
@@ -171,6 +188,20 @@ const rateText = (samples: number, seconds: number): string =>
 
 const scoreTexts = (scores: Scores): string[] =>
   Object.entries(scores).map(([name, value]) => `${words(name)} ${scoreText(value)}`);
+
+function stepTexts(rate: number | undefined, norm: number | undefined, waited: number | undefined): string[] {
+  return [
+    ...(rate === undefined || Number.isNaN(rate) ? [] : [`lr ${short(rate)}`]),
+    ...(norm === undefined ? [] : [`|g| ${short(norm)}`]),
+    ...(waited === undefined ? [] : [`data wait ${Math.round(Math.min(1, Math.max(0, waited)) * 100)} %`]),
+  ];
+}
+
+/** Two digits: `0.9`, `8.1e-4`. */
+const short = (value: number): string =>
+  value !== 0 && (Math.abs(value) < 1e-2 || Math.abs(value) >= 1000)
+    ? value.toExponential(1)
+    : String(Number(value.toPrecision(2)));
 
 const scoreText = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toFixed(4);

@@ -2,6 +2,7 @@
 
 import { FormatError } from "../base/errors.ts";
 import type { Loaded } from "../checkpoint/index.ts";
+import type { RunningMeanState } from "../metrics/index.ts";
 import type { EpochRecord } from "./history.ts";
 import type { PassState } from "./scoring.ts";
 import type { WindowState } from "./step-window.ts";
@@ -10,6 +11,8 @@ import type { WindowState } from "./step-window.ts";
 export interface Unfinished {
   readonly pass: PassState;
   readonly seconds: number;
+  readonly dataSeconds?: number;
+  readonly norm?: RunningMeanState;
   /** Of a step of several batches: those that were added. */
   readonly window?: WindowState;
 }
@@ -19,6 +22,8 @@ export interface Progress {
   readonly epochs: readonly EpochRecord[];
   /** The epoch that the checkpoint was taken in the middle of, or behind its last step and before it was validated. */
   readonly unfinished: Unfinished | undefined;
+  /** What callbacks keep, by their names. */
+  readonly callbacks?: Readonly<Record<string, unknown>>;
 }
 /** The progress in a checkpoint. @throws FormatError when it was not written by `fit` */
 export function progressOf(path: string, { progress }: Loaded): Progress {

@@ -27,6 +27,7 @@ export class Run implements TrainingRun {
   readonly saveCheckpoint: (path: string) => Promise<void>;
   epoch = 0;
   step = 0;
+  isInterrupted = false;
   resumedFrom: string | undefined;
 
   constructor(setup: RunSetup) {
@@ -44,6 +45,12 @@ export class Run implements TrainingRun {
 
   get isStopped(): boolean {
     return this.history.stopReason !== undefined;
+  }
+
+  /** Ctrl-C: as `stop`, and a validation that is going on is left. */
+  interrupt(reason: string): void {
+    this.isInterrupted = true;
+    this.stop(reason);
   }
 
   stop(reason: string): void {

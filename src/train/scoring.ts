@@ -26,7 +26,12 @@ export interface BatchTensors {
   /** What metrics over the whole pass look at, one for each. */
   readonly predictions: readonly Tensor[];
   /** Of a training step: what its update was made with. */
-  readonly update?: { readonly learningRate: Tensor; readonly gradientNorm: Tensor | undefined };
+  readonly update?: {
+    readonly learningRate: Tensor;
+    readonly gradientNorm?: Tensor;
+    /** Σ g² of each trained parameter. */
+    readonly gradientSquares?: Tensor;
+  };
   /** In the order of the optimizer's parameters, where the program keeps them. */
   readonly gradients?: readonly Tensor[];
 }
@@ -135,6 +140,8 @@ function requireTensor(name: string, outputs: unknown): Tensor {
 export interface PassState {
   readonly samples: number;
   readonly means: Readonly<Record<string, RunningMeanState>>;
+  /** Of metrics over the whole pass: those that tell their state. */
+  readonly streams?: Readonly<Record<string, unknown>>;
 }
 
 type Labels = HostArray | Readonly<Record<string, HostArray>>;
@@ -180,12 +187,16 @@ export class Pass {
 
   state(): PassState {
     const means = [...this.#means].map(([name, mean]) => [name, mean.state()] as const);
-    return { samples: this.samples, means: Object.fromEntries(means) };
+    const streams = this.#streams.flatMap(({ name, metric }) =>
+      metric.state ? [[name, metric.state()]] : [],
+    );
+    return { samples: this.samples, means: Object.fromEntries(means), streams: Object.fromEntries(streams) };
   }
 
-  /** Goes on from a saved state; metrics counted over the pass have no part in it and begin anew. */
-  restore({ samples, means }: PassState): void {
+  /** Goes on from a saved state; a metric over the whole pass that cannot tell its own begins anew. */
+  restore({ samples, means, streams = {} }: PassState): void {
     for (const [name, state] of Object.entries(means)) this.#mean(name).restore(state);
+    for (const { name, metric } of this.#streams) if (name in streams) metric.restore?.(streams[name]);
     this.samples = samples;
   }
 }

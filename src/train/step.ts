@@ -2,8 +2,8 @@
 import type { HostArray } from "../base/host-array.ts";
 import type { Module } from "../nn/index.ts";
 import { check } from "../ops/index.ts";
-import { GradientAccumulator, globalNorm, type Optimizer } from "../optim/index.ts";
-import { type Compiled, compile, type Tensor } from "../tensor/index.ts";
+import { GradientAccumulator, globalNorm, LossScaler, type Optimizer } from "../optim/index.ts";
+import { autocast, type Compiled, compile, type Precision, stack, Tensor } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import type { BatchLayout, Divisors } from "./columns.ts";
@@ -12,9 +12,24 @@ import { forAll, type GradientLimits, limited, trainedGradients } from "./gradie
 import type { BatchTensors, Scoring } from "./scoring.ts";
 
 /** A model's forward, whatever its arguments; bytes are divided first. */
-export function forward(model: Module, inputs: readonly Tensor[], divisors: Divisors = []): Tensor {
+export function forward(
+  model: Module,
+  inputs: readonly Tensor[],
+  divisors: Divisors = [],
+  precision: Precision = "f32",
+): unknown {
   const given = inputs.map((input, i) => (divisors[i] ? input.cast("f32").div(divisors[i]) : input));
-  return (model.forward as (...inputs: readonly Tensor[]) => Tensor)(...given);
+  const run = (): unknown => (model.forward as (...inputs: readonly Tensor[]) => unknown)(...given);
+  return precision === "f32" ? run() : inFull(autocast(precision, run));
+}
+
+/** Losses and metrics take f32. */
+function inFull(outputs: unknown): unknown {
+  if (outputs instanceof Tensor)
+    return outputs.dtype === "bf16" || outputs.dtype === "f16" ? outputs.cast("f32") : outputs;
+  return Object.fromEntries(
+    Object.entries(outputs as object).map(([name, output]) => [name, inFull(output)]),
+  );
 }
 
 /** The sentence of the error for a loss that is NaN or infinite. */
@@ -31,6 +46,9 @@ export interface ProgramParts {
   readonly scoring: Scoring;
   readonly layout: BatchLayout;
   readonly divisors: Divisors | undefined;
+  readonly precision?: Precision | undefined;
+  /** Set while a step is traced: the last axis of the model's output, where it has one output. */
+  classes?: number;
 }
 
 /** One batch, its columns in the order of the layout. */
@@ -56,6 +74,8 @@ export class StepPrograms {
   readonly #made = new Map<StepPart, BatchProgram>();
   /** Present where a step is of several batches. */
   readonly accumulator: GradientAccumulator | undefined;
+  /** Present where products are f16. */
+  readonly scaler: LossScaler | undefined;
 
   constructor(parts: ProgramParts, optimizer: Optimizer, options: StepOptions) {
     this.#parts = parts;
@@ -64,6 +84,7 @@ export class StepPrograms {
     const { gradientAccumulationSteps = 1 } = options;
     const trained = optimizer.parameters.filter((parameter) => parameter.trainable);
     this.accumulator = gradientAccumulationSteps > 1 ? new GradientAccumulator(trained) : undefined;
+    this.scaler = parts.precision === "f16" ? new LossScaler() : undefined;
   }
 
   of(part: StepPart): BatchProgram {
@@ -80,7 +101,9 @@ export class StepPrograms {
     const { penalty } = this.#options;
     const results = scoreBatch(this.#parts, columns);
     const loss = finite(penalty ? results.loss.add(penalty(this.#parts.model)) : results.loss);
-    const own = trainedGradients(loss, this.#optimizer);
+    const { scaler } = this;
+    const scaled = trainedGradients(scaler?.scale(loss) ?? loss, this.#optimizer);
+    const own = scaler?.unscale(scaled) ?? scaled;
     this.accumulator?.add(own, results.lossCount ?? samplesOf(columns));
     if (part === "accumulate") return { ...results, loss };
     const gradients = this.accumulator?.take() ?? own;
@@ -89,9 +112,15 @@ export class StepPrograms {
 
   #update(gradients: readonly Tensor[], isKept: boolean): Pick<BatchTensors, "update" | "gradients"> {
     const optimizer = this.#optimizer;
-    const norm = this.#options.gradientNorm === false ? undefined : globalNorm(gradients);
-    const update = { learningRate: optimizer.learningRate(), gradientNorm: norm };
-    optimizer.step(forAll(limited(gradients, this.#options), optimizer));
+    const squares = gradients.map((gradient) => gradient.cast("f32").square().sum() as Tensor);
+    const norms =
+      this.#options.gradientNorm === false
+        ? {}
+        : { gradientNorm: globalNorm(gradients), gradientSquares: stack(squares) };
+    const update = { learningRate: optimizer.learningRate(), ...norms };
+    const changes = forAll(limited(gradients, this.#options), optimizer);
+    if (this.scaler === undefined) optimizer.step(changes);
+    else this.scaler.step(optimizer, changes);
     return { update, ...(isKept && { gradients: forAll(gradients, optimizer) }) };
   }
 }
@@ -101,10 +130,9 @@ const samplesOf = (columns: readonly Tensor[]): number => columns[0]!.shape[0] a
 export const evaluationProgram = (parts: ProgramParts): BatchProgram =>
   compile((...columns: readonly Tensor[]) => scoreBatch(parts, columns));
 
-function scoreBatch(
-  { model, scoring, layout, divisors }: ProgramParts,
-  columns: readonly Tensor[],
-): BatchTensors {
-  const outputs = forward(model, layout.inputs(columns), divisors);
+function scoreBatch(parts: ProgramParts, columns: readonly Tensor[]): BatchTensors {
+  const { model, scoring, layout, divisors, precision } = parts;
+  const outputs = forward(model, layout.inputs(columns), divisors, precision);
+  if (outputs instanceof Tensor) parts.classes = Number(outputs.shape.at(-1));
   return scoring.apply(outputs, layout.labels(columns), layout.weights(columns));
 }

@@ -3,13 +3,14 @@ import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
+import { RunningMean } from "../metrics/index.ts";
 import type { Module } from "../nn/index.ts";
 import { type Optimizer, parameterGroups } from "../optim/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { type Callback, notify, type StepRecord } from "./callback.ts";
 import { BatchLayout, type ColumnRoles, columnRoles, divisorsOf } from "./columns.ts";
-import { evaluator } from "./evaluate.ts";
+import { type Evaluator, evaluator } from "./evaluate.ts";
 import { explained } from "./failed-step.ts";
 import type { FitOptions } from "./fit.ts";
 import { type Scores, validationName } from "./history.ts";
@@ -17,15 +18,20 @@ import { headsOf, lossOptions } from "./objective.ts";
 import type { Unfinished } from "./resumption.ts";
 import { Run } from "./run.ts";
 import { RunFiles } from "./run-files.ts";
+import { describeRun, firstLossFinding, gradientFinding, type RunReport } from "./run-report.ts";
 import { type Pass, Scoring } from "./scoring.ts";
-import { StepPrograms } from "./step.ts";
+import { type BatchProgram, type ProgramParts, StepPrograms } from "./step.ts";
 import { StepWindow } from "./step-window.ts";
 
 /** An epoch that goes on. */
 interface Epoch {
   readonly pass: Pass;
   readonly window: StepWindow;
+  /** Of gradients. */
+  readonly norm: RunningMean;
   seconds(): number;
+  dataSeconds: number;
+  learningRate: number;
 }
 
 export class Training {
@@ -37,8 +43,12 @@ export class Training {
   readonly #layout: BatchLayout;
   readonly #scoring: Scoring;
   readonly #programs: StepPrograms;
-  readonly #validate: (() => Promise<Scores>) | undefined;
+  readonly #validate: Evaluator | undefined;
   readonly #files: RunFiles;
+  readonly #parts: ProgramParts;
+  #isDescribed = false;
+  /** What is known before the first step is done. */
+  #described: Omit<RunReport, "firstLoss"> | undefined;
   readonly #batchesPerStep: number;
   #epoch: Epoch | undefined;
 
@@ -56,10 +66,17 @@ export class Training {
     this.#batches = loader(dataset, { batchSize, ...shuffling, stored: divisors !== undefined });
     this.#optimizer = optimizerOf(model, options);
     this.#scoring = new Scoring("fit", options, metrics);
-    const programParts = { model, scoring: this.#scoring, layout: this.#layout, divisors };
-    this.#programs = new StepPrograms(programParts, this.#optimizer, options);
+    this.#parts = {
+      model,
+      scoring: this.#scoring,
+      layout: this.#layout,
+      divisors,
+      precision: options.precision,
+    };
+    this.#programs = new StepPrograms(this.#parts, this.#optimizer, options);
     if (validation) {
-      const scored = { ...lossOptions(options), metrics, ...evaluated(columns) };
+      const { precision = "f32" } = options;
+      const scored = { ...lossOptions(options), metrics, precision, ...evaluated(columns) };
       this.#validate = evaluator("fit: validation", model, validation, scored);
     }
     this.run = new Run({
@@ -69,24 +86,34 @@ export class Training {
       saveCheckpoint: (path) => this.#files.save(path),
     });
     this.#files = new RunFiles({
-      ...{ run: this.run, batches: this.#batches, accumulator: this.#programs.accumulator, callbacks },
+      ...{
+        run: this.run,
+        batches: this.#batches,
+        accumulator: this.#programs.accumulator,
+        scaler: this.#programs.scaler,
+        callbacks,
+      },
       unfinished: () => this.#unfinished(),
     });
   }
 
   #unfinished(): Unfinished | undefined {
     if (this.#epoch === undefined) return undefined;
-    const { pass, window, seconds } = this.#epoch;
-    return { pass: pass.state(), seconds: seconds(), ...(window.batches > 0 && { window: window.state() }) };
+    const { pass, window, norm, dataSeconds, seconds } = this.#epoch;
+    const sums = { pass: pass.state(), norm: norm.state(), dataSeconds, seconds: seconds() };
+    return { ...sums, ...(window.batches > 0 && { window: window.state() }) };
   }
 
   async start(): Promise<void> {
     const { run } = this;
     const unfinished = await this.#files.resume();
     await notify(this.#callbacks, "onTrainBegin", run);
-    if (unfinished !== undefined) await this.#runEpoch(unfinished);
+    if (unfinished !== undefined && !run.isStopped) await this.#runEpoch(unfinished);
     while (!run.isStopped && this.#batches.position.epoch < run.epochs) await this.#runEpoch();
+    const failure = await this.#files.finish({ isUnfinished: this.#epoch !== undefined });
+    await this.#files.restoreBest();
     await notify(this.#callbacks, "onTrainEnd", run);
+    if (failure !== undefined) throw failure;
   }
 
   async #runEpoch(unfinished?: Unfinished): Promise<void> {
@@ -99,20 +126,28 @@ export class Training {
       await this.#steps(epoch);
     }
     if (this.#areStepsDone()) await this.#endEpoch(epoch);
-    if (this.#epoch !== undefined) await this.#files.saveStopped();
-    this.#epoch = undefined;
   }
 
   /** A new epoch, or the rest of the one that a checkpoint was taken in. */
   #beginEpoch(unfinished: Unfinished | undefined): Epoch {
     const [pass, window] = [this.#scoring.start(), new StepWindow(this.#batchesPerStep)];
+    const norm = new RunningMean();
     if (unfinished !== undefined) {
       pass.restore(unfinished.pass);
       if (unfinished.window !== undefined) window.restore(unfinished.window);
+      if (unfinished.norm !== undefined) norm.restore(unfinished.norm);
     }
     const started = monotonicMs();
     const before = unfinished?.seconds ?? 0;
-    return { pass, window, seconds: () => before + (monotonicMs() - started) / 1000 };
+    const seconds = (): number => before + (monotonicMs() - started) / 1000;
+    return {
+      pass,
+      window,
+      norm,
+      seconds,
+      dataSeconds: unfinished?.dataSeconds ?? 0,
+      learningRate: Number.NaN,
+    };
   }
 
   /** Whether the loader stands behind the last batch of the current epoch. */
@@ -128,6 +163,7 @@ export class Training {
       const started = monotonicMs();
       const update = await this.#batch(epoch, this.#layout.pick(batch));
       window.addTime(started - asked, monotonicMs() - started);
+      epoch.dataSeconds += (started - asked) / 1000;
       if (update !== undefined) await this.#endStep(epoch, update);
       await breather.pause();
       if (this.run.isStopped) return;
@@ -142,6 +178,7 @@ export class Training {
     const program = this.#programs.of(
       wantsGradients ? "update, gradients kept" : isLast ? "update" : "accumulate",
     );
+    this.#describe(program, columns);
     try {
       const { update, gradients, ...results } = program(...columns);
       const samples = columns[0]!.shape[0]!;
@@ -151,14 +188,48 @@ export class Training {
         update?.gradientNorm && read(update.gradientNorm),
       ]);
       window.add(added, samples);
-      if (learningRate === undefined) return undefined;
+      if (update === undefined || learningRate === undefined) return undefined;
+      if (this.#described !== undefined) await this.#report(added.loss, update.gradientSquares);
       return { learningRate, gradientNorm, gradients: gradients && this.#named(gradients) };
     } catch (error) {
       throw await explained(error, program, columns, `epoch ${this.run.epoch}, step ${this.run.step + 1}`);
     }
   }
 
-  async #endStep({ pass, window }: Epoch, update: Update): Promise<void> {
+  /** Before the first batch. */
+  #describe(program: BatchProgram, columns: readonly HostArray[]): void {
+    if (this.#isDescribed || this.run.options.checks === false) return;
+    this.#isDescribed = true;
+    this.#described = describeRun(this.run, this.#layout, program, columns);
+  }
+
+  /** After the first step. */
+  async #report(firstLoss: number, squares: Tensor | undefined): Promise<void> {
+    const { run } = this;
+    const { options } = run;
+    const isPlain =
+      options.classWeights === undefined && options.sampleWeights === undefined && run.step === 0;
+    const findings = [
+      ...this.#described!.findings,
+      isPlain ? firstLossFinding(firstLoss, options.loss, this.#parts.classes) : undefined,
+      squares && gradientFinding(await this.#squaresByName(squares)),
+    ].filter((finding) => finding !== undefined);
+    run.history.report = { ...this.#described!, firstLoss, findings };
+    this.#described = undefined;
+    await notify(this.#callbacks, "onChecks", run.history.report, run);
+  }
+
+  async #squaresByName(squares: Tensor): Promise<Map<string, number>> {
+    const values = await squares.data();
+    const names = new Map([...this.#model.namedParameters()].map(([name, parameter]) => [parameter, name]));
+    const trained = this.#optimizer.parameters.filter((parameter) => parameter.trainable);
+    return new Map(trained.map((parameter, i) => [names.get(parameter) ?? String(i), Number(values[i])]));
+  }
+
+  async #endStep(epoch: Epoch, update: Update): Promise<void> {
+    const { pass, window } = epoch;
+    epoch.learningRate = update.learningRate;
+    if (update.gradientNorm !== undefined) epoch.norm.update(update.gradientNorm);
     this.run.step++;
     const { position, length } = this.#batches;
     const { samples, loss, milliseconds } = window;
@@ -169,7 +240,7 @@ export class Training {
       runningScores: () => pass.scores(),
     };
     window.reset();
-    await this.#files.after(() => notify(this.#callbacks, "onStepEnd", record, this.run));
+    await this.#files.afterStep(() => notify(this.#callbacks, "onStepEnd", record, this.run));
   }
 
   #named(gradients: readonly Tensor[]): ReadonlyMap<string, Tensor> {
@@ -179,25 +250,32 @@ export class Training {
     );
   }
 
-  async #endEpoch({ pass, seconds }: Epoch): Promise<void> {
+  /** Validates, and is done with the epoch; interrupted while it validates, the epoch stays as it is. */
+  async #endEpoch({ pass, norm, seconds, learningRate, dataSeconds }: Epoch): Promise<void> {
     const { run } = this;
     const trainSeconds = seconds();
     const started = monotonicMs();
     const validation = await this.#validation();
+    if (validation === undefined) return;
     const validationSeconds = (monotonicMs() - started) / 1000;
     const scores = { ...pass.scores(), ...validation };
     const sizes = { steps: run.stepsPerEpoch, samples: pass.samples };
-    const record = { epoch: run.epoch, scores, ...sizes, seconds: trainSeconds, validationSeconds };
+    const times = { seconds: trainSeconds, validationSeconds, dataSeconds };
+    const rates = { learningRate, ...(norm.count > 0 && { gradientNorm: norm.result() }) };
+    const record = { epoch: run.epoch, scores, ...sizes, ...times, ...rates };
     run.history.epochs.push(record);
     this.#epoch = undefined;
-    await this.#files.after(() => notify(this.#callbacks, "onEpochEnd", record, run), { isEpochEnd: true });
+    await this.#files.afterEpoch(() => notify(this.#callbacks, "onEpochEnd", record, run));
   }
 
-  async #validation(): Promise<Scores> {
+  async #validation(): Promise<Scores | undefined> {
+    const { run } = this;
     if (this.#validate === undefined) return {};
-    await notify(this.#callbacks, "onValidationBegin", this.run);
-    const scores = await this.#validate();
-    await notify(this.#callbacks, "onValidationEnd", scores, this.run);
+    if (run.isInterrupted) return undefined;
+    await notify(this.#callbacks, "onValidationBegin", run);
+    const scores = await this.#validate(() => run.isInterrupted);
+    if (scores === undefined) return undefined;
+    await notify(this.#callbacks, "onValidationEnd", scores, run);
     return Object.fromEntries(Object.entries(scores).map(([name, value]) => [validationName(name), value]));
   }
 }

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -153,6 +154,22 @@ describe("writing", () => {
     } finally {
       execFileSync("umount", [disk]);
     }
+  });
+
+  test("what a killed process left behind is removed by the next that writes there", async () => {
+    const place = join(folder, "leftovers");
+    mkdirSync(place);
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    const name = (id: number): string => join(place, `.model.${id}-abc-0.tmp`);
+    for (const id of [pid, process.pid]) {
+      writeFileSync(name(id), "part");
+      utimesSync(name(id), new Date(0), new Date(0));
+    }
+    writeFileSync(join(place, `.other.${pid}-abc-0.tmp`), "part");
+    await writeFileAtomic(join(place, "model"), bytes("x"));
+    expect(readdirSync(place).sort()).toEqual(
+      [`.model.${process.pid}-abc-0.tmp`, `.other.${pid}-abc-0.tmp`, "model"].sort(),
+    );
   });
 
   test("a process killed while writing leaves the old or the new file, never a part", async () => {

@@ -1,6 +1,16 @@
 /** Files in Node: whole, in ranges, and written whole or not at all. */
 import { constants, unlinkSync } from "node:fs";
-import { access, type FileHandle, mkdir, open, realpath, rename, stat, unlink } from "node:fs/promises";
+import {
+  access,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { FileError } from "../../base/errors.ts";
 import { fileError } from "../file-errors.ts";
@@ -115,6 +125,7 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
   try {
     const target = await writableTarget(path);
     if (target.mode !== undefined) consequence = "; the old file is unchanged";
+    await removeLeftovers(target.path);
     temporary = temporaryName(target.path);
     removeAtExit(temporary);
     await writeNew(temporary, content, target.mode);
@@ -152,6 +163,33 @@ let temporaryCount = 0;
 function temporaryName(target: string): string {
   const unique = `${process.pid}-${Date.now().toString(36)}-${temporaryCount++}`;
   return join(dirname(target), `.${basename(target).slice(0, 50)}.${unique}.tmp`);
+}
+
+const looked = new Set<string>();
+/** A file that was written to a moment ago may be another machine's, on a disk that both use. */
+const leftoverMs = 60_000;
+
+/** Processes that were killed while they wrote have left their temporary files: the next one that writes there clears up. */
+async function removeLeftovers(target: string): Promise<void> {
+  if (looked.has(target)) return;
+  looked.add(target);
+  const folder = dirname(target);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, of, pid] = /^\.(.*)\.(\d+)-[0-9a-z]+-\d+\.tmp$/.exec(name) ?? [];
+    if (of !== basename(target).slice(0, 50) || isRunning(Number(pid))) continue;
+    const path = join(folder, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts !== undefined && Date.now() - facts.mtimeMs > leftoverMs) removeQuietly(path);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
 }
 
 /** Temporary files being written; a process that exits in the middle takes them with it. */
