@@ -3,7 +3,7 @@ import { decode } from "../base/dtype.ts";
 import { countElements, type HostArray } from "../base/host-array.ts";
 import { type Columns, storedColumns } from "../data/column.ts";
 import type { Dataset } from "../data/index.ts";
-import { allocate } from "../data/source.ts";
+import { allocate, isLater } from "../data/source.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -13,8 +13,9 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Whether samples lie in memory: those that are computed at each delivery cost too much to look at all of them. */
-const isStored = ({ source }: Dataset): boolean => source.mapDepth === 0;
+/** Whether samples lie in memory: those that are read or computed at each delivery cost too much to look at all of them. */
+const isStored = ({ source }: Dataset, columns: readonly string[]): boolean =>
+  source.mapDepth === 0 && !isLater(source, columns);
 
 /** Labels up to this many are counted. */
 const countedLabels = 5_000_000;
@@ -23,7 +24,7 @@ const countedLabels = 5_000_000;
 export function labelFinding(dataset: Dataset, name: string, batch: HostArray): Finding | undefined {
   const column = dataset.columns[name]!;
   if (column.shape.length > 0 || !/^[iu]/.test(column.dtype)) return undefined;
-  const isWhole = isStored(dataset) && dataset.length <= countedLabels;
+  const isWhole = isStored(dataset, [name]) && dataset.length <= countedLabels;
   const labels: ArrayLike<number> = isWhole ? (dataset.column(name).data as ArrayLike<number>) : batch.data;
   const counts = new Map<number, number>();
   for (let i = 0; i < labels.length; i++) counts.set(labels[i]!, (counts.get(labels[i]!) ?? 0) + 1);
@@ -54,7 +55,7 @@ export function inputFinding(
   for (const name of inputs) {
     const column = dataset.columns[name]!;
     if (!/f(16|32|64)$/.test(column.dtype)) continue;
-    const array = isStored(dataset) ? someRows(dataset, name) : batch.get(name)!;
+    const array = isStored(dataset, [name]) ? someRows(dataset, name) : batch.get(name)!;
     const scale = array.dtype === column.dtype ? 1 : (column.stored?.divideBy ?? 1);
     for (const value of decode(array.dtype, array.data)) {
       if (!Number.isFinite(value)) {
@@ -111,7 +112,7 @@ export function sharedRowsFinding(
   );
   const rowBytes = inputs.reduce((sum, name) => sum + 4 * countElements(columns[name]!.shape), 0);
   const isSmall = (train.length + validation.length) * rowBytes <= comparedBytes;
-  if (!isSame || !isSmall || !isStored(train) || !isStored(validation)) return undefined;
+  if (!isSame || !isSmall || !isStored(train, inputs) || !isStored(validation, inputs)) return undefined;
   const byKey = new Map<number, number[]>();
   eachKey(validation, columns, (key, row) => {
     const rows = byKey.get(key);
