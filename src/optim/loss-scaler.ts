@@ -24,7 +24,7 @@ export interface LossScalerOptions {
  * @example
  * const model = new Linear(2, 1);
  * const optimizer = new SGD(model.parameters(), { learningRate: 0.1 });
- * const scaler = new LossScaler();
+ * const scaler = new LossScaler({ initialScale: 1024 });
  * const step = compile((x: Tensor) => {
  *   const loss = autocast("f16", () => model.forward(x)).cast("f32").square().mean();
  *   const gradients = scaler.unscale(grad(scaler.scale(loss), model.parameters()));

@@ -22,6 +22,17 @@ export { type EpochRecord, History, isLowerBetter, type Scores } from "./history
 export { csvLog, jsonLog, type ModelCheckpointOptions, modelCheckpoint } from "./keep.ts";
 export type { ClassWeights, LossFunction, LossOptions } from "./objective.ts";
 export { type PlateauOptions, reduceOnPlateau } from "./plateau.ts";
+export {
+  type DryRunReport,
+  dryRun,
+  findLearningRate,
+  type LearningRateCurve,
+  type LearningRateOptions,
+  type OverfitOptions,
+  type OverfitReport,
+  overfitOneBatch,
+  type ProbeOptions,
+} from "./probes.ts";
 export { type ProgressOutput, type ProgressStyle, progress } from "./progress.ts";
 export type { CheckOptions, RunReport } from "./run-report.ts";
 export type { Metric, Metrics } from "./scoring.ts";
