@@ -74,7 +74,7 @@ function answerLines({ data: { classes, pipeline }, options }: Setup, answers: H
   const isClass =
     answers.shape.length === 2 &&
     width > 1 &&
-    (classes !== undefined || /cross|nll/i.test(options.loss.name));
+    (classes !== undefined || /cross|nll/i.test(String(options.loss.name)));
   return Array.from({ length: count }, (_, i) => {
     const own = row(i);
     if (isClass) return classLine(own, classes);

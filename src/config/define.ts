@@ -3,7 +3,7 @@ import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { RecordOptions } from "../runs/index.ts";
 import type { FittedPipeline } from "../tabular/index.ts";
-import type { FitOptions } from "../train/index.ts";
+import type { FitOptions, Metric } from "../train/index.ts";
 
 /** What is trained on, and what is known of it. */
 export interface TrainingData {
@@ -37,7 +37,7 @@ export interface TrainConfig {
   > & {
     readonly loss: FitOptions["loss"] | Named;
     readonly optimizer: FitOptions["optimizer"] | Named;
-    readonly metrics?: readonly (NonNullable<FitOptions["metrics"]>[number] | Named)[];
+    readonly metrics?: readonly (Metric | Named)[];
     readonly callbacks?: readonly (NonNullable<FitOptions["callbacks"]>[number] | Named)[];
   };
   /** Where and how the run is recorded: options of `recordRun`. */

@@ -46,12 +46,14 @@ export async function evaluation(
     if (!(Number.isInteger(value) && value > 0))
       throw new ArgumentError(`recordRun: evaluation.${name} must be a positive integer, got ${value}`);
   const { model, validation, columns } = run;
-  if (validation === undefined) return undefined;
+  const { loss } = run.options;
+  // A model of several outputs has no one answer to compare.
+  if (validation === undefined || typeof loss !== "function") return undefined;
   const dataset = validation.take(samples);
   const answers = await predict(model, dataset, { inputs: columns.inputs });
   const labels = dataset.column(columns.labels) as HostArray;
   const keep = (index: number): DrawnInput => drawnInput(dataset, index, columns.inputs, options);
-  const lossName = run.options.loss.name;
+  const lossName = loss.name;
   const asked = { answers, labels, lossName, mistakes, keep, classes: options.classes };
   return classificationOf(asked) ?? regressionOf(asked);
 }

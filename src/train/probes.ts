@@ -184,11 +184,12 @@ export async function dryRun(
     ...rest
   } = options;
   const plan = checkpoint === undefined ? undefined : dryPlan(checkpoint);
-  const own = {
-    ...{ ...rest, batchSize, gradientAccumulationSteps, epochs: 1, callbacks: [], progress: "none" },
+  const own: FitOptions = {
+    ...{ ...rest, batchSize, gradientAccumulationSteps, epochs: 1, callbacks: [] },
+    progress: "none",
     ...(validation && { validation: validation.take(batchSize) }),
     ...(plan && { checkpoint: plan }),
-  } as const;
+  };
   try {
     const { epochs, report } = await unchanged(model, () =>
       fit(model, dataset.take(batchSize * gradientAccumulationSteps), own),
