@@ -80,18 +80,24 @@ function valuesAt(searched: Distributions, point: Float64Array): Map<string, Cho
   return new Map([...searched].map(([name, distribution], i) => [name, fromUnit(distribution, point[i]!)]));
 }
 
-/** Losses with mean 0 and variance 1; infinite ones count as the worst that is finite. */
+/**
+ * Losses with mean 0 and variance 1. Infinite ones count as the worst that is finite. Those far above the median are drawn in, as the logarithm
+ * does: how bad the bad ones are would otherwise hide how the good ones differ (warping as in Cowen-Rivers et al., "HEBO", JAIR 2022).
+ */
 function standardised(trials: readonly CompleteTrial[], direction: Direction): Float64Array {
   const losses = trials.map(({ value }) => lossOf(value, direction));
-  const finite = losses.filter(Number.isFinite);
-  const [least, most] = [Math.min(...finite), Math.max(...finite)];
-  const clipped = Float64Array.from(losses, (loss) =>
-    finite.length ? Math.min(most, Math.max(least, loss)) : 0,
-  );
-  const mean = clipped.reduce((sum, loss) => sum + loss, 0) / clipped.length;
-  const variance = clipped.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / clipped.length;
+  const finite = losses.filter(Number.isFinite).sort((a, b) => a - b);
+  if (finite.length === 0) return new Float64Array(losses.length);
+  const [least, median, most] = [finite[0]!, finite[finite.length >> 1]!, finite.at(-1)!];
+  const scale = median - least;
+  const limit = median + scale;
+  const drawnIn = (loss: number): number =>
+    loss > limit && scale > 0 ? limit + scale * Math.log1p((loss - limit) / scale) : loss;
+  const kept = Float64Array.from(losses, (loss) => drawnIn(Math.min(most, Math.max(least, loss))));
+  const mean = kept.reduce((sum, loss) => sum + loss, 0) / kept.length;
+  const variance = kept.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / kept.length;
   const deviation = Math.sqrt(variance) || 1;
-  return clipped.map((loss) => (loss - mean) / deviation);
+  return kept.map((loss) => (loss - mean) / deviation);
 }
 
 function mostPromising(
