@@ -12,7 +12,7 @@ export interface NormalizeOptions {
 }
 
 /** Of the training images of ImageNet, in 0 … 1: what published networks expect. */
-const imageNet = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
+export const imageNet = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
 
 /**
  * Bytes (height, width, channels) to f32 (channels, height, width): (x / 255 − mean) / deviation, as torchvision's `ToTensor` and
