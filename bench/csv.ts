@@ -1,11 +1,10 @@
 /** How fast CSV files become tables: Netwright's `readCsv` and pandas' `read_csv` (its C engine), one process each, in turn. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Command } from "./child.ts";
+import { Reader, type ReaderSample } from "./reader.ts";
 import { table } from "./report.ts";
 import { summarize } from "./statistics.ts";
 
@@ -45,37 +44,8 @@ function writeFile(folder: string, name: string): string {
   return path;
 }
 
-interface Sample {
+interface Sample extends ReaderSample {
   readonly rows: number;
-  readonly seconds: number;
-  /** Of the processor, all threads together. */
-  readonly cpuSeconds: number;
-}
-
-/** A process that reads a file each time it is told a path, and answers with a sample. */
-class Reader {
-  readonly #child: ChildProcess;
-  #answer: ((line: string) => void) | undefined;
-  #fail: ((error: Error) => void) | undefined;
-
-  constructor({ file, args }: Command) {
-    this.#child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
-    createInterface({ input: this.#child.stdout! }).on("line", (line) => this.#answer?.(line));
-    this.#child.on("exit", () => this.#fail?.(new Error(`${file} ${args.join(" ")} ended`)));
-  }
-
-  async sample(path: string): Promise<Sample> {
-    const line = await new Promise<string>((resolve, reject) => {
-      this.#answer = resolve;
-      this.#fail = reject;
-      this.#child.stdin!.write(`${path}\n`);
-    });
-    return JSON.parse(line) as Sample;
-  }
-
-  close(): void {
-    this.#child.stdin!.end();
-  }
 }
 
 /** Prints the table. Without pandas Netwright is measured alone. */
@@ -88,7 +58,7 @@ export async function measureCsv(rounds: number): Promise<void> {
   if (existsSync(python)) {
     commands.set("pandas", { file: python, args: [here("../../bench/peers/python/pandas_csv.py")] });
   }
-  const readers = new Map([...commands].map(([name, command]) => [name, new Reader(command)]));
+  const readers = new Map([...commands].map(([name, command]) => [name, new Reader<Sample>(command)]));
   const folder = mkdtempSync(join(tmpdir(), "netwright-bench-csv-"));
   try {
     const lines: string[][] = [];
@@ -105,7 +75,7 @@ export async function measureCsv(rounds: number): Promise<void> {
 async function measureFile(
   path: string,
   title: string,
-  readers: ReadonlyMap<string, Reader>,
+  readers: ReadonlyMap<string, Reader<Sample>>,
   rounds: number,
 ): Promise<string[][]> {
   const samples = new Map([...readers.keys()].map((name): [string, Sample[]] => [name, []]));

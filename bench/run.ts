@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { type CompileResult, measureCompile } from "./compile.ts";
 import { contenders } from "./contenders.ts";
 import { measureCsv } from "./csv.ts";
+import { measureImages } from "./image-pipeline.ts";
 import { Lane, lanesOf } from "./lane.ts";
 import { describeMachine, loadNow } from "./machine.ts";
 import { type CaseResult, measureCase, type Probe, type Skipped, startProbe } from "./measure.ts";
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     const compile = options.words.includes("compile") ? await runCompile(options) : [];
     if (options.words.includes("csv")) await measureCsv(options.rounds);
     if (options.words.includes("search")) await measureSearch(options.rounds);
+    if (options.words.includes("image-pipeline")) await measureImages(options.rounds);
     console.log(`\nload ${loadBefore} before, ${loadNow()} after; ${new Date().toISOString()}`);
     const results = measured.map(({ subject, result }) => ({ ...subject, ...result }));
     const command = process.argv.slice(2);

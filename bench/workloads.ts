@@ -415,13 +415,14 @@ export const cases: readonly Case[] = [
   },
 ];
 
-/** The last four are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `csv.ts`), or time nothing (`search.ts`). */
+/** The last five are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `csv.ts`, `image-pipeline.ts`), or time nothing (`search.ts`). */
 export const workloads: readonly string[] = [
   ...new Set(cases.map(({ workload }) => workload)),
   "startup",
   "compile",
   "csv",
   "search",
+  "image-pipeline",
 ];
 
 /** The cases that the words choose: a workload, or the beginning of a case's id ("matmul/512"). */

@@ -70,6 +70,7 @@ export {
   type WarpStyle,
 } from "./geometry.ts";
 export type { ByteImage, Image, Size } from "./image.ts";
+export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 export { cutMix, type LabelledBatch, type MixedBatch, type MixOptions, mixup } from "./mix.ts";
 export { type NormalizeOptions, normalize, toFloat } from "./normalize.ts";
 export type { PolicyName } from "./policies.ts";

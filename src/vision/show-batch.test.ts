@@ -80,9 +80,13 @@ test("masks, boxes and points", async () => {
 });
 
 test("mistakes", async () => {
-  await expect(showBatch({}, path)).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: showBatch: there are no "images"]`);
+  await expect(showBatch({}, path)).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[ArgumentError: showBatch: there are no "images"]`,
+  );
   await expect(
     showBatch({ images: hostArray("i32", [2, 2]) }, path),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`[ShapeError: showBatch: images are bytes (N, height, width, channels) or f32 (N, channels, height, width), got i32 (2, 2)]`);
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[ShapeError: showBatch: images are bytes (N, height, width, channels) or f32 (N, channels, height, width), got i32 (2, 2)]`,
+  );
   await expect(showBatch({ images }, path, { colums: 3 } as never)).rejects.toThrow('did you mean "columns"');
 });
