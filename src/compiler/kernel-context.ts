@@ -87,8 +87,16 @@ export class KernelContext {
   /** The program's buffer behind a handle. */
   memoryOf(handle: KernelBuffer): ProgramBuffer {
     for (const [buffer, known] of this.buffers) if (known === handle) return buffer;
+    const other = this.aliases.get(handle);
+    if (other !== undefined) return this.memoryOf(other);
     throw new InternalError(`no memory behind ${handle.name}`);
   }
+
+  /** Another handle on the memory of one: it is read as elements of another dtype. */
+  alias(handle: KernelBuffer, of: KernelBuffer): void {
+    this.aliases.set(handle, of);
+  }
+  private readonly aliases = new Map<KernelBuffer, KernelBuffer>();
 
   /** Pairs scratch that a lowering made by itself with memory of the program. */
   adopt(handle: KernelBuffer, buffer: ProgramBuffer): void {

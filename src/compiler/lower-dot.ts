@@ -62,7 +62,11 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
     );
     return { ...first!, ...(value !== undefined && { produced: { others, value } }) };
   });
-  const { kernels, scratch } = lowerContraction({
+  const {
+    kernels,
+    scratch,
+    aliases = [],
+  } = lowerContraction({
     name: nameOf(dot, members),
     a: a!,
     b: b!,
@@ -76,6 +80,7 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
   for (const buffer of scratch) {
     context.adopt(buffer, host.newBuffer(buffer.name, buffer.dtype, maxOf(buffer.elements), buffer.scope));
   }
+  for (const { words, bytes } of aliases) context.alias(words, bytes);
   return kernels.map((kernel) => ({
     kernel,
     buffers: kernel.buffers.map((buffer) => context.memoryOf(buffer)),
@@ -97,6 +102,8 @@ function operandsOf(cluster: Cluster, dot: Node<DotAxes>, accesses: Accesses): r
   });
   const depth = forms.find((form) => form !== undefined)?.depth;
   return forms.map((form, which) => {
+    // A load converts integers of eight bits by itself.
+    if (form?.isPlain) return { leaves: form.leaves };
     if (form !== undefined) return form;
     const access = accesses.inMemory(dot.inputs[which]!);
     const at = which === 0 ? access.view.shape.length - dot.attributes.depth : dot.attributes.batch;

@@ -132,6 +132,8 @@ export interface OperandForm {
   /** The depth of the contraction in as many axes as all views need: their product is the depth. */
   readonly depth: Shape;
   readonly leaves: readonly { readonly access: Access; readonly view: View }[];
+  /** Nothing is computed: an integer of eight bits is seen as one of 32. */
+  readonly isPlain: boolean;
   value(b: KernelBuilder, loaded: readonly Value[]): Value;
 }
 
@@ -170,8 +172,14 @@ export function operandForm(
   return {
     depth: sizes.slice(first, end),
     leaves: leaves.map((access, i) => ({ access, view: views[i]! })),
+    isPlain: isWidening(producer, leaves),
     value: (b, loaded) => elementValue(b, producer, { accesses, leaves, loaded }),
   };
+}
+
+function isWidening({ members: [only, ...others] }: OperandProducer, leaves: readonly Access[]): boolean {
+  if (only?.op.name !== "cast" || others.length > 0 || only.dtype !== "i32") return false;
+  return leaves.length === 1 && (leaves[0]!.root.dtype === "i8" || leaves[0]!.root.dtype === "u8");
 }
 
 /** A view of `shape` as one of `sizes`, each of which walks some of its axes; undefined where one stride cannot. */

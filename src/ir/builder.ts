@@ -108,6 +108,16 @@ export class KernelBuilder implements ScalarBuilder<Value> {
       c,
     });
   }
+  dotAdd(parts: 2 | 4, a: Value, b: Value, c: Value): Value {
+    this.requireSame("dotAdd", a, b);
+    this.requireSame("dotAdd", a, c);
+    const key = `d:${parts}:${this.id(a)}:${this.id(b)}:${this.id(c)}`;
+    return this.define(key, { kind: "dotAdd", dtype: "i32", parts, a, b, c });
+  }
+  bytePairs(which: "even" | "odd", isSigned: boolean, x: Value): Value {
+    const key = `e:${which}:${isSigned}:${this.id(x)}`;
+    return this.define(key, { kind: "bytePairs", dtype: "i32", which, isSigned, x });
+  }
   select(condition: Value, a: Value, b: Value): Value {
     this.requireSame("select", a, b);
     if (condition.kind === "constant") return condition.value ? a : b;

@@ -14,6 +14,7 @@ import {
 import { InternalError } from "../base/errors.ts";
 import { type Dimension, evaluateSize, type Size } from "../base/size.ts";
 import type { ScalarDType } from "../graph/scalar.ts";
+import { bytePairs, dotOfParts } from "./byte-products.ts";
 import { binaryMeaning, compareMeaning, convertMeaning, unaryMeaning } from "./fold.ts";
 import { fusedMultiplyAdd } from "./fused.ts";
 import type {
@@ -202,6 +203,14 @@ class Evaluator {
           return () => fusedMultiplyAdd(dtype, a(), b(), c());
         const { mul } = binaryMeaning;
         return () => round(round(mul(a(), b(), dtype)) + c());
+      }
+      case "dotAdd": {
+        const [a, b, c] = [this.use(value.a), this.use(value.b), this.use(value.c)];
+        return () => dotOfParts(value.parts, a(), b(), c());
+      }
+      case "bytePairs": {
+        const x = this.use(value.x);
+        return () => bytePairs(value.which, value.isSigned, x());
       }
       case "select": {
         const [condition, a, b] = [this.use(value.condition), this.use(value.a), this.use(value.b)];

@@ -62,6 +62,24 @@ export type Value = {
   | { readonly kind: "compare"; readonly operator: CompareOperator; readonly a: Value; readonly b: Value }
   /** a × b + c: fused where the target's arithmetic fuses, else a rounded product and a rounded sum. */
   | { readonly kind: "mulAdd"; readonly a: Value; readonly b: Value; readonly c: Value }
+  /**
+   * c + Σ aᵢ · bᵢ, wrapping, of integers that lie in the words a and b: two of 16 bits with signs, or four bytes, those of a without
+   * sign, those of b with one.
+   */
+  | {
+      readonly kind: "dotAdd";
+      readonly parts: 2 | 4;
+      readonly a: Value;
+      readonly b: Value;
+      readonly c: Value;
+    }
+  /** Two 16-bit integers in the place of the bytes 0 and 1, 2 and 3 of the word x: the even or the odd ones of these bytes. */
+  | {
+      readonly kind: "bytePairs";
+      readonly x: Value;
+      readonly which: "even" | "odd";
+      readonly isSigned: boolean;
+    }
   | { readonly kind: "select"; readonly condition: Value; readonly a: Value; readonly b: Value }
   | { readonly kind: "convert"; readonly x: Value }
   | { readonly kind: "bitcast"; readonly x: Value }

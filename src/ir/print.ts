@@ -156,6 +156,10 @@ function valueText(value: Value, names: KernelNames): string {
       return call(value.operator, value.a, value.b);
     case "mulAdd":
       return call("mulAdd", value.a, value.b, value.c);
+    case "dotAdd":
+      return call(`dotAdd ${value.parts}`, value.a, value.b, value.c);
+    case "bytePairs":
+      return call(`${value.which} bytes${value.isSigned ? "" : " unsigned"}`, value.x);
     case "select":
       return call("select", value.condition, value.a, value.b);
     case "convert":

@@ -8,6 +8,8 @@ export interface TargetDescription {
   readonly vectorRegisters: number;
   /** Multiplying by powers of two (`scale`) is one instruction. It never changes bits. */
   readonly hasScale: boolean;
+  /** Products of bytes four at a time are one instruction; else the two of a pair of 16-bit integers. Sums are the same. */
+  readonly hasByteProducts?: boolean;
   readonly cacheBytes: { readonly l1: number; readonly l2: number };
   readonly threads: number;
 }

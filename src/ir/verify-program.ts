@@ -168,11 +168,11 @@ const buffersWritten = (step: ProgramStep): ProgramBuffer[] =>
   step.kind === "call" ? step.buffers.filter((_, i) => step.kernel.buffers[i]!.access !== "read") : [];
 
 function givenFault(wanted: KernelBuffer, given: ProgramBuffer): string | undefined {
-  if (given.dtype !== wanted.dtype) return `is ${given.dtype}, not ${wanted.dtype}`;
+  const elements = elementsAs(given, wanted);
+  if (elements === undefined) return `is ${given.dtype}, not ${wanted.dtype}`;
   if ((given.scope === "thread") !== (wanted.scope === "thread"))
     return `is ${given.scope} memory, not ${wanted.scope}`;
-  if (given.elements < maxOf(wanted.elements))
-    return `has ${given.elements} elements, not ${wanted.elements}`;
+  if (elements < maxOf(wanted.elements)) return `has ${elements} elements, not ${wanted.elements}`;
   return undefined;
 }
 
@@ -230,4 +230,13 @@ function lateSizesIn({ buffers, parameters, body }: Kernel): readonly Size[] {
   for (const { extent } of parameters) note(extent);
   block(body);
   return found;
+}
+
+/** How many elements a kernel finds in a buffer: bytes may be read as words; undefined where the dtypes do not fit. */
+function elementsAs({ dtype, elements }: ProgramBuffer, wanted: KernelBuffer): number | undefined {
+  if (dtype === wanted.dtype) return elements;
+  const areBytes = dtype === "i8" || dtype === "u8";
+  return areBytes && wanted.dtype === "i32" && wanted.access === "read"
+    ? Math.floor(elements / 4)
+    : undefined;
 }

@@ -16,12 +16,14 @@ export function operandsOf(value: Value): readonly Value[] {
     case "unary":
     case "convert":
     case "bitcast":
+    case "bytePairs":
     case "checkIndex":
       return [value.x];
     case "binary":
     case "compare":
       return [value.a, value.b];
     case "mulAdd":
+    case "dotAdd":
       return [value.a, value.b, value.c];
     case "select":
       return [value.condition, value.a, value.b];
@@ -98,6 +100,10 @@ export function dtypeFault(value: Value): string | undefined {
       );
     case "mulAdd":
       return same(value.a, value.b, value.c) ?? domain("number", "mulAdd");
+    case "dotAdd":
+      return same(value.a, value.b, value.c) ?? is(value, "i32", "a sum of products");
+    case "bytePairs":
+      return is(value, "i32", "a pair of bytes") ?? is(value.x, "i32", "a word of bytes");
     case "select":
       return is(value.condition, "bool", "the condition") ?? same(value.a, value.b);
     case "convert":

@@ -1,6 +1,6 @@
 /** The native device: a compiled function is x86-64 machine code, run in this process. */
 import { ArgumentError, PlatformError } from "../base/errors.ts";
-import { avx2, avx512, type Isa } from "../codegen/x64/isa.ts";
+import { avx2, avx512, avx512Vnni, type Isa } from "../codegen/x64/isa.ts";
 import { type TargetDescription, x64Target } from "../ir/target.ts";
 import type { Device } from "./device.ts";
 import { MemoryDevice } from "./memory-device.ts";
@@ -16,6 +16,8 @@ export interface NativeDeviceOptions {
   /** The instruction set; default: the best that may run here. */
   readonly isa?: "avx2" | "avx512";
   readonly threads?: number;
+  /** false: instructions for products of bytes (VNNI) are not used, for tests. */
+  readonly byteProducts?: boolean;
   /** Programs expected to take longer run on another thread than the caller's; 1 when left out. */
   readonly backgroundMs?: number | undefined;
   /** false: every op is a kernel of its own, for tests. */
@@ -31,7 +33,7 @@ export interface NativeDeviceOptions {
  */
 export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   const { isFused, keepsSubnormals } = options;
-  const isa = chooseIsa(options.isa);
+  const isa = chooseIsa(options.isa, options.byteProducts ?? true);
   const system = requireNativeSystem();
   const queue = new RunQueue();
   const memory = new NativeMemory(system, queue);
@@ -61,16 +63,18 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   });
 }
 
-function chooseIsa(wanted: "avx2" | "avx512" | undefined): Isa {
-  const { isa, reasons } = doctor();
+function chooseIsa(wanted: "avx2" | "avx512" | undefined, byteProducts: boolean): Isa {
+  const { isa, reasons, features } = doctor();
   if (isa === undefined) throw new PlatformError(`machine code cannot run here: ${reasons.join("; ")}`);
   if (wanted === "avx512" && isa !== "avx512")
     throw new ArgumentError(`the instruction set avx512 was asked for, but ${reasons.join("; ")}`);
-  return (wanted ?? isa) === "avx512" ? avx512 : avx2;
+  if ((wanted ?? isa) === "avx2") return avx2;
+  return features?.avx512Vnni && byteProducts ? avx512Vnni : avx512;
 }
 
-const describeTarget = ({ vector, vectorRegisters, hasScale }: Isa): TargetDescription => ({
+const describeTarget = ({ vector, vectorRegisters, hasScale, hasByteProducts }: Isa): TargetDescription => ({
   ...x64Target,
+  hasByteProducts,
   lanes: vector.lanes,
   vectorRegisters,
   hasScale,

@@ -1,5 +1,5 @@
 /** Runs a compiled Program on the loop IR's definition (`ir/evaluate.ts`): tests the compiler without a code generator. */
-import { arrayTypeOf, type TypedArray } from "../base/dtype.ts";
+import { arrayTypeOf, type DType, type TypedArray } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { type Dimension, evaluateSize } from "../base/size.ts";
 import type { State } from "../graph/state.ts";
@@ -39,7 +39,9 @@ export function evaluateProgram(
   };
   const executeStep = (step: ProgramStep): CheckFailure | undefined => {
     if (step.kind === "call") {
-      const buffers = step.buffers.map(memoryOf);
+      const buffers = step.buffers.map((buffer, i) =>
+        readAs(memoryOf(buffer), step.kernel.buffers[i]!.dtype),
+      );
       const parameters = step.kernel.parameters.map(({ index }) => counters.get(index)!);
       return evaluateKernel(step.kernel, { buffers, parameters, dimensions: run.dimensions });
     }
@@ -59,6 +61,12 @@ export function evaluateProgram(
   }
   execute(program.commit);
   return { results: program.results.map(({ buffer }) => memoryOf(buffer)) };
+}
+
+/** Bytes as words, where a kernel reads them so. */
+function readAs(memory: TypedArray, dtype: DType): TypedArray {
+  const areWords = dtype === "i32" && memory.BYTES_PER_ELEMENT === 1;
+  return areWords ? new Int32Array(memory.slice().buffer, 0, Math.floor(memory.length / 4)) : memory;
 }
 
 function outside({ placement, dtype, elements, name }: ProgramBuffer, run: ProgramRun): TypedArray {

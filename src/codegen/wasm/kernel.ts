@@ -25,7 +25,7 @@ import {
 import { Scope, Scopes } from "./scopes.ts";
 import { type Address, pushLoad, storeScalar } from "./storage.ts";
 import { registersWithFreeTails } from "./tails.ts";
-import { extractLane, splatScalar, vectorBinary, words } from "./vector.ts";
+import { extractLane, splatScalar, vectorBinary, vectorBytePairs, vectorDotAdd, words } from "./vector.ts";
 import { VectorLoop } from "./vector-loop.ts";
 
 export interface KernelOptions {
@@ -156,6 +156,10 @@ export class KernelEmitter {
         return pushCompare(e, value.operator, value.a.dtype, a, b);
       case "mulAdd":
         return pushMulAdd(e, value.dtype, a, b, c);
+      case "dotAdd":
+        return pushLane(e, vectorDotAdd(e, value.parts, splatOf(e, a), splatOf(e, b), splatOf(e, c)));
+      case "bytePairs":
+        return pushLane(e, vectorBytePairs(e, value.which, value.isSigned, splatOf(e, a)));
       case "select":
         return pushSelect(e, a, b, c);
       case "convert":
@@ -411,6 +415,18 @@ export class KernelEmitter {
     this.isInShared = false;
   }
   private isInShared = false;
+}
+
+/** A word in all lanes, and lane 0 of words. */
+const splatOf =
+  (e: Emitter, x: Push): Push =>
+  () => {
+    x();
+    e.code.op("i32x4.splat");
+  };
+function pushLane(e: Emitter, [words]: readonly Push[]): void {
+  words!();
+  e.code.lane("i32x4.extract_lane", 0);
 }
 
 /** Iterations of a tile's loop that are written out. */

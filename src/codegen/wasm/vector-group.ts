@@ -23,8 +23,10 @@ import {
   type Vectors,
   vectorBinary,
   vectorBitcast,
+  vectorBytePairs,
   vectorCompare,
   vectorConvert,
+  vectorDotAdd,
   vectorMulAdd,
   vectorSelect,
   vectorShift,
@@ -181,6 +183,10 @@ export class GroupWriter {
         return vectorCompare(e, value.operator, value.a.dtype, a, b);
       case "mulAdd":
         return vectorMulAdd(e, dtype, a, b, c);
+      case "dotAdd":
+        return vectorDotAdd(e, value.parts, a[0]!, b[0]!, c[0]!);
+      case "bytePairs":
+        return vectorBytePairs(e, value.which, value.isSigned, a[0]!);
       case "select":
         return vectorSelect(e, dtype, a[0]!, b, c, { a: isPlusZero(value.a), b: isPlusZero(value.b) });
       case "convert":

@@ -250,6 +250,23 @@ export function vectorMulAdd(e: Emitter, dtype: ScalarDType, a: Vectors, b: Vect
   return vectorBinary(e, "add", dtype, vectorBinary(e, "mul", dtype, a, b), c);
 }
 
+/** See `ir/kernel.ts`; of four bytes, even and odd ones are taken apart. */
+export function vectorDotAdd(e: Emitter, parts: 2 | 4, a: Push, b: Push, c: Push): Vectors {
+  const add = (x: Push, y: Push, sum: Push): Push =>
+    after(e, "i32x4.add", after(e, "i32x4.dot_i16x8_s", x, y), sum);
+  if (parts === 2) return [add(a, b, c)];
+  const pairs = (which: "even" | "odd", sum: Push): Push =>
+    add(vectorBytePairs(e, which, false, a)[0]!, vectorBytePairs(e, which, true, b)[0]!, sum);
+  return [pairs("odd", pairs("even", c))];
+}
+
+export function vectorBytePairs(e: Emitter, which: "even" | "odd", isSigned: boolean, x: Push): Vectors {
+  const shifted = (name: "i16x8.shl" | "i16x8.shr_s" | "i16x8.shr_u", from: Push): Push =>
+    after(e, name, from, () => e.code.i32(8));
+  const high = which === "odd" ? x : shifted("i16x8.shl", x);
+  return [shifted(isSigned ? "i16x8.shr_s" : "i16x8.shr_u", high)];
+}
+
 /** V8 makes three instructions of a select, one where zero is chosen from. */
 export function vectorSelect(
   e: Emitter,

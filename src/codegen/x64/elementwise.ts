@@ -18,6 +18,10 @@ export function computeElementwise(lanes: Lanes, value: Value, operands: readonl
       return [lanes.compare(value.operator, value.a.dtype, a, b)];
     case "mulAdd":
       return lanes.mulAdd(value.dtype, a, b, c);
+    case "dotAdd":
+      return lanes.dotAdd(value.parts, a[0]!, b[0]!, c[0]!);
+    case "bytePairs":
+      return [lanes.bytePairs(value.which, value.isSigned, a[0]!)];
     case "select":
       return lanes.select(value.dtype, a[0]!, b, c);
     case "convert":

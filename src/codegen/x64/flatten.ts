@@ -247,12 +247,14 @@ export function operandsOf(value: Value): readonly Value[] {
     case "unary":
     case "convert":
     case "bitcast":
+    case "bytePairs":
     case "checkIndex":
       return [value.x];
     case "binary":
     case "compare":
       return [value.a, value.b];
     case "mulAdd":
+    case "dotAdd":
       return [value.a, value.b, value.c];
     case "select":
       return [value.condition, value.a, value.b];

@@ -20,6 +20,8 @@ export interface Isa {
   readonly hasTernaryLogic: boolean;
   /** f32 times powers of two is one instruction. */
   readonly hasScale: boolean;
+  /** Sums of products of bytes, and of 16-bit integers, are one instruction (AVX-512 VNNI). */
+  readonly hasByteProducts: boolean;
   /** From wide to narrow: a kernel uses the widest whose lanes divide those of all its registers. */
   readonly shapes: readonly Shape[];
 }
@@ -36,6 +38,7 @@ export const avx2: Isa = {
   vector: ymm,
   hasTernaryLogic: false,
   hasScale: false,
+  hasByteProducts: false,
   shapes: [ymm, scalarShape],
 };
 
@@ -46,5 +49,9 @@ export const avx512: Isa = {
   vector: zmm,
   hasTernaryLogic: true,
   hasScale: true,
+  hasByteProducts: false,
   shapes: [zmm, ymm, scalarShape],
 };
+
+/** Needs VNNI as well. */
+export const avx512Vnni: Isa = { ...avx512, hasByteProducts: true };

@@ -333,6 +333,27 @@ export class Lanes {
     });
   }
 
+  /** See `ir/kernel.ts`. Without the instructions that multiply bytes, even and odd bytes are taken apart. */
+  dotAdd(parts: 2 | 4, a: Register, b: Register, c: Register): Vectors {
+    if (this.e.isa.hasByteProducts) {
+      const target = this.e.code.vector(this.shape.bits);
+      this.e.code.fused(parts === 4 ? "bytes" : "pairs", [target, a, b, c]);
+      return [target];
+    }
+    if (parts === 2) return [this.op("vpaddd", this.op("vpmaddwd", a, b), c)];
+    return (["even", "odd"] as const).reduce<Vectors>(
+      ([sum], which) => this.dotAdd(2, this.bytePairs(which, false, a), this.bytePairs(which, true, b), sum!),
+      [c],
+    );
+  }
+  bytePairs(which: "even" | "odd", isSigned: boolean, x: Register): Register {
+    const shift = isSigned ? "vpsraw" : "vpsrlw";
+    if (which === "odd") return this.op(shift, x, 8);
+    return isSigned
+      ? this.op(shift, this.op("vpsllw", x, 8), 8)
+      : this.op("vandps", x, this.integer(0x00ff00ff));
+  }
+
   // ---- compare and select -------------------------------------------------------------------------------------
 
   compare(operator: CompareOperator, dtype: ScalarDType, a: Vectors, b: Vectors): Register {

@@ -17,6 +17,7 @@ import {
   type Span,
 } from "./panels.ts";
 import { type Problem, placeOf, zeros } from "./problem.ts";
+import { exchanged, type Product } from "./product.ts";
 import type { Part } from "./sharing.ts";
 import { cutOf, slicesOf } from "./slices.ts";
 import type { TileModel, Tiling } from "./tiles.ts";
@@ -32,6 +33,7 @@ export interface KernelRequest {
   readonly dtype: ScalarDType;
   readonly target: TargetDescription;
   readonly model: TileModel;
+  readonly product: Product;
   readonly epilogue: Epilogue;
   /** Sums of slices, one a result of a matrix; needed where the depth is cut. */
   readonly sums: KernelBuffer | undefined;
@@ -230,13 +232,16 @@ class ContractionEmitter {
     const { left, right, dtype, model } = this.request;
     const load = (panels: Panels, tile: Span, lane: readonly Affine[], depth: Affine): Value =>
       b.convert(dtype, b.load(panels.buffer, addAffine(panels.address(batch, tile, lane), depth)));
-    const add = (x: Value, y: Value, i: Affine): void =>
-      b.set(accumulators, b.mulAdd(x, y, b.read(accumulators, i)), i);
+    const product = this.request.problem.isExchanged ? exchanged(this.request.product) : this.request.product;
+    const add = (x: Value, ys: readonly Value[], i: Affine): void => {
+      const xs = product.partsOf(b, "a", x);
+      b.set(accumulators, product.add(b, xs, ys, b.read(accumulators, i)), i);
+    };
     b.vector(
       "j",
       columns.sizes[0]!,
       (j) => {
-        const y = load(right, columns, [j], across!);
+        const y = product.partsOf(b, "b", load(right, columns, [j], across!));
         if (model.loadsComeFirst) {
           const elements: Value[] = [];
           forBox(rows.sizes, (i) => void elements.push(load(left, rows, i, down!)));

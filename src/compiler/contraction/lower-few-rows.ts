@@ -10,6 +10,7 @@ import { type FewRows, piecesOf } from "./few-rows.ts";
 import type { Epilogue } from "./kernel.ts";
 import { type AxisSpan, forTiles } from "./loops.ts";
 import { loadElement, placeOf, type Side, sideAddress } from "./problem.ts";
+import { exchanged, type Product } from "./product.ts";
 import { cutOf, slicesOf } from "./slices.ts";
 import { balanced, type Tiling } from "./tiles.ts";
 
@@ -19,6 +20,7 @@ export interface FewRowsRequest {
   readonly dtype: ScalarDType;
   readonly target: TargetDescription;
   readonly epilogue: Epilogue;
+  readonly product: Product;
 }
 
 /** Kernels' bodies, each with the columns that it computes, and their scratch. */
@@ -154,6 +156,10 @@ function loadsOf({ few, dtype }: FewRowsRequest, b: KernelBuilder, batch: readon
   };
 }
 
+/** Of what is left by what is right. */
+const productOf = ({ few, product }: FewRowsRequest): Product =>
+  few.problem.whole.isExchanged ? exchanged(product) : product;
+
 const range = (count: number): number[] => [...Array(count).keys()];
 
 // ---- columns side by side: accumulators in the first cache --------------------------------------------------------
@@ -162,6 +168,7 @@ function inMemory(request: FewRowsRequest): Piece {
   const { few, dtype } = request;
   const { rows, whole } = few.problem;
   const { depth } = whole;
+  const product = productOf(request);
   const newScratch = (what: string): KernelBuffer => ({
     name: `${what} of ${request.name}`,
     dtype,
@@ -183,10 +190,13 @@ function inMemory(request: FewRowsRequest): Piece {
       inSteps(b, { depth, length, start, together: few.together }, (steps) =>
         b.vector("j", columns.size, (j) => {
           const column = addAffine(columns.start, j);
-          const loaded = steps.map((step) => right(column, step));
+          const loaded = steps.map((step) => product.partsOf(b, "b", right(column, step)));
           b.unrolled("i", rows, (row) => {
             const before = b.load(chains, at(row, j));
-            const after = loaded.reduce((sum, y, i) => b.mulAdd(left(row, steps[i]!), y, sum), before);
+            const after = loaded.reduce(
+              (sum, y, i) => product.add(b, product.partsOf(b, "a", left(row, steps[i]!)), y, sum),
+              before,
+            );
             b.store(chains, at(row, j), after);
           });
         }),
@@ -234,6 +244,7 @@ function turnedTile(
 ): void {
   const { few, dtype } = request;
   const { depth } = few.problem.whole;
+  const product = productOf(request);
   const { left, right } = loadsOf(request, b, batch);
   const newRegister = (name: string): Register => ({
     name: `${name}${rows.size}`,
@@ -255,10 +266,10 @@ function turnedTile(
         columns.size,
         (j) => {
           for (const step of steps) {
-            const y = right(addAffine(columns.start, j), step);
+            const y = product.partsOf(b, "b", right(addAffine(columns.start, j), step));
             b.unrolled("i", rows.size, (i) => {
-              const x = left(addAffine(rows.start, i), step);
-              b.set(chains, b.mulAdd(x, y, b.read(chains, i)), i);
+              const x = product.partsOf(b, "a", left(addAffine(rows.start, i), step));
+              b.set(chains, product.add(b, x, y, b.read(chains, i)), i);
             });
           }
         },

@@ -12,6 +12,7 @@ import { KernelBuilder } from "../../ir/builder.ts";
 import type { Affine, Index, Kernel, KernelBuffer, Statement } from "../../ir/kernel.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import { buffersOf } from "./buffers.ts";
+import { lowerBytes, type WordAlias } from "./bytes.ts";
 import { type FewRows, fewRowsOf } from "./few-rows.ts";
 import { contractionBody, type Epilogue } from "./kernel.ts";
 import { forBatch, forBoxes, forTileRuns } from "./loops.ts";
@@ -31,6 +32,7 @@ import {
   type Side,
   zeros,
 } from "./problem.ts";
+import { numberProduct, type Product } from "./product.ts";
 import { type Part, packsOwnColumns, partsOf, rowGroupsOf, sharedPackBytes } from "./sharing.ts";
 import { cutOf } from "./slices.ts";
 import { largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
@@ -55,27 +57,32 @@ export interface ContractionRequest {
    * per axis of `shape`. It loads what it needs (bias, residual) and stores the outputs.
    */
   readonly epilogue: Epilogue;
+  /** What a step in depth adds; left out: the product of two numbers, or of bytes where operands are bytes. */
+  readonly product?: Product;
 }
 
 export interface ContractionPlan {
-  /** To run in order. Their buffers are the operands', the epilogue's, and those of `scratch`. */
+  /** To run in order. Their buffers are the operands', the epilogue's, those of `scratch`, and words of `aliases`. */
   readonly kernels: readonly Kernel[];
   readonly scratch: readonly KernelBuffer[];
+  readonly aliases?: readonly WordAlias[];
 }
 
 /** Lowers a contraction. Postcondition: every kernel verifies; each result is one chain in rising k (see `slices.ts`). */
 export function lowerContraction(request: ContractionRequest): ContractionPlan {
-  const { a, b, shape, axes, dtype, target } = request;
+  const { a, b, shape, axes, dtype, target, product } = request;
   const orientations = problemsOf(a, b, shape, axes);
   if (shape.some((size) => size === 0)) return { kernels: [], scratch: [] };
+  const bytes = product === undefined ? lowerBytes(request, lowerContraction) : undefined;
+  if (bytes !== undefined) return bytes;
   const few = fewRowsOf(orientations, dtype, target);
   if (few !== undefined) return fewRowsPlan(request, few);
-  return new ContractionLowering(request, planContraction(orientations, dtype, target)).run();
+  return new ContractionLowering(request, planContraction(orientations, dtype, target, product)).run();
 }
 
 function fewRowsPlan(request: ContractionRequest, few: FewRows): ContractionPlan {
-  const { name, dtype, target, epilogue, parameters = [] } = request;
-  const { parts, scratch } = lowerFewRows({ name, few, dtype, target, epilogue });
+  const { name, dtype, target, epilogue, product = numberProduct, parameters = [] } = request;
+  const { parts, scratch } = lowerFewRows({ name, few, dtype, target, epilogue, product });
   const kernels = parts.map(({ body, columns }): Kernel => {
     const cost = costOf(request, few.problem.whole, columns / few.problem.columns);
     return { name, buffers: [...buffersOf(body)], parameters, body, cost };
@@ -87,7 +94,8 @@ function fewRowsPlan(request: ContractionRequest, few: FewRows): ContractionPlan
 function costOf(request: ContractionRequest, problem: Problem, share: number): Kernel["cost"] {
   const results = maxElementCount(request.shape) * bytesOf(request.dtype);
   const bytes = operandBytes(request.a) + operandBytes(request.b) + results;
-  return { flop: Math.round(flopOf(problem) * share), bytes: Math.round(bytes * share) };
+  const { count } = request.product ?? numberProduct;
+  return { flop: Math.round(flopOf(problem) * count * share), bytes: Math.round(bytes * share) };
 }
 
 class ContractionLowering {
@@ -110,13 +118,13 @@ class ContractionLowering {
 
   run(): ContractionPlan {
     const { problem, plan, request } = this;
-    const { dtype, target, epilogue } = request;
+    const { dtype, target, epilogue, product = numberProduct } = request;
     const left = plan.packsLeft ? this.packed("left", problem.left, plan.rows) : inPlace(problem.left);
     const right = plan.packsRight
       ? this.packed("right", problem.right, [plan.columns])
       : inPlace(problem.right);
     const sums = cutOf(problem.depth) !== undefined ? this.sums() : undefined;
-    const model = new TileModel(target, dtype);
+    const model = new TileModel(target, dtype, product);
     const prepare = (b: KernelBuilder, batch: readonly Affine[]): void => {
       for (const each of this.prepares) each(b, batch);
     };
@@ -129,6 +137,7 @@ class ContractionLowering {
         dtype,
         target,
         model,
+        product,
         epilogue,
         sums,
         packColumns: this.packColumns,

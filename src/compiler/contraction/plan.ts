@@ -10,6 +10,7 @@ import type { TargetDescription } from "../../ir/target.ts";
 import { cachePenalty, rowsInPlace } from "./cache.ts";
 import { stepsTogether } from "./packing.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
+import { numberProduct, type Product } from "./product.ts";
 import { cheapest, isShareable, sharedCycles, sharesBoth } from "./sharing.ts";
 import { type LoadCosts, largestTile, sumOver, sumOverBoxes, TileModel, type Tiling } from "./tiles.ts";
 
@@ -29,8 +30,9 @@ export function planContraction(
   orientations: readonly Problem[],
   dtype: ScalarDType,
   target: TargetDescription,
+  product: Product = numberProduct,
 ): Plan {
-  const model = new TileModel(target, dtype);
+  const model = new TileModel(target, dtype, product);
   // Narrower tiles are a little slower, but there are more of them to share where only columns are.
   const isByColumns = target.threads > 1 && isShareable(orientations[0]!) && !sharesBoth(target);
   const widths = isByColumns ? [2, Infinity] : [Infinity];

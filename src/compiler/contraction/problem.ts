@@ -53,6 +53,8 @@ export interface Problem {
   readonly rows: Shape;
   readonly columns: Size;
   readonly depth: Shape;
+  /** Whether the first operand is on the right. */
+  readonly isExchanged: boolean;
   readonly left: Side;
   /** It has one axis of its own: what further ones it had are batch axes, along which the left side repeats. */
   readonly right: Side;
@@ -80,8 +82,8 @@ export function problemsOf(
   const second = partsOf(b, { own: axes.batch + axes.depth, depth: axes.batch }, axes, columns.length);
   const depth = a.view.shape.slice(axes.batch + rowCount);
   return [
-    orient({ shape, depth, batch, left: [first, rows], right: [second, columns] }),
-    orient({ shape, depth, batch, left: [second, columns], right: [first, rows] }),
+    orient({ shape, depth, batch, isExchanged: false, left: [first, rows], right: [second, columns] }),
+    orient({ shape, depth, batch, isExchanged: true, left: [second, columns], right: [first, rows] }),
   ];
 }
 
@@ -139,12 +141,14 @@ function orient({
   shape,
   depth,
   batch,
+  isExchanged,
   left: [left, rows],
   right: [right, columns],
 }: {
   readonly shape: Shape;
   readonly depth: Shape;
   readonly batch: readonly number[];
+  readonly isExchanged: boolean;
   readonly left: readonly [Side, readonly number[]];
   readonly right: readonly [Side, readonly number[]];
 }): Problem {
@@ -157,6 +161,7 @@ function orient({
     rows: down.map(sizeOf),
     columns: sizeOf(across),
     depth,
+    isExchanged,
     left: restrided(left, ({ batchStrides, ownStrides }) => ({
       batchStrides: [...batchStrides, ...outer.map(() => 0)],
       ownStrides: rows.length > 0 ? ownStrides : [0],

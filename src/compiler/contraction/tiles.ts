@@ -7,6 +7,7 @@ import { type Shape, shapeKey } from "../../base/shape.ts";
 import { maxOf, type Size, sizeKey } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
+import { numberProduct, type Product } from "./product.ts";
 
 /** `count` tiles of `size` beside each other. */
 export interface Segment {
@@ -58,6 +59,8 @@ export class TileModel {
   private readonly parts: number;
   private readonly registers: number;
   private readonly isFused: boolean;
+  /** Vectors that a loaded group is taken apart into. */
+  private readonly operandParts: number;
   /** What a load costs beside its instruction where the arithmetic is fast enough to wait for memory. */
   private readonly loadCycles: number;
   /** Whether the loads of a step are best written before its arithmetic. */
@@ -66,7 +69,12 @@ export class TileModel {
   private readonly known = new Map<string, Tilings>();
   private readonly knownCuts = new Map<string, Cut[]>();
 
-  constructor(target: TargetDescription, dtype: ScalarDType) {
+  constructor(
+    target: TargetDescription,
+    dtype: ScalarDType,
+    { parts }: Pick<Product, "parts"> = numberProduct,
+  ) {
+    this.operandParts = parts;
     this.lanes = target.lanes;
     this.parts = Math.ceil(bytesOf(dtype) / 4);
     this.registers = target.vectorRegisters;
@@ -85,8 +93,12 @@ export class TileModel {
    * themselves, and place all loads of an iteration before its arithmetic: the broadcast elements live together.
    */
   fits(height: number, groups: number): boolean {
-    const vectors = groups * this.parts;
-    const accumulators = height * vectors;
+    const accumulators = height * groups * this.parts;
+    const vectors = groups * this.parts * this.operandParts;
+    if (this.operandParts > 1)
+      return (
+        accumulators + vectors + this.operandParts * (this.loadsComeFirst ? height : 1) + 1 <= this.registers
+      );
     if (this.loadsComeFirst) return accumulators + height + vectors + 1 <= this.registers - 1;
     return accumulators + vectors + (this.isFused ? 1 : 2) <= this.registers;
   }

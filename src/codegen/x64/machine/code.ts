@@ -28,10 +28,13 @@ export type Item =
       readonly mask: Register | undefined;
       readonly zeroing: boolean;
     }
-  /** target = a × b + c in whichever order the registers allow. */
+  /**
+   * target = a × b + c in whichever order the registers allow; of `bytes` and `pairs` (sums of four products of bytes, of two
+   * of 16-bit integers) c is where the sum comes to be.
+   */
   | {
       readonly kind: "fused";
-      readonly suffix: "ps" | "pd";
+      readonly suffix: FusedKind;
       readonly operands: readonly [Register, Register, Register, Register];
     }
   | { readonly kind: "jump"; readonly mnemonic: Mnemonic; readonly label: Label }
@@ -41,6 +44,8 @@ export type Item =
   | { readonly kind: "loopStart" | "loopEnd" }
   /** Between them, code that hardly ever runs: it is placed after the function. */
   | { readonly kind: "coldStart" | "coldEnd" };
+
+export type FusedKind = "ps" | "pd" | "bytes" | "pairs";
 
 /** Where a value may be found without its register: a constant's place in memory. */
 export interface VirtualFacts {
@@ -92,7 +97,7 @@ export class MachineCode {
     const form = findForm(mnemonic, operands, true);
     this.current.push({ kind: "instruction", form, operands, mask, zeroing });
   }
-  fused(suffix: "ps" | "pd", operands: readonly [Register, Register, Register, Register]): void {
+  fused(suffix: FusedKind, operands: readonly [Register, Register, Register, Register]): void {
     this.current.push({ kind: "fused", suffix, operands });
   }
   /** A routine of ours that keeps all registers. */

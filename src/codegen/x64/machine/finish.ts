@@ -110,7 +110,8 @@ function classesWithScratch(
     if (!mentions(item, isSpilled)) continue;
     if (item.kind === "fused") {
       const [target, ...inputs] = item.operands;
-      if (isSpilled(target) || inputs.filter(isSpilled).length > 1) classes.add("vector");
+      const most = item.suffix === "ps" || item.suffix === "pd" ? 1 : 0;
+      if (isSpilled(target) || inputs.filter(isSpilled).length > most) classes.add("vector");
     } else if (item.kind === "instruction") {
       const [first] = item.operands;
       const isConstant = (r: Register): boolean => code.virtuals[r.number - firstVirtual]?.home !== undefined;
@@ -318,8 +319,16 @@ class Finisher {
       assembler.emitForm(findForm(mnemonic, all, false), all, undefined, numbers);
     const name = (order: "132" | "213" | "231"): Mnemonic => `vfmadd${order}${suffix}`;
     let [a, b, c] = placed;
-    if (isMemory(a)) [a, b] = [b, a];
-    if (isTarget(c)) emit(name("231"), d, a, b);
+    const sums = suffix === "bytes" ? "vpdpbusd" : suffix === "pairs" ? "vpdpwssd" : undefined;
+    if (sums !== undefined && isMemory(a)) {
+      // Only the second factor may lie in memory.
+      a = scratch.take(inputs[0]!);
+      this.fill(a, inputs[0]!);
+    } else if (isMemory(a)) [a, b] = [b, a];
+    if (sums !== undefined) {
+      if (!isTarget(c)) emit(isMemory(c) ? "vmovups" : "vmovaps", d, c);
+      emit(sums, d, a, b);
+    } else if (isTarget(c)) emit(name("231"), d, a, b);
     else if (isTarget(a))
       emit(isMemory(b) ? name("132") : name("213"), d, isMemory(b) ? c : b, isMemory(b) ? b : c);
     else if (isTarget(b)) emit(name("213"), d, a, c);

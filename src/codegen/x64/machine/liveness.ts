@@ -85,7 +85,9 @@ function forEachUse(item: Item, visit: (virtual: number, access: Access, isLow: 
   if (item.kind === "fused") {
     const [target, a, b, c] = item.operands;
     for (const r of [a, b, c]) if (r.number >= firstVirtual) visit(r.number, "read", false);
-    if (target.number >= firstVirtual) visit(target.number, "write", false);
+    // Sums of parts come to be where c was moved, before the factors are read.
+    const access = item.suffix === "bytes" || item.suffix === "pairs" ? "both" : "write";
+    if (target.number >= firstVirtual) visit(target.number, access, false);
     return;
   }
   if (item.kind !== "instruction") return;
