@@ -23,6 +23,11 @@ export function hashedLabels(seed: number, count: number, classes: number): Int3
   return labels;
 }
 
+/** `count` integers from −128 to 127. */
+export function hashedBytes(seed: number, count: number): Int8Array {
+  return Int8Array.from(hashedLabels(seed, count, 256), (value) => value - 128);
+}
+
 function hashedUnit(input: number): number {
   let h = Math.imul(input ^ (input >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -42,7 +47,7 @@ export function oneHot(labels: Int32Array, classes: number): Float32Array {
 }
 
 /** The numbers a contender reports of a result: the mean magnitude and four elements. */
-export function sample(values: Float32Array): number[] {
+export function sample(values: Float32Array | Int32Array): number[] {
   let magnitude = 0;
   for (let index = 0; index < values.length; index++) magnitude += Math.abs(values[index]);
   const at = [0.1, 0.37, 0.61, 0.93].map((share) => values[Math.floor(share * values.length)]);

@@ -52,6 +52,13 @@ export type Work =
       readonly transposeA: boolean;
       readonly transposeB: boolean;
     }
+  /** A (rows, inner) by the transpose of B (columns, inner), integers of eight bits with a sign, summed in 32 bits. */
+  | {
+      readonly kind: "matmul-bytes";
+      readonly rows: number;
+      readonly inner: number;
+      readonly columns: number;
+    }
   | { readonly kind: "softmax"; readonly rows: number; readonly columns: number }
   | { readonly kind: "layernorm"; readonly rows: number; readonly columns: number; readonly epsilon: number }
   /** The gradients of input, weight and bias for a given gradient of the output. */

@@ -242,6 +242,16 @@ const productShapes: readonly ProductShape[] = [
   { batch: 16, rows: 128, inner: 128, columns: 128 },
 ];
 
+/** A linear layer whose activations and weights are integers of eight bits. */
+const byteProduct = (rows: number, inner: number, columns: number): Case => ({
+  id: `matmul/bytes/${rows}x${inner}x${columns}`,
+  workload: "matmul",
+  title: `${rows}×${inner} by ${inner}×${columns} A·Bᵀ, 8-bit integers`,
+  work: { kind: "matmul-bytes", rows, inner, columns },
+  unit: "GFLOP/s",
+  amount: 2 * rows * inner * columns,
+});
+
 /**
  * One row, or a few, by a matrix of 64 MiB, which no cache holds: what counts is how fast memory is read. `nt` is a linear layer
  * with PyTorch's weight, decoding so many tokens side by side.
@@ -325,6 +335,8 @@ export const cases: readonly Case[] = [
   matmul(2048, "nn"),
   matmul(4096, "nn"),
   ...productShapes.flatMap((shape) => orders.map((order) => product(shape, order))),
+  byteProduct(512, 512, 512),
+  byteProduct(64, 4096, 4096),
   matrixVector(1, "nn"),
   matrixVector(1, "nt"),
   matrixVector(8, "nt"),

@@ -1,5 +1,6 @@
 /** A product of matrices or of batches of them, either of them transposed. */
-import { compile, type Tensor } from "netwright";
+import { compile, type Tensor, tensor } from "netwright";
+import { hashedBytes } from "../data.ts";
 import type { WorkOf } from "../protocol.ts";
 import type { Job } from "../serve.ts";
 import { repeated, uniform } from "./repeated.ts";
@@ -18,4 +19,12 @@ export function matmul(work: WorkOf<"matmul">): Promise<Job> {
   const b = uniform(2, [...matrices, ...(transposeB ? [columns, inner] : [inner, columns])]);
   const single = compile(product);
   return repeated([a, b], () => single(a, b));
+}
+
+export function matmulBytes({ rows, inner, columns }: WorkOf<"matmul-bytes">): Promise<Job> {
+  const bytes = (seed: number, shape: [number, number]): Tensor =>
+    tensor(hashedBytes(seed, shape[0] * shape[1]), { shape, dtype: "i8" });
+  const [a, b] = [bytes(1, [rows, inner]), bytes(2, [columns, inner])];
+  const product = compile((x: Tensor, y: Tensor) => x.cast("i32").matmul(y.cast("i32").transpose()));
+  return repeated([a, b], () => product(a, b));
 }

@@ -15,7 +15,7 @@ export function uniform(seed: number, shape: readonly number[], limit = 1): Tens
  */
 export async function repeated(inputs: readonly Tensor[], forward: () => Tensor): Promise<Job> {
   using first = forward();
-  const check = sample((await first.data()) as Float32Array);
+  const check = sample((await first.data()) as Float32Array | Int32Array);
   return {
     check,
     async run(iterations) {

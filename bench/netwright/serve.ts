@@ -12,7 +12,7 @@ import { gelu } from "./gelu.ts";
 import { gpt, gptForward } from "./gpt.ts";
 import { layernorm, layernormBackward } from "./layernorm.ts";
 import { lstm, lstmForward } from "./lstm.ts";
-import { matmul } from "./matmul.ts";
+import { matmul, matmulBytes } from "./matmul.ts";
 import { mlp, mlpForward } from "./mlp.ts";
 import { resnet } from "./resnet.ts";
 import { softmax } from "./softmax.ts";
@@ -23,6 +23,7 @@ const jobs: { readonly [K in WorkKind]?: (work: WorkOf<K>) => Promise<Job> } = {
   cnn,
   resnet,
   matmul,
+  "matmul-bytes": matmulBytes,
   softmax,
   layernorm,
   "layernorm-backward": layernormBackward,

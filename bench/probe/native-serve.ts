@@ -30,6 +30,7 @@ function loops(isa: LoopIsa): Job | string {
 await serve({ framework: "multiply-add loop", version: "", threads }, (work) => {
   const best = bestIsa();
   if (work.kind === "peak") return work.isa === "wasm" ? "this one is machine code" : loops(work.isa);
-  if (work.kind === "matmul" && work.rows > 1 && best !== undefined) return loops(best);
+  const isProduct = work.kind === "matmul" || work.kind === "matmul-bytes";
+  if (isProduct && work.rows > 1 && best !== undefined) return loops(best);
   return "the machine's loop has no such work";
 });

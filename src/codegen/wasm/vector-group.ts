@@ -99,6 +99,12 @@ export class GroupWriter {
       flat.splat = this.lasting("v128", splat!);
       return;
     }
+    // Taken apart after it was put into all lanes: both parts share that.
+    if (value.kind === "bytePairs" && flat.needsVector && !flat.needsScalar) {
+      const [pairs] = vectorBytePairs(e, value.which, value.isSigned, this.splatOf(flat.operands[0]!));
+      flat.splat = this.lasting("v128", pairs!);
+      return;
+    }
     flat.scalar = this.lasting(scalarType(value.dtype), () =>
       k.pushComputed(value, operands, flat.affine, flat.element),
     );

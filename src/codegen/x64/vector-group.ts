@@ -92,6 +92,10 @@ export class GroupWriter {
       }));
       const address = this.k.address(value.buffer, flat.affine!, dynamic);
       flat.splat = this.k.storage.loadUniform(value.buffer.dtype, address);
+    } else if (value.kind === "bytePairs" && flat.scalar === undefined) {
+      // Taken apart after it was put into all lanes: both parts share that.
+      const [word] = this.splatOf(flat.operands[0]!);
+      flat.splat = [this.lanes.bytePairs(value.which, value.isSigned, word!)];
     } else flat.splat = this.lanes.splat(value.dtype, this.uniform(flat));
     return flat.splat;
   }
