@@ -13,6 +13,8 @@ export const flags = {
     "programs expected to take longer than so many milliseconds run on another thread than the caller's; default 1",
   NETWRIGHT_CACHE:
     "the folder in which compiled programs are kept for later processes, or 1: the user's cache folder; default: none",
+  NETWRIGHT_TILES:
+    "the folder of the tiles that `netwright tune-kernels` found, or 0: none are used; default: in the user's cache folder",
   NETWRIGHT_FAULT_HANDLER: "0: a fault inside machine code does not print its kernel's name",
   NETWRIGHT_ELF:
     "the folder to which each program's machine code is written as an object file, for objdump and gdb",

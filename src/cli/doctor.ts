@@ -31,6 +31,7 @@ export function diagnosisText(diagnosis: Diagnosis): string {
     ["caches", processors.caches.map(cacheText).join(", ") || "unknown"],
     ["huge pages", processors.hugePages ?? "unknown"],
     ["disk cache", programsText(diagnosis.programCache)],
+    ["tuned tiles", tilesText(diagnosis.tiles)],
     ["memory", diagnosis.memoryLimitBytes === undefined ? "unknown" : bytesText(diagnosis.memoryLimitBytes)],
     [
       "settings",
@@ -52,6 +53,13 @@ function programsText(cache: Diagnosis["programCache"]): string {
   if (cache === undefined) return "none: set NETWRIGHT_CACHE=1 to keep them";
   if ("reason" in cache) return `none: ${cache.reason}`;
   return `${count(cache.files, "file")}, ${bytesText(cache.bytes)}, in ${cache.folder}`;
+}
+
+function tilesText(tiles: Diagnosis["tiles"]): string {
+  if (tiles === undefined) return "none: netwright tune-kernels searches for them";
+  return "reason" in tiles
+    ? `none: ${tiles.reason}`
+    : `${count(tiles.products, "product")}, in ${tiles.file}`;
 }
 
 function nativeText({ instructionSet, reasons }: Diagnosis["native"]): string {

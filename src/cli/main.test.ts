@@ -26,19 +26,20 @@ test("without a command, the list of them", async () => {
       "stderr": "",
       "stdout": "netwright COMMAND [FLAGS]
 
-      new         makes a folder with a config, a data set, a model and a test
-      train       trains what a config says, and records the run
-      eval        loss and metrics of a trained run
-      predict     what a trained run answers
-      tune        search for the best parameters of an objective
-      runs        lists and compares the runs of a folder
-      diff        the first step where two runs part, and what differs
-      replay      any step of a run again, exactly
-      report      a run as one HTML page, or as charts in the terminal
-      inspect     what is in a file: weights, checkpoints, tables, runs
-      convert     a table or weights in another file format
-      doctor      what computes on this machine, and why
-      completion  what makes a shell complete commands and flags
+      new           makes a folder with a config, a data set, a model and a test
+      train         trains what a config says, and records the run
+      eval          loss and metrics of a trained run
+      predict       what a trained run answers
+      tune          search for the best parameters of an objective
+      runs          lists and compares the runs of a folder
+      diff          the first step where two runs part, and what differs
+      replay        any step of a run again, exactly
+      report        a run as one HTML page, or as charts in the terminal
+      inspect       what is in a file: weights, checkpoints, tables, runs
+      convert       a table or weights in another file format
+      doctor        what computes on this machine, and why
+      tune-kernels  searches for the fastest tiles of matrix products on this machine, and keeps them
+      completion    what makes a shell complete commands and flags
 
     netwright COMMAND --help shows its flags.
     ",
@@ -51,7 +52,7 @@ test("a command that is not there, a flag that is not there", async () => {
   expect(await run("docter")).toMatchInlineSnapshot(`
     {
       "code": 2,
-      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, runs, diff, replay, report, inspect, convert, doctor, completion; did you mean "doctor"?
+      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, runs, diff, replay, report, inspect, convert, doctor, tune-kernels, completion; did you mean "doctor"?
     ",
       "stdout": "",
     }
@@ -109,6 +110,7 @@ const healthy: Diagnosis = {
   },
   memoryLimitBytes: 16_500_000_000,
   programCache: { folder: "/home/a/.cache/netwright", files: 12, bytes: 700_000 },
+  tiles: { file: "/home/a/.cache/netwright/tiles/0f.json", products: 24 },
   settings: {},
 };
 
@@ -125,6 +127,7 @@ test("the text for people", () => {
     caches        L1 32 KiB shared by 2, L2 1 MiB
     huge pages    madvise
     disk cache    12 files, 683.6 KiB, in /home/a/.cache/netwright
+    tuned tiles   24 products, in /home/a/.cache/netwright/tiles/0f.json
     memory        15.4 GiB
     settings      none
     "
@@ -140,6 +143,7 @@ test("the text where nothing is as it should be", () => {
     native: { instructionSet: undefined, features: [], reasons: ["it is made for Linux on x64"] },
     processors: { ...healthy.processors, quota: 1.5, threads: 1, caches: [], hugePages: undefined },
     memoryLimitBytes: undefined,
+    tiles: { reason: "NETWRIGHT_TILES=0" },
     programCache: { reason: 'others may write to "/cache": chmod go-w' },
     settings: { NETWRIGHT_THREADS: "1" },
   });
@@ -156,6 +160,7 @@ test("the text where nothing is as it should be", () => {
     caches        unknown
     huge pages    unknown
     disk cache    none: others may write to "/cache": chmod go-w
+    tuned tiles   none: NETWRIGHT_TILES=0
     memory        unknown
     settings      NETWRIGHT_THREADS=1
     "

@@ -15,12 +15,14 @@ import { report } from "./report.ts";
 import { runs } from "./runs.ts";
 import { train } from "./train.ts";
 import { tune } from "./tune.ts";
+import { tuneKernels } from "./tune-kernels.ts";
 
 /** Adding a command is one row. */
 const commands: Readonly<Record<string, Command>> = {
   new: newProject,
   ...{ train, eval: evaluateRun, predict: predictRun, tune },
   ...{ runs, diff, replay, report, inspect, convert, doctor },
+  "tune-kernels": tuneKernels,
   completion: completionOf(() => commands),
 };
 

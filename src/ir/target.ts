@@ -12,6 +12,26 @@ export interface TargetDescription {
   readonly hasByteProducts?: boolean;
   readonly cacheBytes: { readonly l1: number; readonly l2: number };
   readonly threads: number;
+  /** Tiles of products that were searched for on this machine; the compiler's estimates choose those of others. */
+  readonly tiles?: TileChoices;
+}
+
+/** How a product runs: it changes no sum. */
+export interface TileChoice {
+  /** The second operand's elements are broadcast, the first one's fill vectors. */
+  readonly isExchanged: boolean;
+  readonly packsLeft: boolean;
+  readonly packsRight: boolean;
+  /** Of a tile in registers: rows, and groups of lanes across. */
+  readonly height: number;
+  readonly groups: number;
+}
+
+export interface TileChoices {
+  /** Other choices, another stamp; empty: they change while the target is in use, and nothing may be kept. */
+  readonly stamp: string;
+  /** `product` says what is multiplied by what (`contraction/choices.ts`). */
+  of(product: string): TileChoice | undefined;
 }
 
 /** Whether a × b + c is rounded once. */

@@ -159,7 +159,10 @@ export const nativeHost = (): { readonly reason: string } => ({
 export const mapFile = (_path: string): { readonly reason: string } => ({
   reason: "a browser page maps no files",
 });
-export const privateFolder = (_path: string): { readonly reason: string } => ({
+export const privateFolder = (
+  _path: string,
+  _options?: { readonly makes?: boolean },
+): { readonly reason: string } => ({
   reason: "a browser page has no files",
 });
 export const userCacheFolder = (): string => "";

@@ -205,7 +205,13 @@ export interface Platform {
   /** The same for deflated data without a header, as in ZIP archives. */
   inflateRaw(bytes: Uint8Array, options: { maxBytes: number }): Promise<Uint8Array<ArrayBuffer>>;
   /** The folder, made where missing; or why nothing that is read from there may be run. */
-  privateFolder(path: string): PrivateFolder | { readonly reason: string };
+  privateFolder(
+    path: string,
+    options?: {
+      /** false: a folder that is not there stays so, and is a reason. */
+      readonly makes?: boolean;
+    },
+  ): PrivateFolder | { readonly reason: string };
   /** Where this user's programs keep what they can make again. */
   userCacheFolder(): string;
   /** The path of a file inside an installed npm package, looked for from the working folder, then from Netwright; undefined when missing. */

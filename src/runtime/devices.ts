@@ -9,11 +9,10 @@ import { createWasmDevice } from "./wasm-device.ts";
 
 /** Makers of the code generators that can be asked for by name. */
 const makers = {
-  x64: (threads: number): Device => createNativeDevice({ threads, backgroundMs: backgroundMs() }),
-  "x64-avx2": (threads: number): Device =>
-    createNativeDevice({ isa: "avx2", threads, backgroundMs: backgroundMs() }),
+  x64: (threads: number): Device => createNativeDevice({ ...nativeSettings(), threads }),
+  "x64-avx2": (threads: number): Device => createNativeDevice({ ...nativeSettings(), isa: "avx2", threads }),
   "x64-avx512": (threads: number): Device =>
-    createNativeDevice({ isa: "avx512", threads, backgroundMs: backgroundMs() }),
+    createNativeDevice({ ...nativeSettings(), isa: "avx512", threads }),
   wasm: (threads: number): Device => createWasmDevice({ threads }),
   interpreter: (): Device => new InterpreterDevice(),
 } satisfies Record<string, (threads: number) => Device>;
@@ -124,6 +123,8 @@ function threadsFromEnvironment(): number | undefined {
   const text = env("NETWRIGHT_THREADS");
   return text === undefined || text === "" ? undefined : threadCount(Number(text), "NETWRIGHT_THREADS");
 }
+
+const nativeSettings = () => ({ backgroundMs: backgroundMs(), usesSearchedTiles: true });
 
 /** Programs that take longer leave the caller's thread; undefined: the device's default. */
 function backgroundMs(): number | undefined {

@@ -6,6 +6,7 @@ import { flags } from "../base/flags.ts";
 import type { MachineFacts, ProcessorFacts } from "../platform/platform.ts";
 import { chosenDevice } from "./devices.ts";
 import { ProgramCache, programCache } from "./program-cache/cache.ts";
+import { type TileFacts, tileFacts } from "./searched-tiles.ts";
 
 /** Variables of the environment that change what runs. */
 export const settings = Object.keys(flags).filter((name) => name !== "NETWRIGHT_TEST_TIER");
@@ -33,6 +34,8 @@ export interface Diagnosis {
     | { readonly folder: string; readonly files: number; readonly bytes: number }
     | { readonly reason: string }
     | undefined;
+  /** Tiles that were searched for and are used by `cpu`, or why they are not; undefined: nobody searched. */
+  readonly tiles: TileFacts | { readonly reason: string } | undefined;
   readonly memoryLimitBytes: number | undefined;
   /** Those that are set. */
   readonly settings: Readonly<Record<string, string>>;
@@ -56,10 +59,14 @@ export function diagnose(): Diagnosis {
     },
     processors: processors(),
     programCache: cacheFacts(),
+    tiles: isa === undefined ? undefined : tileFacts(instructionSetOf(isa)),
     memoryLimitBytes: memory().limitBytes,
     settings: Object.fromEntries(set),
   };
 }
+
+/** Of the device that was chosen, where it was asked for by name. */
+const instructionSetOf = (best: string): string => (env("NETWRIGHT_TARGET") === "x64-avx2" ? "avx2" : best);
 
 function cacheFacts(): Diagnosis["programCache"] {
   const cache = programCache();

@@ -1,10 +1,11 @@
 /** The native device: a compiled function is x86-64 machine code, run in this process. */
 import { ArgumentError, PlatformError } from "../base/errors.ts";
 import { avx2, avx512, avx512Vnni, type Isa } from "../codegen/x64/isa.ts";
-import { type TargetDescription, x64Target } from "../ir/target.ts";
+import { type TargetDescription, type TileChoices, x64Target } from "../ir/target.ts";
 import type { Device } from "./device.ts";
 import { MemoryDevice } from "./memory-device.ts";
 import { RunQueue } from "./run-queue.ts";
+import { searchedTiles } from "./searched-tiles.ts";
 import { BackgroundThread } from "./x64/background.ts";
 import { doctor } from "./x64/doctor.ts";
 import { NativeMemory } from "./x64/memory.ts";
@@ -20,6 +21,10 @@ export interface NativeDeviceOptions {
   readonly byteProducts?: boolean;
   /** Programs expected to take longer run on another thread than the caller's; 1 when left out. */
   readonly backgroundMs?: number | undefined;
+  /** Tiles for products that were searched for. */
+  readonly tiles?: TileChoices | undefined;
+  /** Those that this machine's file holds. */
+  readonly usesSearchedTiles?: boolean;
   /** false: every op is a kernel of its own, for tests. */
   readonly isFused?: boolean;
   /** Subnormals stay as they are, as in JavaScript; else they are zero inside programs. With some, many times slower. */
@@ -33,7 +38,7 @@ export interface NativeDeviceOptions {
  */
 export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   const { isFused, keepsSubnormals } = options;
-  const isa = chooseIsa(options.isa, options.byteProducts ?? true);
+  const isa = chooseIsa(options.isa, options.byteProducts);
   const system = requireNativeSystem();
   const queue = new RunQueue();
   const memory = new NativeMemory(system, queue);
@@ -41,10 +46,12 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   const count = options.threads ?? 1;
   // They start when the first program is worth more than one thread.
   const threads = count > 1 ? new NativeThreads(system, memory, count) : undefined;
+  const tiles = options.tiles ?? (options.usesSearchedTiles ? searchedTiles(isa.name) : undefined);
   const target = {
     ...describeTarget(isa),
     threads: count,
     name: options.isa === undefined ? "x64" : `x64-${isa.name}`,
+    ...(tiles !== undefined && { tiles }),
   };
   return new MemoryDevice({
     target,
@@ -63,7 +70,8 @@ export function createNativeDevice(options: NativeDeviceOptions = {}): Device {
   });
 }
 
-function chooseIsa(wanted: "avx2" | "avx512" | undefined, byteProducts: boolean): Isa {
+/** The instruction set that runs here: the best, or the one asked for. */
+export function chooseIsa(wanted: "avx2" | "avx512" | undefined, byteProducts = true): Isa {
   const { isa, reasons, features } = doctor();
   if (isa === undefined) throw new PlatformError(`machine code cannot run here: ${reasons.join("; ")}`);
   if (wanted === "avx512" && isa !== "avx512")
@@ -72,7 +80,12 @@ function chooseIsa(wanted: "avx2" | "avx512" | undefined, byteProducts: boolean)
   return features?.avx512Vnni && byteProducts ? avx512Vnni : avx512;
 }
 
-const describeTarget = ({ vector, vectorRegisters, hasScale, hasByteProducts }: Isa): TargetDescription => ({
+export const describeTarget = ({
+  vector,
+  vectorRegisters,
+  hasScale,
+  hasByteProducts,
+}: Isa): TargetDescription => ({
   ...x64Target,
   hasByteProducts,
   lanes: vector.lanes,

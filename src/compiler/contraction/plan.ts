@@ -6,8 +6,9 @@ import { bytesOf, type DType } from "../../base/dtype.ts";
 import { maxElementCount } from "../../base/shape.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
-import type { TargetDescription } from "../../ir/target.ts";
+import type { TargetDescription, TileChoice } from "../../ir/target.ts";
 import { cachePenalty, rowsInPlace } from "./cache.ts";
+import { productKey } from "./choices.ts";
 import { stepsTogether } from "./packing.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
 import { numberProduct, type Product } from "./product.ts";
@@ -36,16 +37,78 @@ export function planContraction(
   // Narrower tiles are a little slower, but there are more of them to share where only columns are.
   const isByColumns = target.threads > 1 && isShareable(orientations[0]!) && !sharesBoth(target);
   const widths = isByColumns ? [2, Infinity] : [Infinity];
+  const machine = { dtype, target, model };
+  const key =
+    target.tiles === undefined ? undefined : productKey(orientations[0]!, dtype, { target, product });
+  const chosen = key === undefined ? undefined : target.tiles!.of(key);
+  const searched = chosen && planOf(orientations, chosen, machine);
+  if (searched !== undefined) return searched;
   const options = orientations.flatMap((oriented) =>
     packingOf(oriented, "left").flatMap((packsLeft) =>
       packingOf(oriented, "right").flatMap((packsRight) =>
-        widths.map((mostGroups) =>
-          estimate(oriented, { packsLeft, packsRight, mostGroups }, { dtype, target, model }),
-        ),
+        widths.map((mostGroups) => estimate(oriented, { packsLeft, packsRight, mostGroups }, machine)),
       ),
     ),
   );
   return cheapest(options, (plan) => sharedCycles(plan, target));
+}
+
+/** The plan of a choice; undefined where it does not suit the problem. */
+function planOf(
+  orientations: readonly Problem[],
+  { isExchanged, packsLeft, packsRight, height, groups }: TileChoice,
+  machine: Machine,
+): Plan | undefined {
+  const problem = orientations.find((oriented) => oriented.isExchanged === isExchanged);
+  if (problem === undefined || !packingOf(problem, "left").includes(packsLeft)) return undefined;
+  if (!packingOf(problem, "right").includes(packsRight)) return undefined;
+  const size = { height, groups };
+  if (machine.model.tilingsOf(problem.rows, problem.columns, { left: 1, right: 1 }, size) === undefined)
+    return undefined;
+  return estimate(problem, { packsLeft, packsRight, mostGroups: Infinity, size }, machine);
+}
+
+/** Estimates may err so much: what they say takes longer is not worth trying. */
+const worthTrying = 2;
+/** Heights that are tried, from the largest down. */
+const heightsTried = 8;
+
+/** Choices that suit a problem, the one estimated to be fastest first. */
+export function choicesFor(
+  orientations: readonly Problem[],
+  dtype: ScalarDType,
+  target: TargetDescription,
+): readonly TileChoice[] {
+  const model = new TileModel(target, dtype);
+  const machine = { dtype, target, model };
+  const found: { choice: TileChoice; cycles: number }[] = [];
+  for (const problem of orientations)
+    for (const packsLeft of packingOf(problem, "left"))
+      for (const packsRight of packingOf(problem, "right"))
+        for (const size of tileSizes(model, problem)) {
+          const choice = { isExchanged: problem.isExchanged, packsLeft, packsRight, ...size };
+          const plan = planOf(orientations, choice, machine);
+          if (plan !== undefined) found.push({ choice, cycles: sharedCycles(plan, target) });
+        }
+  found.sort((a, b) => a.cycles - b.cycles);
+  return found.filter(({ cycles }) => cycles <= worthTrying * found[0]!.cycles).map(({ choice }) => choice);
+}
+
+/** Sizes of tiles that fill the registers, or nearly, and divide the rows evenly. */
+function tileSizes(model: TileModel, { rows, columns }: Problem): { height: number; groups: number }[] {
+  const [extent, width] = [maxElementCount(rows), maxOf(columns)];
+  const sizes: { height: number; groups: number }[] = [];
+  for (
+    let groups = 1;
+    model.fits(1, groups) && (groups === 1 || (groups - 1) * model.lanes < width);
+    groups++
+  ) {
+    let most = 1;
+    while (most < extent && model.fits(most + 1, groups)) most++;
+    for (let height = most; height > Math.max(0, most - heightsTried); height--)
+      sizes.push({ height, groups });
+  }
+  return sizes;
 }
 
 /** Windows that overlap are read in place: packed, they would fill several times the memory that they show. */
@@ -65,7 +128,13 @@ interface Machine {
 
 function estimate(
   problem: Problem,
-  choice: { readonly packsLeft: boolean; readonly packsRight: boolean; readonly mostGroups: number },
+  choice: {
+    readonly packsLeft: boolean;
+    readonly packsRight: boolean;
+    readonly mostGroups: number;
+    /** Tiles of this size and no other. */
+    readonly size?: { readonly height: number; readonly groups: number };
+  },
   machine: Machine,
 ): Plan {
   const { left, right } = problem;
@@ -75,10 +144,9 @@ function estimate(
     left: packsLeft ? 1 : broadcastCost(left.buffer.dtype, dtype),
     right: packsRight ? 1 : vectorCost(right, dtype, model.lanes),
   };
-  const { rows, columns, cycles } = model.tilings(problem.rows, problem.columns, loads, {
-    mostGroups,
-    mostRows: packsLeft ? Infinity : rowsInPlace(left, target),
-  });
+  const limits = { mostGroups, mostRows: packsLeft ? Infinity : rowsInPlace(left, target) };
+  const given = choice.size && model.tilingsOf(problem.rows, problem.columns, loads, choice.size);
+  const { rows, columns, cycles } = given ?? model.tilings(problem.rows, problem.columns, loads, limits);
   const matrices = batchCount(problem);
   const depth = depthOf(problem);
   const [rowTiles, columnTiles] = [sumOverBoxes(rows, () => 1), sumOver(columns, () => 1)];

@@ -125,6 +125,24 @@ export class TileModel {
     return found;
   }
 
+  /** Tiles of one size; undefined where their accumulators do not fit, or rows are several axes. */
+  tilingsOf(
+    rows: Shape,
+    columns: Size,
+    loads: LoadCosts,
+    { height, groups }: { readonly height: number; readonly groups: number },
+  ): Tilings | undefined {
+    const [only] = rows;
+    const isSize = (n: number): boolean => Number.isInteger(n) && n > 0;
+    if (rows.length !== 1 || !isSize(height) || !isSize(groups) || !this.fits(height, groups))
+      return undefined;
+    const [down, across] = [[rowTiling(only!, height)], this.columnTiling(columns, groups * this.lanes)];
+    const cycles = sumOver(across, (width) =>
+      sumOverBoxes(down, (size) => this.cycles(size, this.groups(width), loads)),
+    );
+    return { rows: down, columns: across, cycles };
+  }
+
   private search(
     rows: Shape,
     columns: Size,

@@ -24,11 +24,15 @@ import { shown } from "./files.ts";
 const writableByOthers = 0o022;
 const sticky = 0o1000;
 
-export function privateFolder(path: string): PrivateFolder | { readonly reason: string } {
+export function privateFolder(
+  path: string,
+  { makes = true }: { readonly makes?: boolean } = {},
+): PrivateFolder | { readonly reason: string } {
   const user = process.getuid?.();
   if (user === undefined) return { reason: "this system does not tell who owns a file" };
   try {
-    makeFolders(resolve(path));
+    if (makes) makeFolders(resolve(path));
+    else if (!existsSync(path)) return { reason: `there is no folder ${shown(path)}` };
     const folder = realpathSync(path);
     const reason = whyNotPrivate(folder, user);
     return reason === undefined ? new OwnFolder(folder, user) : { reason };

@@ -32,7 +32,7 @@ export function nativePrograms(parts: NativePrograms): Pick<MemoryDeviceParts, "
   const places = new WeakMap<GraphFunction, ProgramPlace>();
   return {
     remembered(fn) {
-      const cache = usableCache();
+      const cache = parts.target.tiles?.stamp === "" ? undefined : usableCache();
       const place = cache?.placeOf(fn, purposeOf(parts), [generatorModule]);
       if (cache === undefined || place === undefined) return undefined;
       const found = cache.find(place, fn);
@@ -66,8 +66,15 @@ function usableCache(): ProgramCache | undefined {
 
 /** All that code depends on beside the function. */
 function purposeOf({ target, isFused, options: { isa, threads } }: NativePrograms): ProgramPurpose {
-  const { cacheBytes, ...facts } = target;
-  return { ...facts, ...cacheBytes, isFused, isa: isa.name, isShared: threads !== undefined };
+  const { cacheBytes, tiles, ...facts } = target;
+  return {
+    ...facts,
+    ...cacheBytes,
+    tiles: tiles?.stamp,
+    isFused,
+    isa: isa.name,
+    isShared: threads !== undefined,
+  };
 }
 
 let cacheBytes: number | undefined;
