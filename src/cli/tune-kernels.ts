@@ -4,6 +4,7 @@ import { write } from "#platform";
 import { ArgumentError, PlatformError } from "../base/errors.ts";
 import type { PlainProduct } from "../compiler/contraction/choices.ts";
 import type { TileChoice } from "../ir/target.ts";
+import type { ParsedFlags } from "../platform/platform.ts";
 import { chosenDevice } from "../runtime/devices.ts";
 import type { TunedProduct, TuneReport } from "../runtime/x64/tune.ts";
 import type { Command } from "./command.ts";
@@ -61,7 +62,7 @@ last bit. Stop other work on the machine first.`,
   },
 };
 
-const textOf = (value: string | boolean | undefined): string | undefined =>
+const textOf = (value: ParsedFlags["values"][string]): string | undefined =>
   typeof value === "string" ? value : undefined;
 
 function secondsOf(text: string): number {

@@ -317,18 +317,22 @@ class Finisher {
     const isTarget = (x: Operand): boolean => isRegister(x) && this.numberOf(x) === this.numberOf(d);
     const emit = (mnemonic: Mnemonic, ...all: readonly Operand[]): void =>
       assembler.emitForm(findForm(mnemonic, all, false), all, undefined, numbers);
-    const name = (order: "132" | "213" | "231"): Mnemonic => `vfmadd${order}${suffix}`;
     let [a, b, c] = placed;
-    const sums = suffix === "bytes" ? "vpdpbusd" : suffix === "pairs" ? "vpdpwssd" : undefined;
-    if (sums !== undefined && isMemory(a)) {
+    if (suffix === "bytes" || suffix === "pairs") {
       // Only the second factor may lie in memory.
-      a = scratch.take(inputs[0]!);
-      this.fill(a, inputs[0]!);
-    } else if (isMemory(a)) [a, b] = [b, a];
-    if (sums !== undefined) {
+      if (isMemory(a)) {
+        const temporary = scratch.take(inputs[0]);
+        this.fill(temporary, inputs[0]);
+        a = temporary;
+      }
       if (!isTarget(c)) emit(isMemory(c) ? "vmovups" : "vmovaps", d, c);
-      emit(sums, d, a, b);
-    } else if (isTarget(c)) emit(name("231"), d, a, b);
+      emit(suffix === "bytes" ? "vpdpbusd" : "vpdpwssd", d, a, b);
+      if (isInMemory) this.spill(d, target);
+      return;
+    }
+    const name = (order: "132" | "213" | "231"): Mnemonic => `vfmadd${order}${suffix}`;
+    if (isMemory(a)) [a, b] = [b, a];
+    if (isTarget(c)) emit(name("231"), d, a, b);
     else if (isTarget(a))
       emit(isMemory(b) ? name("132") : name("213"), d, isMemory(b) ? c : b, isMemory(b) ? b : c);
     else if (isTarget(b)) emit(name("213"), d, a, c);
