@@ -1,5 +1,5 @@
 /** `netwright report`: a run as one HTML page. */
-import { joinPath, write } from "#platform";
+import { joinPath, terminal, write } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { drawChart } from "../report/index.ts";
 import { readRun, runCharts, writeReport } from "../runs/index.ts";
@@ -26,10 +26,9 @@ export const report: Command = {
     const path = runPath(run);
     if (values["text"] === true) {
       const charts = runCharts(await readRun(path));
-      write(
-        "stdout",
-        `${charts.map((chart) => drawChart(chart, { color: false }).join("\n")).join("\n\n")}\n`,
-      );
+      const { isTerminal, columns } = terminal("stdout");
+      const options = { columns: Math.min(columns, 100), color: isTerminal };
+      write("stdout", `${charts.map((chart) => drawChart(chart, options).join("\n")).join("\n\n")}\n`);
       return 0;
     }
     const out = typeof values["out"] === "string" ? values["out"] : joinPath(path, "report.html");

@@ -140,6 +140,18 @@ test("in colour every line ends without it; without data there is a frame", () =
   expect(drawChart(empty, { columns: 20, rows: 3 })).toHaveLength(5);
 });
 
+test("a constant has room around it, faint curves are left out", () => {
+  const rate = { name: "rate", x: [1, 2], y: [0.01, 0.01] };
+  const faint = { name: "by step", x: [1, 2], y: [5, 9], style: "faint" as const };
+  const lines = drawChart(lineChart({ title: "Rate", x: "step", y: "", series: [rate, faint] }), {
+    columns: 30,
+    rows: 3,
+  });
+  expect(lines[1]).toMatch(/^0.015 ┤/);
+  expect(lines[3]).toMatch(/^0.005 ┤/);
+  expect(lines.join()).not.toContain("by step");
+});
+
 test("sizes that do not fit are refused", () => {
   expect(() =>
     lineChart({ title: "", x: "", y: "", series: [{ name: "a", x: [1], y: [] }] }),

@@ -67,7 +67,8 @@ function limits(values: readonly number[]): [number, number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
   if (low > high) return [0, 1];
-  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+  const room = Math.abs(low) / 2 || 0.5;
+  return low === high ? [low - room, high + room] : [low, high];
 }
 
 /** Where a point lies on the canvas. */
@@ -92,7 +93,10 @@ function framed(frame: Frame, { title, x, y }: Chart, drawn: readonly string[], 
   return [y === "" ? title : `${title} (${y}${isLog ? ", logarithmic" : ""})`, ...body, below];
 }
 
-function drawLines(chart: LineChart, asked: Asked): string[] {
+function drawLines(whole: LineChart, asked: Asked): string[] {
+  // Characters have no faint lines: what would lie behind is left out.
+  const clear = whole.series.filter(({ style }) => style !== "faint");
+  const chart = clear.length === 0 ? whole : { ...whole, series: clear };
   const isLog = chart.logY === true && chart.series.every(({ y }) => y.every((value) => value > 0));
   const series = chart.series.map(({ x, y }) =>
     x.flatMap((at, i) => {
