@@ -5,6 +5,7 @@ import { optionalPackage } from "../../base/optional.ts";
 import { checkOptions } from "../../base/options.ts";
 import type { TableColumn } from "../column.ts";
 import { Table } from "../table.ts";
+import { checkPages } from "./parquet-pages.ts";
 import { columnOfValues, valuesOf } from "./values.ts";
 
 /** What is used of the packages. */
@@ -14,6 +15,18 @@ interface AsyncBuffer {
 }
 interface Metadata {
   readonly num_rows: bigint;
+  readonly row_groups: readonly {
+    readonly num_rows: bigint;
+    readonly columns: readonly {
+      readonly meta_data?: {
+        readonly path_in_schema: readonly string[];
+        readonly num_values: bigint;
+        readonly total_compressed_size: bigint;
+        readonly data_page_offset: bigint;
+        readonly dictionary_page_offset?: bigint;
+      };
+    }[];
+  }[];
 }
 interface Hyparquet {
   parquetMetadataAsync(file: AsyncBuffer): Promise<Metadata>;
@@ -35,8 +48,8 @@ export interface ParquetOptions {
 
 /**
  * Reads a Parquet file; of a path only the parts that are needed. Needs the package `hyparquet`. Compression other than Snappy needs
- * files written without it. Read files that you trust: a damaged one can keep that package busy without end; `readDuckDb` reads
- * others.
+ * files written without it. Where pages are and what their headers say is checked first; still, what is inside of them is that package's to
+ * decode: `readDuckDb` reads files that you do not trust.
  *
  * @throws PlatformError when the package is missing, FormatError when the file is none, or holds nested values
  * @example
@@ -70,6 +83,7 @@ export async function readParquet(source: string | Uint8Array, options: ParquetO
         `${what} has ${metadata.num_rows} rows, more than the ${maxRows} allowed; raise maxRows`,
       );
     const names = columns ?? hyparquet.parquetSchema(metadata).children.map(({ element }) => element.name);
+    await checkColumns(what, metadata, names, file);
     const rows = await hyparquet.parquetReadObjects({ file, metadata, columns: [...names] });
     const found = names.map((name): [string, TableColumn] => [
       name,
@@ -85,6 +99,32 @@ export async function readParquet(source: string | Uint8Array, options: ParquetO
     throw new FormatError(`${what} cannot be read as Parquet: ${(cause as Error).message}`, { cause });
   } finally {
     await opened?.close();
+  }
+}
+
+/** Looks at where the columns' pages are, and how many values they hold, before the package follows them. */
+async function checkColumns(
+  what: string,
+  { num_rows, row_groups }: Metadata,
+  names: readonly string[],
+  file: AsyncBuffer,
+): Promise<void> {
+  const read = async (start: number, end: number): Promise<Uint8Array> =>
+    new Uint8Array(await file.slice(start, end));
+  const total = row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
+  if (total !== Number(num_rows) || row_groups.some((group) => group.num_rows < 0n)) {
+    throw new FormatError(`${what} is damaged: it has ${num_rows} rows, its row groups have ${total}`);
+  }
+  for (const { meta_data: column } of row_groups.flatMap(({ columns }) => columns)) {
+    if (column === undefined) throw new FormatError(`${what} is damaged: a column says nothing of its pages`);
+    const name = String(column.path_in_schema[0]);
+    if (!names.includes(name)) continue;
+    const data = Number(column.data_page_offset);
+    const dictionary = Number(column.dictionary_page_offset ?? 0n);
+    // Some writers say 0 where there is no dictionary.
+    const start = dictionary > 0 ? Math.min(dictionary, data) : data;
+    const end = start + Number(column.total_compressed_size);
+    await checkPages(what, { name, start, end, values: Number(column.num_values) }, file.byteLength, read);
   }
 }
 
