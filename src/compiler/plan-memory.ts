@@ -21,20 +21,20 @@ export function planMemory(draft: ProgramDraft, threads: number): number {
   const intervals = findIntervals([...draft.compute, ...draft.commit, ...draft.undo]);
   const arena = intervals.filter(({ buffer }) => buffer.placement.kind === "arena");
   arena.sort((a, b) => b.buffer.bytes - a.buffer.bytes || a.first - b.first);
-  const placed: { interval: Interval; start: number; end: number }[] = [];
+  // In the order of their places.
+  const placed: { readonly interval: Interval; readonly start: number; readonly end: number }[] = [];
   let total = 0;
   for (const interval of arena) {
     const copies = interval.buffer.scope === "program" ? 1 : threads;
     const bytes = align(interval.buffer.bytes) * copies + padding;
-    const rivals = placed
-      .filter((other) => overlaps(other.interval, interval))
-      .sort((a, b) => a.start - b.start);
     let start = 0;
-    for (const rival of rivals) {
+    for (const rival of placed) {
+      if (!overlaps(rival.interval, interval)) continue;
       if (start + bytes <= rival.start) break;
       start = Math.max(start, rival.end);
     }
-    placed.push({ interval, start, end: start + bytes });
+    const after = placed.findIndex((other) => other.start > start);
+    placed.splice(after < 0 ? placed.length : after, 0, { interval, start, end: start + bytes });
     interval.buffer.placement = { kind: "arena", offset: start } satisfies Placement;
     total = Math.max(total, start + bytes);
   }
