@@ -4,6 +4,7 @@ export type { MappedArray, MappedFile } from "../base/mapped-array.ts";
 export type { GgufValue } from "./gguf/header.ts";
 export { type GgufFile, openGguf } from "./gguf/reader.ts";
 export * from "./idx.ts";
+export { type KerasContent, type KerasLayerConfig, readKeras } from "./keras/reader.ts";
 export {
   type OpenOptions,
   openSafetensors,

@@ -22,7 +22,10 @@ const hasBias = ({ bias }: { bias: unknown }): boolean => bias !== undefined;
 const convolution = (make: Row["make"]): Row => ({
   make,
   arguments: (layer: nn.Conv2d) => {
-    const { stride, dilation, groups, padding, paddingMode } = layer;
+    const { stride, dilation, groups, paddingMode } = layer;
+    // What "same" puts around may be more at one end; numbers are the same at both.
+    const isEven = layer.padding.every(([low, high]) => low === high);
+    const padding = isEven ? layer.padding.map(([low]) => low) : "same";
     const options = { stride, dilation, groups, padding, paddingMode, bias: hasBias(layer) };
     return [layer.inChannels, layer.outChannels, layer.kernelSize, options];
   },
