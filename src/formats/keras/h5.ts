@@ -1,5 +1,4 @@
 /** Groups and arrays of HDF5 files, through the package `h5wasm`: loaded when it is used. */
-import { platformName } from "#platform";
 import { FormatError } from "../../base/errors.ts";
 import type { HostArray } from "../../base/host-array.ts";
 import { optionalPackage } from "../../base/optional.ts";
@@ -21,9 +20,8 @@ let files = 0;
  * @throws PlatformError when `h5wasm` is not installed, FormatError when it is no HDF5 file, or holds what weights do not
  */
 export async function readH5(bytes: Uint8Array, what: string): Promise<H5Group> {
-  // The build for Node and that for pages differ.
-  const load = (): Promise<any> => (platformName === "node" ? import("h5wasm/node") : import("h5wasm"));
-  const h5 = await optionalPackage("h5wasm", "reading HDF5 files", load);
+  // Of its two builds the one whose files are in memory: it runs everywhere.
+  const h5: any = await optionalPackage("h5wasm", "reading HDF5 files", () => import("h5wasm"));
   const { FS } = await h5.ready;
   const place = `/netwright-${files++}.h5`;
   FS.writeFile(place, bytes);
