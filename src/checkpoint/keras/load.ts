@@ -20,7 +20,8 @@ import { type MadeLayer, makeLayer, permuted, tidy } from "./layers.ts";
  * @example
  * // not run: it needs a file of Keras
  * const model = await loadKeras("mnist.keras");
- * const probabilities = model.eval().forward(images);
+ * model.eval();
+ * const probabilities = model.forward(zeros([1, 28, 28, 1]));
  */
 export async function loadKeras(
   source: string | KerasContent,
