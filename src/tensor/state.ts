@@ -58,7 +58,7 @@ export class StateTensor<S extends TensorShape = any, D extends DType = any> ext
   constructor({ name, shape, dtype, initial }: StateInit<S, D>) {
     const count = shape.reduce((n, size) => n * size, 1);
     const bits = initial ?? (() => new (arrayTypeOf(dtype))(count));
-    const made = new State(
+    const made: State = new State(
       name,
       { shape, dtype },
       typeof bits === "function" ? () => requireBits(made, bits()) : bits,

@@ -194,7 +194,7 @@ describe("mistakes name line and column", () => {
     ["a,b\n1,2\n", { maxColumns: 1 }, "the header has 2 columns, more than the 1 allowed"],
     ["a\n1\n", { delimitr: ";" } as object, 'there is no option "delimitr"; did you mean "delimiter"?'],
     ["a\n1\n", { encoding: "utf-16" } as object, 'encoding must be "utf-8" or "latin-1", got "utf-16"'],
-  ])("%j", (text, options, message) => {
+  ])("%j", (text, options: object, message) => {
     const bytes = text.startsWith("\xff") ? Uint8Array.of(0xff, 0xfe, 97, 0) : text;
     expect(() => parseCsv(bytes, options)).toThrow(message);
   });
