@@ -15,10 +15,16 @@ import { readText } from "./source.ts";
 const rooms = [checkpoint, data, distributions, losses, metrics, nn, optim, report, netwright, train];
 const exported = new Map(rooms.flatMap((room) => Object.entries(room as Record<string, unknown>)));
 
+/** The methods of a class and of those it extends, which need not be public. */
+function methodsOf(prototype: object | null | undefined): string[] {
+  if (!prototype || prototype === Object.prototype) return [];
+  return [...Object.getOwnPropertyNames(prototype), ...methodsOf(Object.getPrototypeOf(prototype))];
+}
+
 /** Every method of a public class, and every function of a namespace (`random.normal`). */
 const members = new Set(
   [...exported.values()].flatMap((value) => {
-    if (typeof value === "function") return Object.getOwnPropertyNames(value.prototype ?? {});
+    if (typeof value === "function") return methodsOf(value.prototype);
     return typeof value === "object" && value !== null ? Object.keys(value) : [];
   }),
 );
