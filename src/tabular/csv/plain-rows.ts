@@ -1,14 +1,8 @@
 /** Rows that are plain, read many at a time by the kernel; the rest is for the loop of `rows.ts`. */
 import type { Dialect } from "./dialect.ts";
-import {
-  columnBytes,
-  kernelModule,
-  layout,
-  maxOdd,
-  type ReadRows,
-  stringBytes,
-  writeTables,
-} from "./kernel.ts";
+import { columnBytes, kernelModule, maxOdd, type ReadRows, stringBytes } from "./kernel.ts";
+import { writeTables } from "./kernel-number.ts";
+import { layout } from "./kernel-writer.ts";
 
 const pageBytes = 2 ** 16;
 const maximumPages = 256;
