@@ -4,18 +4,17 @@
  * Postcondition: every result and assigned state is written exactly once, `compute` writes no state but rows that `undo` puts back,
  * and `commit` reads no state that an earlier step of it has written.
  */
-import { bytesOf, type DType } from "../base/dtype.ts";
+import type { DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { elementCount, maxElementCount } from "../base/shape.ts";
-import { type Size, sameSize } from "../base/size.ts";
+import { sameSize } from "../base/size.ts";
 import type { GraphFunction } from "../graph/function.ts";
 import { type Node, type Region, topologicalOrder } from "../graph/node.ts";
 import type { SourceOp } from "../graph/op.ts";
 import type { State } from "../graph/state.ts";
 import { contiguousView, type View } from "../graph/view.ts";
 import { zeroAffine } from "../ir/affine.ts";
-import type { Index } from "../ir/kernel.ts";
-import type { Check, Placement, ProgramBuffer, ProgramStep } from "../ir/program.ts";
+import type { ProgramBuffer, ProgramStep } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { type Access, Accesses, hasMemory } from "./access.ts";
 import { carrySums, rowsOfPart } from "./carry-sums.ts";
@@ -32,25 +31,7 @@ import { lowerOrder } from "./lower-order.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
 import { takeProducers } from "./operand-producers.ts";
-import { type KernelCall, SameClusters } from "./same-clusters.ts";
-import { SameKernels } from "./same-kernels.ts";
-
-/** Steps and buffers before memory is planned: arena buffers have offset −1. */
-export interface ProgramDraft {
-  readonly buffers: readonly ProgramBuffer[];
-  readonly inputs: readonly ProgramBuffer[];
-  readonly arrays: readonly { readonly array: object; readonly buffer: ProgramBuffer }[];
-  readonly states: readonly State[];
-  readonly results: readonly {
-    readonly shape: readonly Size[];
-    readonly dtype: DType;
-    readonly buffer: ProgramBuffer;
-  }[];
-  readonly compute: readonly ProgramStep[];
-  readonly commit: readonly ProgramStep[];
-  readonly undo: readonly ProgramStep[];
-  readonly checks: readonly Check[];
-}
+import { type LoopOfProgram, type LowerOptions, type ProgramDraft, ProgramParts } from "./program-parts.ts";
 
 /** Where a block's value must end up; undefined lets the block choose. */
 export interface Wanted {
@@ -62,146 +43,48 @@ export interface Wanted {
   readonly replaces?: { readonly parameter: Node; readonly location: Location };
 }
 
-type LoopOfProgram = { readonly index: Index; readonly extent: Size };
-
-export interface LowerOptions {
-  readonly target: TargetDescription;
-  readonly isFused: boolean;
-}
-
+/** Lowers a function: results and new values of states go where they belong. */
 export function lowerProgram(fn: GraphFunction, options: LowerOptions): ProgramDraft {
-  const lowering = new ProgramLowering(options);
-  return lowering.lower(fn);
+  const parts = new ProgramParts(options);
+  const locations = new Map<Node, Location>();
+  const inputs = fn.parameters.map((node, position) => {
+    const buffer = parts.bufferOf(node, `input${position}`, { kind: "input", position });
+    locations.set(node, { buffer, base: zeroAffine });
+    return buffer;
+  });
+  const results = fn.results.map((node, position) => {
+    const buffer = parts.bufferOf(node, `result${position}`, { kind: "result", position });
+    return { shape: node.shape, dtype: node.dtype, buffer };
+  });
+  const compute: ProgramStep[] = [];
+  const commit: ProgramStep[] = [];
+  const undo: ProgramStep[] = [];
+  const block = new BlockLowering(parts, locations, [], { compute, commit, undo });
+  block.lower([
+    ...fn.results.map((node, i) => ({ node, destination: { buffer: results[i]!.buffer, base: zeroAffine } })),
+    ...fn.assignments.map(([state, node]) => ({
+      node,
+      destination: { buffer: parts.stateBuffer(state), base: zeroAffine },
+      state,
+    })),
+  ]);
+  const { buffers, arrays, stateBuffers, checks } = parts;
+  return {
+    buffers,
+    inputs,
+    arrays,
+    states: [...stateBuffers.keys()],
+    results,
+    compute,
+    commit,
+    undo,
+    checks,
+  };
 }
-
-export class ProgramLowering {
-  readonly target: TargetDescription;
-  readonly isFused: boolean;
-  /** Loops whose iterations are independent of each other. */
-  readonly independent = new Set<ProgramStep>();
-  private readonly buffers: ProgramBuffer[] = [];
-  private readonly arrays: { array: object; buffer: ProgramBuffer }[] = [];
-  private readonly stateBuffers = new Map<State, ProgramBuffer>();
-  private readonly checks: Check[] = [];
-  private readonly checkNumbers = new Map<Node, number>();
-  private readonly kernels = new SameKernels();
-  readonly clusters = new SameClusters();
-
-  constructor({ target, isFused }: LowerOptions) {
-    this.target = target;
-    this.isFused = isFused;
-  }
-
-  lower(fn: GraphFunction): ProgramDraft {
-    const locations = new Map<Node, Location>();
-    const inputs = fn.parameters.map((node, position) => {
-      const buffer = this.bufferOf(node, `input${position}`, { kind: "input", position });
-      locations.set(node, { buffer, base: zeroAffine });
-      return buffer;
-    });
-    const results = fn.results.map((node, position) => {
-      const buffer = this.bufferOf(node, `result${position}`, { kind: "result", position });
-      return { shape: node.shape, dtype: node.dtype, buffer };
-    });
-    const compute: ProgramStep[] = [];
-    const commit: ProgramStep[] = [];
-    const undo: ProgramStep[] = [];
-    const block = new BlockLowering(this, locations, [], { compute, commit, undo });
-    block.lower([
-      ...fn.results.map((node, i) => ({
-        node,
-        destination: { buffer: results[i]!.buffer, base: zeroAffine },
-      })),
-      ...fn.assignments.map(([state, node]) => ({
-        node,
-        destination: { buffer: this.stateBuffer(state), base: zeroAffine },
-        state,
-      })),
-    ]);
-    const states = [...this.stateBuffers.keys()];
-    return {
-      buffers: this.buffers,
-      inputs,
-      arrays: this.arrays,
-      states,
-      results,
-      compute,
-      commit,
-      undo,
-      checks: this.checks,
-    };
-  }
-
-  newBuffer(
-    name: string,
-    dtype: DType,
-    elements: number,
-    scope: ProgramBuffer["scope"],
-    placement?: Placement,
-  ): ProgramBuffer {
-    const bytes = elements * bytesOf(dtype);
-    const stride = scope === "iteration" ? Math.ceil(bytes / lineBytes) * lineBytes : bytes;
-    const buffer: ProgramBuffer = {
-      name,
-      dtype,
-      elements,
-      bytes: stride,
-      scope,
-      placement: placement ?? { kind: "arena", offset: -1 },
-    };
-    this.buffers.push(buffer);
-    return buffer;
-  }
-
-  bufferOf(node: Node, name: string, placement?: Placement): ProgramBuffer {
-    return this.newBuffer(name, node.dtype, maxElementCount(node.shape), "program", placement);
-  }
-
-  stateBuffer(state: State): ProgramBuffer {
-    let buffer = this.stateBuffers.get(state);
-    if (buffer === undefined) {
-      const elements = maxElementCount(state.shape);
-      buffer = this.newBuffer(state.name, state.dtype, elements, "program", { kind: "state", state });
-      this.stateBuffers.set(state, buffer);
-    }
-    return buffer;
-  }
-
-  arrayBuffer(array: object, node: Node): ProgramBuffer {
-    const found = this.arrays.find((entry) => entry.array === array);
-    if (found !== undefined) return found.buffer;
-    const buffer = this.bufferOf(node, `array${this.arrays.length}`, { kind: "array", array });
-    this.arrays.push({ array, buffer });
-    return buffer;
-  }
-
-  callOf({ kernel, buffers }: KernelCall, loops: readonly LoopOfProgram[]): ProgramStep {
-    const counters = loops.map(({ index }) => index);
-    return { kind: "call", kernel: this.kernels.of(kernel), buffers, counters };
-  }
-
-  checkNumber(node: Node): number {
-    let number = this.checkNumbers.get(node);
-    if (number === undefined) {
-      number = this.checks.length;
-      const { size } = node.attributes as { size?: Size };
-      this.checks.push({
-        node,
-        kind: size === undefined ? "condition" : "index",
-        ...(size !== undefined && { size }),
-      });
-      this.checkNumbers.set(node, number);
-    }
-    return number;
-  }
-}
-
-/** Copies of threads begin in lines of their own. */
-const lineBytes = 64;
 
 /** Lowers one block: the function itself, or the body of a region. */
 export class BlockLowering {
-  readonly program: ProgramLowering;
+  readonly program: ProgramParts;
   readonly locations: Map<Node, Location>;
   readonly loops: readonly LoopOfProgram[];
   /** Whether one of the loops is parallel: then each thread has memory of its own, and kernels are not shared. */
@@ -217,7 +100,7 @@ export class BlockLowering {
   private readonly readers = new Map<Node, Set<Node>>();
 
   constructor(
-    program: ProgramLowering,
+    program: ProgramParts,
     locations: Map<Node, Location>,
     loops: readonly LoopOfProgram[],
     phases: Phases,

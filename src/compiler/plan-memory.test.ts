@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import type { Kernel } from "../ir/kernel.ts";
 import type { ProgramBuffer, ProgramStep } from "../ir/program.ts";
-import type { ProgramDraft } from "./lower-program.ts";
 import { planMemory } from "./plan-memory.ts";
+import type { ProgramDraft } from "./program-parts.ts";
 
 const kernel: Kernel = { name: "k", buffers: [], parameters: [], body: [], cost: { flop: 0, bytes: 0 } };
 const index = { name: "i" };

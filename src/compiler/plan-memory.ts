@@ -5,7 +5,7 @@
  * room for every thread, and `arenaBytes` is the most that a run touches.
  */
 import type { Placement, ProgramBuffer, ProgramStep } from "../ir/program.ts";
-import type { ProgramDraft } from "./lower-program.ts";
+import type { ProgramDraft } from "./program-parts.ts";
 
 const alignment = 64;
 /** Loads of whole vectors may read past a buffer's last element, never past this. */
