@@ -62,7 +62,7 @@ function portableOp({ name, takes, cost, body, gradient }: Block): ElementwiseOp
   };
 }
 
-export const portableLogOp = portableOp({
+export const portableLogOp = /* @__PURE__ */ portableOp({
   name: "portableLog",
   takes: "f64",
   cost: 70,
@@ -72,7 +72,7 @@ export const portableLogOp = portableOp({
 /** ln x in f64, the same bits on every target, to about 1e-16. */
 export const portableLog = (x: Node): Node => makeNode(portableLogOp, [x], {});
 
-export const portableExpOp = portableOp({
+export const portableExpOp = /* @__PURE__ */ portableOp({
   name: "portableExp",
   takes: "f64",
   cost: 40,
@@ -82,7 +82,7 @@ export const portableExpOp = portableOp({
 /** eˣ in f64, the same bits on every target, to about 1e-16. */
 export const portableExp = (x: Node): Node => makeNode(portableExpOp, [x], {});
 
-export const normalQuantileOp = portableOp({
+export const normalQuantileOp = /* @__PURE__ */ portableOp({
   name: "normalQuantile",
   takes: "f64",
   cost: 160,
@@ -106,8 +106,8 @@ const gaussianOf = (part: 0 | 1): ElementwiseOp<NoAttributes> =>
     cost: 120,
     body: (f, [radius, turn]) => gaussian(f, radius!, turn!, part),
   });
-export const gaussianCosineOp = gaussianOf(0);
-export const gaussianSineOp = gaussianOf(1);
+export const gaussianCosineOp = /* @__PURE__ */ gaussianOf(0);
+export const gaussianSineOp = /* @__PURE__ */ gaussianOf(1);
 /** Two standard normal numbers in f64 from two words of random bits, by Box and Muller: those of `fillNormal`. */
 export const gaussianPair = (radius: Node, turn: Node): [Node, Node] => [
   makeNode(gaussianCosineOp, [radius, turn], {}),

@@ -199,8 +199,8 @@ function call(machine: Hands, target: Pickled, values: Pickled): Pickled {
 type Operation = (this: Hands) => void;
 
 /** By code. */
-const operations: Readonly<Record<number, Operation | undefined>> = Object.fromEntries(
-  Object.entries({
+const operations: Readonly<Record<number, Operation | undefined>> = /* @__PURE__ */ Object.fromEntries(
+  /* @__PURE__ */ Object.entries({
     // Protocol and frames say nothing that is needed.
     "\x80"() {
       this.unsigned(1);

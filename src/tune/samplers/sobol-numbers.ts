@@ -1,9 +1,9 @@
 /**
  * Primitive polynomials and first direction numbers of Joe and Kuo, "Constructing Sobol sequences with better two-dimensional
  * projections", SIAM J. Sci. Comput. 30, 2008 (their set `new-joe-kuo-6`): from the second dimension on, the polynomial's bits as a number,
- * then m₁ … mₛ.
+ * then m₁ … mₛ; a comma between two dimensions.
  */
-export const joeKuo = (
+export const joeKuo =
   "3 1,7 1 3,11 1 3 1,13 1 1 1,19 1 1 3 3,25 1 3 5 13,37 1 1 5 5 17,41 1 1 5 5 5,47 1 1 7 11 19,55 1 1 " +
   "5 1 1,59 1 1 1 3 11,61 1 3 5 5 31,67 1 3 3 9 7 49,91 1 1 1 15 21 21,97 1 3 1 13 27 49,103 1 1 1 15 7" +
   " 5,109 1 3 1 15 13 25,115 1 1 5 5 19 61,131 1 3 7 11 23 15 103,137 1 3 7 13 13 15 69,143 1 1 3 13 7 " +
@@ -27,5 +27,4 @@ export const joeKuo = (
   " 13 31 27 449,895 1 3 1 15 19 39 39 89 15,901 1 1 1 1 1 33 73 145 379,911 1 3 1 15 15 43 29 13 483,9" +
   "49 1 1 7 3 19 27 85 131 431,953 1 3 3 3 5 35 23 195 349,967 1 3 3 7 9 27 39 59 297,971 1 1 3 9 11 17" +
   " 13 241 157,973 1 3 7 15 25 57 33 189 213,981 1 1 7 1 9 55 73 83 217,985 1 3 3 13 19 27 23 113 249,9" +
-  "95 1 3 5 3 23 43 3 253 479,1001 1 1 5 5 11 5 45 117 217"
-).split(",");
+  "95 1 3 5 3 23 43 3 253 479,1001 1 1 5 5 11 5 45 117 217";

@@ -8,7 +8,10 @@ import { joeKuo } from "./sobol-numbers.ts";
 
 const bits = 32;
 
-export const sobolDimensions: number = joeKuo.length + 1;
+/** One for each dimension from the second on. */
+const rows = /* @__PURE__ */ joeKuo.split(",");
+
+export const sobolDimensions: number = rows.length + 1;
 
 /** The direction numbers of one dimension, the first bit of the fraction on top. */
 function directions(dimension: number): Uint32Array {
@@ -17,7 +20,7 @@ function directions(dimension: number): Uint32Array {
     for (let k = 0; k < bits; k++) out[k] = 2 ** (bits - 1 - k);
     return out;
   }
-  const [polynomial, ...first] = joeKuo[dimension - 1]!.split(" ").map(Number) as [number, ...number[]];
+  const [polynomial, ...first] = rows[dimension - 1]!.split(" ").map(Number) as [number, ...number[]];
   const degree = first.length;
   for (let k = 0; k < bits; k++) {
     if (k < degree) {
