@@ -14,7 +14,7 @@ const unfused = [createWasmDevice({ isFused: false }), ...unfusedNativeDevices()
 const seedsPerTest = 25;
 const groupsFrom = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, group) => first + group * seedsPerTest);
-const groups = [...groupsFrom(0, byTier(8, 400)), ...groupsFrom(seedsOfOldWays, byTier(8, 400))];
+const groups = [...groupsFrom(0, byTier(5, 400)), ...groupsFrom(seedsOfOldWays, byTier(4, 400))];
 
 describe.each(targets)("random graphs on $name", (target) => {
   test("seeds that once failed", () => {
@@ -26,7 +26,7 @@ describe.each(targets)("random graphs on $name", (target) => {
 });
 
 describe.each(unfused)("random graphs on $name", (target) => {
-  test.each(groupsFrom(0, byTier(2, 400)))("seeds from %i", (start) => {
+  test.each(groupsFrom(0, byTier(1, 400)))("seeds from %i", (start) => {
     for (let seed = start; seed < start + seedsPerTest; seed++) fuzz(seed, target);
   });
 });
