@@ -343,6 +343,8 @@ export class KernelEmitter {
       if (step !== 1) throw new InternalError(`vector loop ${index.name} has step ${step}`);
       return new VectorLoop(this, loop).emit();
     }
+    // Also where there is one iteration: one thread alone may run it.
+    if (mode === "parallel" && this.options.isShared) return new SharedLoop(this, loop).emit();
     const written = mode === "unrolled" || (typeof extent === "number" && extent <= step);
     if (written && typeof extent === "number") {
       let position = 0;
@@ -351,7 +353,6 @@ export class KernelEmitter {
       for (; position < extent; position++) this.scopes.fix(index, position, () => this.block(remainder));
       return;
     }
-    if (mode === "parallel" && this.options.isShared) return new SharedLoop(this, loop).emit();
     const { code } = this.e;
     const counter = code.general();
     code.emit("xor", counter, counter);

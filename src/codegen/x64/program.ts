@@ -4,7 +4,7 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import { Dimension, maxOf, type Size, SizeExpression } from "../../base/size.ts";
-import type { Index, Kernel, KernelBuffer } from "../../ir/kernel.ts";
+import type { Index, Kernel, KernelBuffer, Loop } from "../../ir/kernel.ts";
 import { countersOf, type Program, type ProgramBuffer, type ProgramStep } from "../../ir/program.ts";
 import { Assembler, type MachineBytes } from "./assembler/assembler.ts";
 import {
@@ -378,8 +378,9 @@ class ProgramEmitter {
       (s) => s.kind !== "store" && !(s.kind === "define" && /^check/.test(s.value.kind)),
     );
     const words = record.first / 8 + kernel.buffers.length + kernel.parameters.length;
-    if (!isPlain || loops.length !== 1 || loops[0]!.mode !== "parallel" || words > mostRecordWords)
-      return false;
+    const [loop] = loops;
+    if (!isPlain || loops.length !== 1 || loop!.mode !== "parallel" || words > mostRecordWords) return false;
+    if (iterationsOf(loop!) <= 1) return false;
     return this.microseconds(kernel) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
   }
 
@@ -474,6 +475,13 @@ class ProgramEmitter {
     }
     return label;
   }
+}
+
+/** Of a parallel loop and the one it may end with: what threads can share, at most. */
+function iterationsOf({ extent, step, body }: Loop): number {
+  const inner = body.at(-1);
+  const within = inner?.kind === "loop" && inner.mode === "parallel" ? maxOf(inner.extent) : 1;
+  return Math.ceil(maxOf(extent) / step) * within;
 }
 
 /** The parallel loop that is all of another one's body. */
