@@ -8,10 +8,18 @@ import { joeKuo } from "./sobol-numbers.ts";
 
 const bits = 32;
 
+// Calls that are marked pure, for pages that do not tune: a bundler keeps what reads a property.
 /** One for each dimension from the second on. */
-const rows = /* @__PURE__ */ joeKuo.split(",");
+const rows = /* @__PURE__ */ split(joeKuo);
+export const sobolDimensions: number = /* @__PURE__ */ dimensionsOf(rows);
 
-export const sobolDimensions: number = rows.length + 1;
+function split(text: string): string[] {
+  return text.split(",");
+}
+
+function dimensionsOf(later: readonly string[]): number {
+  return later.length + 1;
+}
 
 /** The direction numbers of one dimension, the first bit of the fraction on top. */
 function directions(dimension: number): Uint32Array {
