@@ -20,6 +20,7 @@ import {
   opFixtures,
   readFixture,
 } from "./fixtures.ts";
+import { byTier } from "./tier.ts";
 
 type Attributes = Readonly<Record<string, never>>;
 type Build = (inputs: readonly Node[], attributes: Attributes) => Node;
@@ -350,7 +351,12 @@ function requireNear(what: string, got: DenseArray, encoded: EncodedArray, toler
   });
 }
 
-const targets = [interpreterTarget, deviceTarget(createWasmDevice()), ...nativeTargets];
+const devices = [deviceTarget(createWasmDevice()), ...nativeTargets];
+/** Each row on the definition and on one device, in turn (`conformance.test.ts` has every op on all); the full tier runs all on all. */
+const rowsOf = <Row>(target: EvaluationTarget, rows: readonly Row[]): readonly Row[] => {
+  const place = devices.indexOf(target);
+  return byTier(place < 0 ? rows : rows.filter((_, i) => i % devices.length === place), rows);
+};
 
 describe.each(opFixtures.filter((name) => name !== "ops-losses.json"))("%s", (name) => {
   const { cases, weightsSeed } = readFixture<OpFixture>(name);
@@ -360,8 +366,8 @@ describe.each(opFixtures.filter((name) => name !== "ops-losses.json"))("%s", (na
     title: `${i} ${row.op} ${JSON.stringify(row.attributes)} ${row.inputs.map(({ shape }) => `(${shape.join(", ")})`).join(" ")}`,
   }));
 
-  describe.each(targets)("$name", (target) => {
-    test.each(titled)("$title", ({ row }) => {
+  describe.each([interpreterTarget, ...devices])("$name", (target) => {
+    test.each(rowsOf(target, titled))("$title", ({ row }) => {
       if (row.error) {
         expect(() => run(row, weightsSeed, target)).toThrow();
         return;
