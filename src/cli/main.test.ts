@@ -1,21 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { runProgram as run } from "../../test/cli-program.ts";
 import type { Diagnosis } from "../runtime/diagnosis.ts";
 import { diagnosisText } from "./doctor.ts";
-import { main } from "./main.ts";
-
-const texts = { stdout: "", stderr: "" };
-
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  texts.stdout = texts.stderr = "";
-  for (const stream of ["stdout", "stderr"] as const)
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      texts[stream] += text;
-      return true;
-    });
-  const code = await main(args);
-  vi.restoreAllMocks();
-  return { code, ...texts };
-}
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -2,26 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import { runProgram as run } from "../../test/cli-program.ts";
 import { chosenDevice } from "../runtime/devices.ts";
 import { searchedTiles } from "../runtime/searched-tiles.ts";
 import { doctor } from "../runtime/x64/doctor.ts";
 import { type TuneReport, tuneKernels as tune } from "../runtime/x64/tune.ts";
-import { main } from "./main.ts";
 import { productsOf } from "./tune-kernels.ts";
-
-const texts = { stdout: "", stderr: "" };
-
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  texts.stdout = texts.stderr = "";
-  for (const stream of ["stdout", "stderr"] as const)
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      texts[stream] += text;
-      return true;
-    });
-  const code = await main(args);
-  vi.restoreAllMocks();
-  return { code, ...texts };
-}
 
 const { isa } = doctor();
 let folder: string | undefined;

@@ -3,24 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { type Answer, runProgram } from "../../test/cli-program.ts";
 import { root } from "../../test/source.ts";
-import { main } from "./main.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "netwright-cli-tune-"));
 const module = join(folder, "search.mjs");
-const texts = { stdout: "", stderr: "" };
-
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  texts.stdout = texts.stderr = "";
-  for (const stream of ["stdout", "stderr"] as const)
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      texts[stream] += text;
-      return true;
-    });
-  const code = await main(["tune", ...args]);
-  vi.restoreAllMocks();
-  return { code, ...texts };
-}
+const run = (...args: string[]): Promise<Answer> => runProgram("tune", ...args);
 
 beforeAll(() => {
   // The package itself as a user's module imports it, built.
