@@ -3,6 +3,7 @@ import { optionalPackage } from "../base/optional.ts";
 import type { Chart } from "./chart.ts";
 import { palettes, type Theme } from "./palette.ts";
 import { type ChartSize, vegaSpec } from "./vega-spec.ts";
+import { svgOfSpec } from "./vega-svg.ts";
 
 export interface RenderOptions extends Partial<ChartSize> {
   /**
@@ -22,20 +23,8 @@ export interface RenderOptions extends Partial<ChartSize> {
  */
 export async function renderSvg(chart: Chart, options: RenderOptions = {}): Promise<string> {
   const { theme = "light", width = 380, height = defaultHeight(chart) } = options;
-  const purpose = "drawing charts";
-  const [vega, lite] = await Promise.all([
-    optionalPackage("vega", purpose, () => import("vega")),
-    optionalPackage("vega-lite", purpose, () => import("vega-lite")),
-  ]);
-  const asked = vegaSpec(chart, palettes[theme], { width, height });
-  const { spec } = lite.compile(asked as never, { logger: vega.logger(vega.Error) });
-  const view = new vega.View(vega.parse(spec), { renderer: "none", logLevel: vega.Error });
-  try {
-    const drawn = await view.toSVG();
-    return drawn.replace("<svg ", `<svg role="img" aria-label="${escaped(chart.title)}" `);
-  } finally {
-    view.finalize();
-  }
+  const drawn = await svgOfSpec(vegaSpec(chart, palettes[theme], { width, height }));
+  return drawn.replace("<svg ", `<svg role="img" aria-label="${escaped(chart.title)}" `);
 }
 
 /**

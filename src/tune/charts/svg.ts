@@ -1,5 +1,5 @@
 /** Specifications as pictures. */
-import { optionalPackage } from "../../base/optional.ts";
+import { svgOfSpec } from "../../report/vega-svg.ts";
 import type { ChartSpec } from "./specs.ts";
 
 /** Colours of what is not data, for a light and a dark ground. */
@@ -23,25 +23,11 @@ export async function chartSvg(
   options: { readonly theme?: "light" | "dark" } = {},
 ): Promise<string> {
   const { background, ink, grid } = grounds[options.theme ?? "light"];
-  const purpose = "drawing charts";
-  const [vega, lite] = await Promise.all([
-    optionalPackage("vega", purpose, () => import("vega")),
-    optionalPackage("vega-lite", purpose, () => import("vega-lite")),
-  ]);
   const text = { labelColor: ink, titleColor: ink };
   const config = {
     ...{ background, title: { color: ink, anchor: "start" }, text: { color: ink }, view: { stroke: null } },
     axis: { ...text, gridColor: grid, domainColor: ink, tickColor: ink },
     legend: text,
   };
-  const compiled = lite.compile(spec as never, { config: config as never, logger: vega.logger(vega.Error) });
-  const view = new vega.View(vega.parse(compiled.spec), {
-    ...{ renderer: "none", logLevel: vega.Error },
-    loader: { load: () => Promise.reject(new Error("charts load nothing")) } as never,
-  });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  return svgOfSpec(spec, config);
 }
