@@ -57,7 +57,7 @@ function reportIn(output: string): { passed: number; failed: string[] } {
 
 describe("what PyTorch computes", () => {
   for (const target of ["interpreter", "wasm", ...native]) {
-    const minutes = 30;
+    const minutes = 10;
     fullTest(
       `comes out on ${target}`,
       async () => {

@@ -120,9 +120,15 @@ function layerOf({ layer: name, arguments: given, training, parametrize }: Layer
   };
 }
 
+const readRows = (file: string) =>
+  readFixture<{ readonly cases: readonly LayerRow[]; readonly weightsSeed: number }>(file);
+
+/** The classes that a file has rows of. */
+export const layersIn = (file: string): readonly string[] => readRows(file).cases.map(({ layer }) => layer);
+
 /** Rows of a file as tests. */
 export function testLayers(file: string): void {
-  const { cases, weightsSeed } = readFixture<{ cases: readonly LayerRow[]; weightsSeed: number }>(file);
+  const { cases, weightsSeed } = readRows(file);
   const titled = cases.map((row, i) => ({
     row,
     title: `${i} ${row.layer}(${row.arguments.map((x) => JSON.stringify(x)).join(", ")}), ${row.training ? "training" : "evaluation"}`,

@@ -65,7 +65,6 @@ export function sinusoidalPositions2d(height: number, width: number, size: numbe
  */
 export class SinusoidalPositions extends Module {
   readonly size: number;
-  private readonly tables = new Map<string, Tensor>();
 
   constructor(size: number) {
     super();
@@ -76,11 +75,7 @@ export class SinusoidalPositions extends Module {
   /** @param offset the position of the first vector */
   forward(x: Tensor, offset = 0): Tensor {
     const length = requireVectors(`SinusoidalPositions(${this.size})`, x, this.size);
-    const name = `${offset} ${length}`;
-    let table = this.tables.get(name);
-    if (table === undefined)
-      this.tables.set(name, (table = sinusoidalPositions(length, this.size, { first: offset })));
-    return x.add(table) as Tensor;
+    return x.add(sinusoidalPositions(length, this.size, { first: offset })) as Tensor;
   }
 
   protected override describe(): string {

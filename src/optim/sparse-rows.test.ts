@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { decodeArray, type EncodedArray, readFixture } from "../../test/fixtures.ts";
 import { Embedding, Linear, Module } from "../nn/index.ts";
-import { compile, grad, sparseRows, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, device, grad, sparseRows, type Tensor, tensor } from "../tensor/index.ts";
 import {
   Adam,
   adagrad,
@@ -164,7 +164,8 @@ describe("a step of a large table", () => {
     return { bytes, arenaBytes, kernels: kernels.length };
   }
 
-  it.each([
+  // The interpreter writes nothing in place: what it describes is the whole table.
+  it.skipIf(device().target === "interpreter").each([
     ["SGD", sgd()],
     ["Adagrad", adagrad()],
     ["SparseAdam", sparseAdam()],
