@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compile, explainNaN, state, tensor, where } from "./index.ts";
+import { compile, explainNaN, scan, state, tensor, where, zeros } from "./index.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Where the test stands is not part of the text. */
@@ -58,4 +58,23 @@ test("a state that holds a NaN already is named", async () => {
 
 test("finite results have nothing to explain", async () => {
   expect(await explainNaN(() => tensor([1, 2]).sum().item())).toBeUndefined();
+});
+
+test("a program of a billion operations is looked at where it runs", async () => {
+  const rows = Float32Array.from({ length: 800 * 800 }, (_, i) => Math.sin(i));
+  const step = compile((x: Tensor) => x.matmul(x.transpose()).sub(400).log().sum());
+  const explanation = await explainNaN(() => step(tensor(rows, { shape: [800, 800] }) as Tensor));
+  expect(explanation?.op).toBe("log");
+});
+
+test("a NaN of a loop is the loop's", async () => {
+  const run = compile((x: Tensor) => {
+    const step = (sum: Tensor, row: Tensor) => ({ carry: sum.add(row.sqrt()) as Tensor });
+    return scan(step, zeros([2]) as Tensor, x).carry.sum();
+  });
+  const rows = [
+    [1, 4],
+    [-1, 0],
+  ];
+  expect((await explainNaN(() => run(rows)))?.op).toBe("scan");
 });

@@ -6,7 +6,7 @@ import { weightsSha256 } from "../checkpoint/index.ts";
 import { arrayDataset, loader } from "../data/index.ts";
 import { crossEntropy, mse } from "../losses/index.ts";
 import { accuracy, streaming } from "../metrics/index.ts";
-import { Linear, Module, ReLU, Sequential } from "../nn/index.ts";
+import { Linear, Module, Parameter, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, adam, clipByGlobalNorm, sgd } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
 import { earlyStopping, evaluate, type FitOptions, fit, predict, type StepRecord } from "./index.ts";
@@ -203,7 +203,7 @@ describe("errors", () => {
     expect(digests.length).toBeGreaterThan(0);
     expect(await weightsSha256(model)).toBe(digests[digests.length - 1]);
     expect(await message(training)).toMatch(
-      /^StepError: fit: the loss of epoch 1, step \d+ is not finite: the first NaN came out of \w+.*; the first Infinity came out of dot \(in layer "\d"\).*The step changed nothing/,
+      /^StepError: fit: the loss of epoch 1, step \d+ is not finite: the first NaN came out of \w+.*; the first -?Infinity came out of dot \(in layer "\d"\).*The step changed nothing/,
     );
   });
 
@@ -218,6 +218,43 @@ describe("errors", () => {
     expect(await message(fit(model, data, { ...options, optimizer: adam() }))).toMatchInlineSnapshot(
       `"StepError: fit: the loss of epoch 1, step 1 is not finite: the first NaN came out of log (in layer "0", at HERE): from argument 0 (1, 2) -2.000 … 1.000. The step changed nothing: the model is as it was before. Look at the data of this batch, lower the learning rate, or limit gradients with clipNorm"`,
     );
+  });
+
+  test.each([1, 2])("gradients that are not finite end it as well, of %i batches", async (batches) => {
+    class Root extends Module {
+      readonly weight = new Parameter([1, 1]);
+      forward(x: Tensor): Tensor {
+        return x.mul(this.weight).sqrt();
+      }
+    }
+    const model = new Root();
+    const data = arrayDataset({
+      points: [
+        [4, 9],
+        [1, 0],
+        [1, 1],
+        [1, 1],
+      ],
+      labels: [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ],
+    });
+    const training = fit(model, data, {
+      ...{
+        loss: mse,
+        optimizer: sgd({ learningRate: 0.1 }),
+        batchSize: 2 / batches,
+        gradientAccumulationSteps: batches,
+      },
+      ...{ shuffle: false, progress: "none" as const },
+    });
+    expect(await message(training)).toMatch(
+      /^StepError: fit: the gradients of epoch 1, step 1 are not finite: the first NaN came out of div \(in layer "Root"/,
+    );
+    expect(await model.weight.toArray()).toEqual([1, 1]);
   });
 
   test("a label out of range names it; nothing has changed", async () => {

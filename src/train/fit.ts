@@ -50,7 +50,10 @@ export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits {
   readonly validationSplit?: number;
   /** Added to the loss of each step, and to what is shown: `(model) => l2Penalty(model.parameters(), 1e-4)`. */
   readonly penalty?: (model: any) => Tensor;
-  /** Whether steps tell the norm of their gradients: true unless told otherwise. It costs a small model a few percent of a step. */
+  /**
+   * Whether steps tell the norm of their gradients, and fail where it is not finite: true unless told otherwise. It costs a small model
+   * a few percent of a step.
+   */
   readonly gradientNorm?: boolean;
   /**
    * What products of the model are computed from and stored in, `f32` unless told otherwise: see `autocast`. Parameters, sums, losses and
@@ -81,16 +84,16 @@ const optionNames = [
 /**
  * Trains a model. Defaults are Keras's: 1 epoch, batches of 32, shuffled.
  *
- * A step (forward, loss, metrics, gradients, update) is one compiled program. A loss that is not finite ends training with an
- * error that names the first operation that went wrong; the step that failed has changed nothing. Ctrl-C ends training after
- * the current step; a checkpoint is then written, if one is asked for.
+ * A step (forward, loss, metrics, gradients, update) is one compiled program. A loss that is not finite, or a norm of the
+ * gradients, ends training with an error that names the first operation that went wrong; the step that failed has changed nothing.
+ * Ctrl-C ends training after the current step; a checkpoint is then written, if one is asked for.
  *
  * The same seed, model and data give the same weights, bit for bit; so does going on from a checkpoint.
  *
  * @param dataset a column called `labels` (or as `options.labels` says), and the columns that `forward` takes
  * @returns scores by epoch, and why training ended early if it did
  * @throws ArgumentError for options and columns that mean nothing; ShapeError naming the layer for data that does not fit the
- * model; StepError for a loss that is not finite and for labels out of range
+ * model; StepError for a loss or gradients that are not finite and for labels out of range
  * @example
  * const model = new Sequential(new Linear(784, 10));
  * const history = await fit(model, train, { loss: crossEntropy, optimizer: adam(), metrics: [accuracy], batchSize: 8 });

@@ -32,14 +32,15 @@ function inFull(outputs: unknown): unknown {
   );
 }
 
-/** The sentence of the error for a loss that is NaN or infinite. */
-export const finiteLossRule = "fit: the loss must be finite";
+/** What a step watches, by the sentence of the error where one of them is NaN or infinite. */
+export const finiteRules = {
+  loss: "fit: the loss must be finite",
+  gradients: "fit: the gradients must be finite",
+} as const;
 
-/** The loss itself; a run in which it is not finite fails and commits nothing. It costs one comparison. */
-function finite(loss: Tensor): Tensor {
-  const node = nodeOf(loss);
-  return fromNode(check(node, nodeOf(loss.isFinite()), finiteLossRule));
-}
+/** `result`; a run in which `scalar` is not finite fails and commits nothing. It costs one comparison. */
+const finite = (what: keyof typeof finiteRules, scalar: Tensor, result = scalar): Tensor =>
+  fromNode(check(nodeOf(result), nodeOf(scalar.isFinite()), finiteRules[what]));
 
 export interface ProgramParts {
   readonly model: Module;
@@ -100,28 +101,39 @@ export class StepPrograms {
   #batch(part: StepPart, columns: readonly Tensor[]): BatchTensors {
     const { penalty } = this.#options;
     const results = scoreBatch(this.#parts, columns);
-    const loss = finite(penalty ? results.loss.add(penalty(this.#parts.model)) : results.loss);
+    const loss = finite("loss", penalty ? results.loss.add(penalty(this.#parts.model)) : results.loss);
     const { scaler } = this;
     const scaled = trainedGradients(scaler?.scale(loss) ?? loss, this.#optimizer);
     const own = scaler?.unscale(scaled) ?? scaled;
     this.accumulator?.add(own, results.lossCount ?? samplesOf(columns));
-    if (part === "accumulate") return { ...results, loss };
+    if (part === "accumulate")
+      return { ...results, loss: this.#watchesGradients ? finite("gradients", globalNorm(own), loss) : loss };
     const gradients = this.accumulator?.take() ?? own;
     return { ...results, loss, ...this.#update(gradients, part === "update, gradients kept") };
   }
 
   #update(gradients: readonly Tensor[], isKept: boolean): Pick<BatchTensors, "update" | "gradients"> {
     const optimizer = this.#optimizer;
-    const squares = gradients.map((gradient) => gradient.cast("f32").square().sum() as Tensor);
-    const norms =
-      this.#options.gradientNorm === false
-        ? {}
-        : { gradientNorm: globalNorm(gradients), gradientSquares: stack(squares) };
+    const norms = this.#options.gradientNorm === false ? {} : this.#norms(gradients);
     const update = { learningRate: optimizer.learningRate(), ...norms };
     const changes = forAll(limited(gradients, this.#options), optimizer);
     if (this.scaler === undefined) optimizer.step(changes);
     else this.scaler.step(optimizer, changes);
     return { update, ...(isKept && { gradients: forAll(gradients, optimizer) }) };
+  }
+
+  /** Where products are f16 gradients that overflow are the scaler's business. */
+  get #watchesGradients(): boolean {
+    return this.#options.gradientNorm !== false && this.scaler === undefined;
+  }
+
+  #norms(gradients: readonly Tensor[]) {
+    const squares = gradients.map((gradient) => gradient.cast("f32").square().sum() as Tensor);
+    const norm = globalNorm(gradients);
+    return {
+      gradientNorm: this.#watchesGradients ? finite("gradients", norm) : norm,
+      gradientSquares: stack(squares),
+    };
   }
 }
 
