@@ -368,7 +368,9 @@ export class KernelEmitter {
   /** Of integers so small that in f64 the quotient is never rounded across one. */
   quotient(a: Register, b: Register): Register {
     const { code } = this.e;
-    const zero = this.scalar.integer(0);
+    // A zero of its own: a constant of the whole kernel would take a register from a tile in a loop further in.
+    const zero = code.vector(128);
+    code.emit("vxorps", zero, zero, zero);
     const [x, y] = [this.scalar.op("vcvtsi2sd", zero, a), this.scalar.op("vcvtsi2sd", zero, b)];
     const result = code.general();
     code.emit("vcvttsd2si", result, this.scalar.op("vdivsd", x, y));

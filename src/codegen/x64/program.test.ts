@@ -8,20 +8,22 @@ import { dot, parameter, sub, sum } from "../../ops/index.ts";
 import { avx2, avx512, type Isa } from "./isa.ts";
 import { emitProgram, type ProgramCode } from "./program.ts";
 
-function product(isa: Isa, n: number): ProgramCode {
+function product(isa: Isa, n: number, threads = 1): ProgramCode {
   const fn = withTrace(new Trace("compiled"), () => {
     const [x, y] = [parameter({ shape: [n, n], dtype: "f32" }), parameter({ shape: [n, n], dtype: "f32" })];
     return { name: "product", parameters: [x, y], results: [dot(x, y)], assignments: [] };
   });
   const { vector, vectorRegisters, hasScale } = isa;
-  const target = { ...x64Target, lanes: vector.lanes, vectorRegisters, hasScale };
+  const target = { ...x64Target, lanes: vector.lanes, vectorRegisters, hasScale, threads };
   return emitProgram(compileProgram(fn, { target }), { isa });
 }
 
 describe.each([avx2, avx512])("a product's tiles with $name", (isa) => {
-  it("stay in registers: nothing is spilled but constants, which lie in memory anyway", (context) => {
-    context.skip(!hasObjdump, objdumpReason);
-    const { code } = product(isa, 512);
+  const title =
+    "stay in registers on %i threads: nothing is spilled but constants, which lie in memory anyway";
+  it.skipIf(!hasObjdump).each([1, 2, 4])(title, (threads) => {
+    const { code, isParallel } = product(isa, 512, threads);
+    expect(isParallel).toBe(threads > 1);
     const { start, bytes } = code.symbols.find(({ name }) => name === "dot 512×512×512")!;
     const lines = [...disassemble(code.bytes.slice(start, start + bytes)).values()];
     expect(lines.filter((line) => /^vmov.*\[rsp/.test(line))).toEqual([]);

@@ -19,7 +19,8 @@ import type { Mnemonic } from "../assembler/tables/index.ts";
 import type { Isa } from "../isa.ts";
 import type { Item, MachineCode } from "./code.ts";
 import { type Allocation, allocate, type RegisterFile } from "./linear-scan.ts";
-import { intervalsOf, isMove } from "./liveness.ts";
+import { type Interval, intervalsOf, isMove } from "./liveness.ts";
+import { type ByClass, FreeRegisters, Scratch, withoutScratch } from "./scratch.ts";
 
 type InstructionItem = Extract<Item, { kind: "instruction" }>;
 
@@ -30,10 +31,7 @@ export interface FinishedFunction {
 
 /** rdi first: it holds the call's record. rsp is nobody's. */
 const generalOrder = [7, 0, 1, 2, 6, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15];
-const scratchGeneral = [13, 14, 15];
-const scratchVectors = [13, 14, 15];
 const maskOrder = [1, 2, 3, 4, 5, 6, 7];
-const scratchMasks = [5, 6, 7];
 
 /** Writes the function at the assembler's place. All registers are the caller's loss. `record` arrives in rdi. */
 export function finishFunction(code: MachineCode, isa: Isa, record: Register): FinishedFunction {
@@ -45,23 +43,21 @@ export function finishFunction(code: MachineCode, isa: Isa, record: Register): F
       interval.start = -1;
   const classOf = (virtual: number) => code.virtuals[virtual]!.class;
   const fixed = new Map([[record.number - firstVirtual, 7]]);
-  const vectors = Array.from({ length: isa.vectorRegisters }, (_, i) => (i + 16) % isa.vectorRegisters);
-  let file: RegisterFile = { general: generalOrder, vector: vectors, mask: maskOrder };
+  const vector = Array.from({ length: isa.vectorRegisters }, (_, i) => (i + 16) % isa.vectorRegisters);
+  const file: RegisterFile = { general: generalOrder, vector, mask: maskOrder };
   let allocation = allocate(intervals, classOf, file, fixed);
-  // A class may need registers to work on what lies in memory; the others keep all of theirs.
-  for (let round = 0; round < 3; round++) {
-    const classes = classesWithScratch(items, code, allocation);
-    if (classes.size === 0) break;
-    const without = (order: readonly number[], scratch: readonly number[]): number[] =>
-      order.filter((n) => !scratch.includes(n));
-    file = {
-      general: classes.has("general") ? without(file.general, scratchGeneral) : file.general,
-      vector: classes.has("vector") ? without(file.vector, scratchVectors) : file.vector,
-      mask: classes.has("mask") ? without(file.mask, scratchMasks) : file.mask,
-    };
-    allocation = allocate(intervals, classOf, file, fixed);
+  let scratch = scratchOf(items, intervals, code, allocation);
+  // Where no register is free for what lies in memory, some are kept for it; the other classes keep all of theirs.
+  const kept = { general: 0, vector: 0, mask: 0 };
+  while (scratch.lacking.size > 0) {
+    for (const [name, count] of scratch.lacking) {
+      if (kept[name] >= count) throw new InternalError(`no ${name} registers for what was spilled`);
+      kept[name] = count;
+    }
+    allocation = allocate(intervals, classOf, withoutScratch(file, kept), fixed);
+    scratch = scratchOf(items, intervals, code, allocation);
   }
-  return new Finisher(code, isa, allocation).write(items);
+  return new Finisher(code, isa, allocation, scratch.places).write(items);
 }
 
 /** The operand that may be the spilled value in its slot: one in ModRM.rm, as wide as what lies there. */
@@ -96,37 +92,69 @@ function mentions(item: Item, isWanted: (r: Register) => boolean): boolean {
   return false;
 }
 
-/** The classes with a spilled value that an instruction cannot take from memory. */
-function classesWithScratch(
+interface ScratchPlaces {
+  /** By the item's index: the registers that are free there, where the item has something in memory. */
+  readonly places: ReadonlyMap<number, ByClass<readonly number[]>>;
+  /** Classes of which an item needs more than are free, and how many. */
+  readonly lacking: ReadonlyMap<RegisterClass, number>;
+}
+
+function scratchOf(
   items: readonly Item[],
+  intervals: readonly Interval[],
   code: MachineCode,
-  { registers, spilled }: Allocation,
-): Set<RegisterClass> {
-  const classes = new Set<RegisterClass>();
-  if (spilled.length === 0) return classes;
+  allocation: Allocation,
+): ScratchPlaces {
+  const places = new Map<number, ByClass<readonly number[]>>();
+  const lacking = new Map<RegisterClass, number>();
+  if (allocation.spilled.length === 0) return { places, lacking };
+  const { registers } = allocation;
   const isSpilled = (r: Register): boolean =>
     r.number >= firstVirtual && registers[r.number - firstVirtual] === undefined;
-  for (const item of items) {
-    if (!mentions(item, isSpilled)) continue;
-    if (item.kind === "fused") {
-      const [target, ...inputs] = item.operands;
-      const most = item.suffix === "ps" || item.suffix === "pd" ? 1 : 0;
-      if (isSpilled(target) || inputs.filter(isSpilled).length > most) classes.add("vector");
-    } else if (item.kind === "instruction") {
-      const [first] = item.operands;
-      const isConstant = (r: Register): boolean => code.virtuals[r.number - firstVirtual]?.home !== undefined;
-      if (first !== undefined && isRegister(first) && isSpilled(first) && isConstant(first)) continue;
-      const folded = foldableOperand(item, isSpilled);
-      item.operands.forEach((operand, i) => {
-        if (isRegister(operand) && isSpilled(operand) && i !== folded) classes.add(operand.class);
-        if (!isMemory(operand)) return;
-        for (const r of [operand.base, operand.index]) if (r && isSpilled(r)) classes.add(r.class);
-      });
-      if (item.mask !== undefined && isSpilled(item.mask)) classes.add("mask");
-    }
-  }
-  return classes;
+  const free = new FreeRegisters(intervals, allocation, (virtual) => code.virtuals[virtual]!.class);
+  items.forEach((item, index) => {
+    if (!mentions(item, isSpilled)) return;
+    const place = free.at(index);
+    places.set(index, place);
+    const needed = { general: 0, vector: 0, mask: 0 };
+    for (const r of spilledOperands(item, code, isSpilled).values()) needed[r.class]++;
+    for (const name of ["general", "vector", "mask"] as const)
+      if (needed[name] > place[name].length)
+        lacking.set(name, Math.max(needed[name], lacking.get(name) ?? 0));
+  });
+  return { places, lacking };
 }
+
+/** What an item cannot take from memory, by number. */
+function spilledOperands(
+  item: Item,
+  code: MachineCode,
+  isSpilled: (r: Register) => boolean,
+): Map<number, Register> {
+  const found = new Map<number, Register>();
+  const add = (r: Register | undefined): void => {
+    if (r !== undefined && isSpilled(r)) found.set(r.number, r);
+  };
+  if (item.kind === "fused") {
+    const [target, ...inputs] = item.operands;
+    let inMemory = item.suffix === "ps" || item.suffix === "pd" ? 1 : 0;
+    for (const input of inputs) if (isSpilled(input) && inMemory-- <= 0) add(input);
+    add(target);
+  } else if (item.kind === "instruction") {
+    const [first] = item.operands;
+    const isConstant = (r: Register): boolean => code.virtuals[r.number - firstVirtual]?.home !== undefined;
+    if (first !== undefined && isRegister(first) && isSpilled(first) && isConstant(first)) return found;
+    const folded = foldableOperand(item, isSpilled);
+    item.operands.forEach((operand, i) => {
+      if (isRegister(operand) && i !== folded) add(operand);
+      if (isMemory(operand)) for (const r of [operand.base, operand.index]) add(r);
+    });
+    add(item.mask);
+  }
+  return found;
+}
+
+const noneFree = { general: [], vector: [], mask: [] };
 
 class Finisher {
   private readonly code: MachineCode;
@@ -136,10 +164,14 @@ class Finisher {
   /** Registers of the values that have one. */
   private readonly numbers: Int32Array;
   private readonly slots = new Map<number, Memory>();
-  private readonly cold: Item[] = [];
+  private readonly cold: number[] = [];
+  private readonly scratchPlaces: ScratchPlaces["places"];
+  /** Of the item that is written. */
+  private index = 0;
 
-  constructor(code: MachineCode, isa: Isa, allocation: Allocation) {
+  constructor(code: MachineCode, isa: Isa, allocation: Allocation, scratchPlaces: ScratchPlaces["places"]) {
     this.code = code;
+    this.scratchPlaces = scratchPlaces;
     this.assembler = code.assembler;
     this.vectorBits = isa.vector.bits as 256 | 512;
     this.allocation = allocation;
@@ -165,22 +197,23 @@ class Finisher {
     this.items(items);
     assembler.emit("add", rsp, frame);
     assembler.emit("ret");
-    const { cold } = this;
-    for (const item of cold) this.item(item);
+    for (const index of this.cold) this.item(items, index);
     return { spills: this.allocation.spilled.length, frameBytes: frame };
   }
 
   private items(items: readonly Item[]): void {
     let depth = 0;
-    for (const item of items) {
-      if (item.kind === "coldStart") depth++;
-      else if (item.kind === "coldEnd") depth--;
-      else if (depth > 0) this.cold.push(item);
-      else this.item(item);
-    }
+    items.forEach(({ kind }, index) => {
+      if (kind === "coldStart") depth++;
+      else if (kind === "coldEnd") depth--;
+      else if (depth > 0) this.cold.push(index);
+      else this.item(items, index);
+    });
   }
 
-  private item(item: Item): void {
+  private item(items: readonly Item[], index: number): void {
+    const item = items[index]!;
+    this.index = index;
     switch (item.kind) {
       case "instruction":
         return this.instruction(item);
@@ -199,6 +232,9 @@ class Finisher {
 
   // ---- operands -----------------------------------------------------------------------------------------------
 
+  private scratch(): Scratch {
+    return new Scratch(this.scratchPlaces.get(this.index) ?? noneFree);
+  }
   private registerOf(r: Register): Register | undefined {
     if (r.number < firstVirtual) return r;
     const number = this.allocation.registers[r.number - firstVirtual];
@@ -234,7 +270,7 @@ class Finisher {
   private withSpilled(item: InstructionItem): void {
     const { assembler } = this;
     const { form, operands } = item;
-    const scratch = new Scratch();
+    const scratch = this.scratch();
     const after: (() => void)[] = [];
     const folded = foldableOperand(item, this.isSpilled);
     const placed = operands.map((operand, i): Operand => {
@@ -299,7 +335,7 @@ class Finisher {
   private fused({ suffix, operands }: Extract<Item, { kind: "fused" }>): void {
     const { assembler, numbers } = this;
     const [target, ...inputs] = operands;
-    const scratch = new Scratch();
+    const scratch = this.scratch();
     let inMemory = -1;
     // Virtual registers that have one stay as they are: the encoder knows their numbers.
     const placed = inputs.map((input, i): Operand => {
@@ -341,24 +377,5 @@ class Finisher {
       emit(name("231"), d, a, b);
     }
     if (isInMemory) this.spill(d, target);
-  }
-}
-
-/** Registers kept aside while a class spills, for one instruction. */
-class Scratch {
-  private readonly used = { general: 0, vector: 0, mask: 0 };
-
-  private readonly known = new Map<number, Register>();
-
-  take(r: Register): Register {
-    const taken = this.known.get(r.number);
-    if (taken !== undefined) return register(r.class, taken.number, r.bits);
-    const list = r.class === "general" ? scratchGeneral : r.class === "mask" ? scratchMasks : scratchVectors;
-    const number = list[this.used[r.class]++];
-    if (number === undefined)
-      throw new InternalError(`too many spilled ${r.class} operands in one instruction`);
-    const temporary = register(r.class, number, r.bits);
-    this.known.set(r.number, temporary);
-    return temporary;
   }
 }
