@@ -35,12 +35,13 @@ export class KernelContext {
   }
 
   /** The kernel's handle of a program buffer; `store` says that the kernel writes it. */
-  bufferFor(buffer: ProgramBuffer, use: "load" | "store"): KernelBuffer {
+  bufferFor(buffer: ProgramBuffer, use: "load" | "store", known?: ArrayLike<number>): KernelBuffer {
     let handle = this.buffers.get(buffer);
     if (handle === undefined) {
       const { name, dtype, elements } = buffer;
       const scope = buffer.scope === "thread" ? "thread" : "program";
-      handle = { name, dtype, elements, scope, access: use === "load" ? "read" : "write" };
+      const access = use === "load" ? "read" : "write";
+      handle = { name, dtype, elements, scope, access, ...(known && { known }) };
       this.buffers.set(buffer, handle);
     } else if (handle.access !== (use === "load" ? "read" : "write")) handle.access = "readwrite";
     return handle;

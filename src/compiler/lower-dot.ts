@@ -1,6 +1,7 @@
 /** A contraction with the elementwise members of its cluster fused into the store of each tile. */
-import { computeDType } from "../base/dtype.ts";
+import { computeDType, decode } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
+import type { HostArray } from "../base/host-array.ts";
 import type { Shape } from "../base/shape.ts";
 import { maxOf, multiplySizes, productOf, type Size, sameSize } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
@@ -215,7 +216,16 @@ function resultAxes(
 /** A slice of a scan's input begins where the iteration is. */
 function sourceOf({ root, view }: Access, context: KernelContext): ContractionOperand {
   const { buffer, base } = context.host.locate(root);
-  return { buffer: context.bufferFor(buffer, "load"), view, base };
+  return { buffer: context.bufferFor(buffer, "load", knownElements(root)), view, base };
+}
+
+/** Elements that a constant may be known by: numbers that are the same for all rows of a matrix of few bits, say. */
+const mostKnown = 64;
+
+function knownElements({ op, attributes }: Node): ArrayLike<number> | undefined {
+  if (op.kind !== "source" || op.source !== "array") return undefined;
+  const { dtype, data } = (attributes as { readonly array: HostArray }).array;
+  return data.length <= mostKnown ? decode(dtype, data) : undefined;
 }
 
 /** `dot 32×784×64 + add, select`. */

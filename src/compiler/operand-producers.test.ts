@@ -34,6 +34,35 @@ function fourBits(packed: Node, scale: Node, [outputs, depth]: readonly [number,
   return ops.reshape(ops.mul(ops.sub(f32(nibbles), ops.like(scales, 8)), scales), [outputs, depth]);
 }
 
+const spread = (node: Node, shape: readonly number[]): Node =>
+  ops.broadcastTo(ops.reshape(node, [...node.shape.slice(0, 2), 1, node.shape[2]!]), shape);
+const constant = (dtype: DType, values: readonly number[], shape: readonly number[]): Node =>
+  ops.broadcastTo(
+    ops.reshape(ops.array({ dtype, shape: [2], data: encode(dtype, values) }), [1, 1, 2, 1]),
+    shape,
+  );
+const partOf = (node: Node, start: number, length: number): Node => ops.sliceAxis(node, 2, start, length);
+
+/** A scale, a minimum, 32 numbers two a byte. */
+function blocksOfFour(bytes: Node, halves: Node): Node {
+  const shape = [bytes.shape[0]!, bytes.shape[1]!, 2, 16] as number[];
+  const bits = ops.and(
+    ops.cast(spread(partOf(bytes, 4, 16), shape), "i32"),
+    constant("i32", [15, 240], shape),
+  );
+  const [scale, least] = [0, 1].map((place) => f32(spread(partOf(halves, place, 1), shape)));
+  const steps = ops.mul(scale!, constant("f32", [1, 1 / 16], shape));
+  return ops.reshape(ops.add(ops.mul(f32(bits), steps), least!), [shape[0]!, shape[1]! * 32]);
+}
+
+/** A scale and 32 numbers. */
+function blocksOfEight(bytes: Node, halves: Node): Node {
+  const shape = [bytes.shape[0]!, bytes.shape[1]!, 1, 32] as number[];
+  const numbers = f32(spread(partOf(bytes, 2, 32), shape));
+  const scaled = ops.mul(numbers, f32(spread(partOf(halves, 0, 1), shape)));
+  return ops.reshape(scaled, [shape[0]!, shape[1]! * 32]);
+}
+
 interface Case {
   readonly title: string;
   readonly inputs: readonly Input[];
@@ -54,6 +83,25 @@ const cases: readonly Case[] = [
       { dtype: "f32" as const, shape: [40, 3] },
     ],
     product: (a: Node, w: Node, scale: Node) => ops.dot(a, transposed(fourBits(w, scale, [40, 96]))),
+  })),
+  // Widths that are no multiple of what is under way at once.
+  ...[1, 3, 20].map((rows) => ({
+    title: `${rows} rows by blocks of 4 bits with their scales and minima among them`,
+    inputs: [
+      x(rows, 96),
+      { dtype: "u8" as const, shape: [45, 3, 20] },
+      { dtype: "f16" as const, shape: [45, 3, 10] },
+    ],
+    product: (a: Node, w: Node, halves: Node) => ops.dot(a, transposed(blocksOfFour(w, halves))),
+  })),
+  ...[1, 20].map((rows) => ({
+    title: `${rows} rows by blocks of 8 bits with their scales among them`,
+    inputs: [
+      x(rows, 64),
+      { dtype: "i8" as const, shape: [45, 2, 34] },
+      { dtype: "f16" as const, shape: [45, 2, 17] },
+    ],
+    product: (a: Node, w: Node, halves: Node) => ops.dot(a, transposed(blocksOfEight(w, halves))),
   })),
   {
     title: "a row by 4-bit weights whose depth is cut alike",

@@ -30,6 +30,9 @@ interface Block {
   readonly known: Map<string, Value>;
 }
 
+const isConstantAddress = (address: Affine): address is Affine & { readonly constant: number } =>
+  address.terms.length === 0 && typeof address.constant === "number";
+
 export class KernelBuilder implements ScalarBuilder<Value> {
   readonly fuses: boolean;
   readonly scales: boolean;
@@ -65,6 +68,8 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     return this.define(`i:${this.affineId(affine)}`, { kind: "index", dtype: "i32", affine });
   }
   load(buffer: KernelBuffer, address: Affine, dynamic: readonly DynamicTerm[] = []): Value {
+    if (buffer.known !== undefined && dynamic.length === 0 && isConstantAddress(address))
+      return this.constant(computeDType(buffer.dtype), buffer.known[address.constant]!);
     const key = `l:${this.objectId(buffer)}:${this.affineId(address)}:${this.dynamicId(dynamic)}`;
     return this.define(key, { kind: "load", dtype: computeDType(buffer.dtype), buffer, address, dynamic });
   }

@@ -34,6 +34,8 @@ export interface KernelBuffer {
   readonly access: "read" | "write" | "readwrite";
   /** `thread`: scratch; every thread has its own copy, the address given is of thread 0's, copies are contiguous. */
   readonly scope: "program" | "thread";
+  /** What it holds always: a load of a known element is a constant. */
+  readonly known?: ArrayLike<number>;
 }
 
 /** Accumulators and values kept across iterations: `count` elements (subscripted by unrolled indices) of `lanes` lanes. */

@@ -168,6 +168,16 @@ export {
   sinusoidalPositions,
   sinusoidalPositions2d,
 } from "./positions.ts";
+export { quantizeBlocks } from "./quantize-blocks.ts";
+export {
+  isQuantizedType,
+  type QuantizedInit,
+  type QuantizedType,
+  QuantizedWeight,
+  type QuantizeOptions,
+  quantizeModel,
+  setQuantizedWeight,
+} from "./quantized.ts";
 export { RandomStream } from "./random-stream.ts";
 export {
   ChannelShuffle,

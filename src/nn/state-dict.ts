@@ -52,7 +52,7 @@ export function loadStates(
   const fitting = [...values].map(
     ([state, { name, value }]) => [state, fit(owner, name, state, value, cast)] as const,
   );
-  for (const [state, value] of fitting) state.assign(value);
+  for (const [state, value] of fitting) if (state !== value) state.assign(value);
   return { missing, unexpected };
 }
 

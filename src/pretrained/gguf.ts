@@ -1,8 +1,10 @@
 /** GGUF files as folders of Hugging Face would have them: their configuration, their names of weights, their order of rows. */
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
+import { MappedArray } from "../base/mapped-array.ts";
 import type { GgufFile, GgufValue } from "../formats/index.ts";
 import { PretrainedConfig } from "../models/index.ts";
+import { isQuantizedType, type QuantizedInit } from "../nn/index.ts";
 import type { Weights } from "./weights.ts";
 
 /** What a family of GGUF files does its own way. */
@@ -98,21 +100,39 @@ function scalingOf(of: (key: string) => GgufValue | undefined): object | undefin
   return { rope_type: type, factor: of("rope.scaling.factor"), original_max_position_embeddings: original };
 }
 
-/** All weights under Hugging Face's names, in f32 where they were quantized. */
-export async function weightsOf(path: string, file: GgufFile, config: PretrainedConfig): Promise<Weights> {
+export interface GgufWeights {
+  /** Under Hugging Face's names, in f32 where they were quantized. */
+  readonly weights: Weights;
+  /** Matrices that stay quantized. */
+  readonly blocks: ReadonlyMap<string, QuantizedInit>;
+}
+
+/** All weights of a file. `quantized`: those of a kind that can be used as they are stay so. */
+export async function weightsOf(
+  path: string,
+  file: GgufFile,
+  { config, quantized }: { readonly config: PretrainedConfig; readonly quantized: boolean },
+): Promise<GgufWeights> {
   const [, architecture] = architectureOf(path, file.metadata);
   const weights: Weights = new Map();
-  for (const name of file.tensors.keys()) {
+  const blocks = new Map<string, QuantizedInit>();
+  for (const [name, { type, shape }] of file.tensors) {
     const published = publishedName(path, name, architecture);
-    if (architecture.hasTurnedRows && /\.attn_[qk]\./.test(name)) {
-      const heads = config.size(name.includes("attn_q") ? "num_attention_heads" : "num_key_value_heads");
-      weights.set(published, turnedBack(name, await file.read(name), heads));
-    } else if (architecture.hasWholeNorms && /norm\.weight$/.test(name)) {
-      const { data, ...type } = await file.read(name);
-      weights.set(published, { ...type, data: (data as Float32Array).map((x) => x - 1) });
+    const isTurned = architecture.hasTurnedRows && /\.attn_[qk]\./.test(name);
+    const heads = config.size(name.includes("attn_q") ? "num_attention_heads" : "num_key_value_heads");
+    if (quantized && isQuantizedType(type) && shape.length === 2) {
+      const lying = await file.blocks(name);
+      const own = isTurned
+        ? turnedBack(name, lying instanceof MappedArray ? lying.read() : lying, heads)
+        : lying;
+      blocks.set(published, { type, shape: shape as [number, number], blocks: own });
+    } else if (isTurned) weights.set(published, turnedBack(name, await file.read(name), heads));
+    else if (architecture.hasWholeNorms && /norm\.weight$/.test(name)) {
+      const { data, ...info } = await file.read(name);
+      weights.set(published, { ...info, data: (data as Float32Array).map((x) => x - 1) });
     } else weights.set(published, await file.map(name));
   }
-  return weights;
+  return { weights, blocks };
 }
 
 function publishedName(path: string, name: string, { names }: Architecture): string {

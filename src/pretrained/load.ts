@@ -4,6 +4,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { openGguf } from "../formats/index.ts";
 import { type CausalLanguageModel, PretrainedConfig } from "../models/index.ts";
+import { type Module, setQuantizedWeight } from "../nn/index.ts";
 import { parseJson } from "../text/json.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { modelFromConfig } from "./families.ts";
@@ -14,6 +15,11 @@ import { readWeights, type Weights } from "./weights.ts";
 export interface LoadPretrainedOptions {
   /** Default true: weights of f32 stay in their file and come into memory when they are used, where the platform can. */
   readonly mmap?: boolean;
+  /**
+   * Default false. True: matrices that a GGUF file holds as Q4_0, Q4_1 or Q8_0 stay as they are, where they lie; products compute their
+   * elements as they need them (`QuantizedWeight`). They take no part in training; other types become f32 as ever.
+   */
+  readonly quantized?: boolean;
 }
 
 /** A published model. */
@@ -44,9 +50,14 @@ export interface Pretrained {
  * model.forward(tensor([ids], { dtype: "i32" })).shape; // [1, 3, 40]
  */
 export async function loadPretrained(path: string, options: LoadPretrainedOptions = {}): Promise<Pretrained> {
-  checkOptions("loadPretrained", options, ["mmap"]);
-  const { mmap = true } = options;
-  return path.endsWith(".gguf") ? fromGguf(path, mmap) : fromFolder(path, mmap);
+  checkOptions("loadPretrained", options, ["mmap", "quantized"]);
+  const { mmap = true, quantized = false } = options;
+  if (path.endsWith(".gguf")) return fromGguf(path, { mmap, quantized });
+  if (quantized)
+    throw new ArgumentError(
+      `loadPretrained: "${path}" is no GGUF file, whose quantized weights could stay as they are; use quantizeModel(model) for a folder's`,
+    );
+  return fromFolder(path, mmap);
 }
 
 async function fromFolder(folder: string, mmap: boolean): Promise<Pretrained> {
@@ -69,12 +80,17 @@ async function fromFolder(folder: string, mmap: boolean): Promise<Pretrained> {
   };
 }
 
-async function fromGguf(path: string, mmap: boolean): Promise<Pretrained> {
+async function fromGguf(
+  path: string,
+  { mmap, quantized }: Required<LoadPretrainedOptions>,
+): Promise<Pretrained> {
   const file = await openGguf(path, { mmap });
   try {
     const config = configOf(path, file);
     const model = modelFromConfig(config);
-    fill(model, await weightsOf(path, file, config));
+    const { weights, blocks } = await weightsOf(path, file, { config, quantized });
+    for (const [name, init] of blocks) setQuantizedWeight(layerOf(model, name), init);
+    fill(model, weights);
     return {
       model,
       config,
@@ -87,10 +103,19 @@ async function fromGguf(path: string, mmap: boolean): Promise<Pretrained> {
   }
 }
 
-/** A tied output matrix may stand in the file too. */
+/** A tied output matrix may stand in the file too. What is quantized already needs no value. */
 function fill(model: CausalLanguageModel, weights: Weights): void {
   if (model.lmHead === undefined) weights.delete("lm_head.weight");
+  for (const [name, state] of model.stateDict())
+    if (name.includes(".parametrizations.")) weights.set(name, state);
   model.loadStateDict(weights, { cast: true });
+}
+
+/** The layer whose weight has a name. */
+function layerOf(model: CausalLanguageModel, name: string): Module {
+  const layer = model.namedModules().get(name.replace(/\.weight$/, ""));
+  if (layer !== undefined) return layer;
+  throw new ArgumentError(`${model.constructor.name} has no layer of "${name}"`);
 }
 
 function endsOf(values: Readonly<Record<string, unknown>>): Pick<Pretrained, "beginToken" | "endTokens"> {

@@ -161,6 +161,18 @@ describe("a GGUF file", () => {
     );
   });
 
+  test("keeps its matrices of few bits: the same logits to the bit, from a fraction of the memory", async () => {
+    const file = join(import.meta.dirname, "../../test/fixtures/llama-quantized.gguf");
+    const [whole, kept] = [await loadPretrained(file), await loadPretrained(file, { quantized: true })];
+    expect(kept.model.namedParameters().size).toBe(5);
+    expect(kept.model.model.layers[0]!.mlp.downProj.toString()).toContain("QuantizedWeight(Q4_0, 32 × 64)");
+    const logits = await kept.model.forward(ids).data();
+    expect(logits).toEqual(await whole.model.forward(ids).data());
+    const read = await loadPretrained(file, { quantized: true, mmap: false });
+    expect(await read.model.forward(ids).data()).toEqual(logits);
+    await expect(loadPretrained(folder, { quantized: true })).rejects.toThrow(/is no GGUF file/);
+  });
+
   test("of other architectures and tokenizers is refused by name", async () => {
     const bytes = readFileSync(fixture).toString("latin1");
     const changed = (name: string, from: string, to: string): string => {

@@ -45,7 +45,7 @@ export interface FlatValue {
   readonly groups: (Vectors | undefined)[];
 }
 
-/** As many loads as there are lanes: load i reads element i of what lane l has at `stride` × l. */
+/** As many loads as there are lanes, or 16 bytes of them: load i reads element i of what lane l has at `stride` × l. */
 export interface LoadRun {
   readonly loads: readonly FlatValue[];
   /** Of lane 0 and load 0. */

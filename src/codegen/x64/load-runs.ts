@@ -1,6 +1,6 @@
 /**
- * Loads whose lanes lie apart, but of which there are as many as lanes, one element further each: a square block of memory,
- * read by rows and turned in registers.
+ * Loads whose lanes lie apart, but of which there are as many as lanes (or 16 bytes of them), one element further each: a block of
+ * memory, read by rows and turned in registers.
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { strideOf } from "../../ir/affine.ts";
@@ -15,7 +15,7 @@ interface Candidate {
   readonly stride: number;
 }
 
-/** Marks the loads of every run of `lanes` of them. */
+/** Marks the loads of every run of `lanes` of them, or of 16 bytes where that is more. */
 export function markLoadRuns(items: readonly FlatItem[], index: Index, lanes: number): void {
   if (lanes === 1) return;
   const families = new Map<string, Candidate[]>();
@@ -33,7 +33,7 @@ export function markLoadRuns(items: readonly FlatItem[], index: Index, lanes: nu
     if (family === undefined) families.set(key, [found]);
     else family.push(found);
   }
-  for (const family of families.values()) if (family.length >= lanes) markFamily(family, lanes);
+  for (const family of families.values()) markFamily(family, lanes);
 }
 
 /** A load from memory that nothing here stores to of elements that fill 32-bit lanes, these a known distance apart. */
@@ -48,15 +48,23 @@ function candidateOf(flat: FlatValue, index: Index): Candidate | undefined {
   return { flat, buffer: value.buffer, address: affine, constant: affine.constant, stride };
 }
 
+/** Bytes of a row that are loaded at once. */
+const rowBytes = 16;
+
 function markFamily(family: Candidate[], lanes: number): void {
   family.sort((a, b) => a.constant - b.constant);
-  for (let at = 0; at + lanes <= family.length; ) {
-    const block = family.slice(at, at + lanes);
-    const { address, buffer, stride, constant } = block[0]!;
-    if (block.every((load, i) => load.constant === constant + i)) {
+  const long = Math.max(lanes, rowBytes / bytesOf(family[0]!.buffer.dtype));
+  for (let at = 0; at < family.length; ) {
+    const length = [long, lanes].find((count) => isRun(family, at, count));
+    if (length !== undefined) {
+      const block = family.slice(at, at + length);
+      const { address, buffer, stride } = block[0]!;
       const run = { loads: block.map(({ flat }) => flat), address, buffer, stride };
       for (const { flat } of block) flat.run = run;
-      at += lanes;
-    } else at++;
+    }
+    at += length ?? 1;
   }
 }
+
+const isRun = (family: readonly Candidate[], at: number, count: number): boolean =>
+  at + count <= family.length && family[at + count - 1]!.constant === family[at]!.constant + count - 1;

@@ -184,6 +184,25 @@ export class Storage {
         return [words];
     }
   }
+  /** Whether lanes so far apart are put together one by one: a gather of AVX2 takes several times as long. */
+  loadsApart(dtype: DType, stride: number): boolean {
+    const { lanes, hasMaskRegisters } = this.lanes.shape;
+    return dtype === "f16" && lanes === 8 && !hasMaskRegisters && Math.abs(stride) > 1;
+  }
+  loadApart(dtype: DType, { base, offset }: Address, stride: number): Vectors {
+    const { code } = this.e;
+    const place = (lane: number, bits: 16 | 32): Memory =>
+      placeAt(base, offset + lane * stride * bytesOf(dtype), bits);
+    const [low, high] = [0, 4].map((first) => {
+      const four = code.vector(128);
+      code.emit("vmovd", four, place(first, 32));
+      for (const lane of [1, 2, 3]) code.emit("vpinsrw", four, four, place(first + lane, 16), lane);
+      return four;
+    });
+    const halves = code.vector(128);
+    code.emit("vpunpcklqdq", halves, low!, high!);
+    return [this.lanes.op("vcvtph2ps", halves)];
+  }
   private halfIndices(indices: Register, half: 0 | 1): Register {
     const { bits } = this.lanes.shape;
     if (half === 0) return withBits(indices, bits === 512 ? 256 : 128);

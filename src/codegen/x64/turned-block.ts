@@ -1,6 +1,6 @@
 /**
- * A square block of elements, as many rows as there are lanes, read by rows and turned in registers: lane l of vector i is
- * element i of row l, rows `stride` elements apart.
+ * A block of elements, as many rows as there are lanes, read by rows and turned in registers: lane l of vector i is element i of row
+ * l, rows `stride` elements apart.
  */
 import { bytesOf, type DType } from "../../base/dtype.ts";
 import type { Memory, Register } from "./assembler/operands.ts";
@@ -14,6 +14,8 @@ export interface TurnedBlock {
   readonly dtype: DType;
   readonly from: Address;
   readonly stride: number;
+  /** Elements of each row: as many as lanes, or 16 bytes where that is more. */
+  readonly count: number;
 }
 
 /** Where the vectors of a run of stores go: lane l at `to` + l × `laneBytes`, the first `count` of them. */
@@ -73,14 +75,25 @@ function storePairs(
   }
 }
 
+/** Asks for the same columns of the rows `ahead` of a block: each run over a matrix begins at rows that nobody has read yet. */
+export function prefetchRows(
+  { code }: Emitter,
+  { shape: { lanes } }: Lanes,
+  { dtype, from: { base, offset }, stride }: TurnedBlock,
+  ahead: number,
+): void {
+  for (let row = 0; row < lanes; row++)
+    code.emit("prefetcht0", placeAt(base, offset + bytesOf(dtype) * (row + ahead) * stride, 8));
+}
+
 export function loadTurned(
   e: Emitter,
   lanes: Lanes,
   storage: Storage,
   block: TurnedBlock,
 ): readonly Register[] {
-  const { dtype } = block;
-  const rowBytes = bytesOf(dtype) * lanes.shape.lanes;
+  const { dtype, count } = block;
+  const rowBytes = bytesOf(dtype) * count;
   if (dtype === "i8" || dtype === "u8" || dtype === "bf16") {
     // Words of several elements, as many bytes of a row as one load takes or a multiple.
     if (rowBytes % 16 === 0)
@@ -138,9 +151,9 @@ const highHalves = 0x31;
 function turnedWords(
   e: Emitter,
   lanes: Lanes,
-  { dtype, from: { base, offset }, stride }: TurnedBlock,
+  { dtype, from: { base, offset }, stride, count }: TurnedBlock,
 ): readonly Register[] {
-  const count = lanes.shape.lanes;
+  const rows = lanes.shape.lanes;
   const insert = lanes.shape.bits === 512 ? "vinsertf32x4" : "vinsertf128";
   const piece = (row: number, byte: number): Memory =>
     placeAt(base, offset + bytesOf(dtype) * row * stride + byte, 128);
@@ -148,7 +161,7 @@ function turnedWords(
     const first = e.code.vector(128);
     e.code.emit("vmovups", first, piece(row, byte));
     let whole = withBits(first, lanes.shape.bits);
-    for (let part = 1; 4 * part < count; part++)
+    for (let part = 1; 4 * part < rows; part++)
       whole = lanes.op(insert, whole, piece(row + 4 * part, byte), part);
     return whole;
   };

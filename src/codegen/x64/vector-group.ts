@@ -3,7 +3,7 @@ import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
 import { maxOf, type Size } from "../../base/size.ts";
 import { strideOf } from "../../ir/affine.ts";
-import type { Affine, Index, KernelBuffer, Value } from "../../ir/kernel.ts";
+import type { Affine, Index, KernelBuffer, Loop, Value } from "../../ir/kernel.ts";
 import { at, type Register, rsp, withBits } from "./assembler/operands.ts";
 import { computeElementwise } from "./elementwise.ts";
 import type { Emitter } from "./emitter.ts";
@@ -12,7 +12,7 @@ import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Active, LaneAddresses } from "./storage.ts";
-import { loadTurned, storeTurned, wordsOfBytes } from "./turned-block.ts";
+import { loadTurned, prefetchRows, storeTurned, wordsOfBytes } from "./turned-block.ts";
 
 /** Lanes from `offset` on, from where the loop stands. */
 export interface Group {
@@ -27,9 +27,12 @@ export class GroupWriter {
   private readonly index: Index;
   /** Whether the loop has a counter, so that addresses move with it; without one the index is known in each group. */
   hasCounter = false;
+  /** Rows from here to those that the loop will turn when it is run next; 0 where that is not known. */
+  private readonly ahead: number;
 
-  constructor(k: KernelEmitter, index: Index) {
+  constructor(k: KernelEmitter, { index, lockstep, extent }: Loop) {
     this.k = k;
+    this.ahead = lockstep && typeof extent === "number" ? extent : 0;
     this.e = k.e;
     this.lanes = k.lanes;
     this.index = index;
@@ -144,6 +147,14 @@ export class GroupWriter {
     if (value.kind === "load") {
       if (flat.run !== undefined && group.active.mask === undefined)
         return this.turned(flat.run, flat, group);
+      const stride = strideOf(flat.affine!, this.index);
+      const isPlain = value.dynamic.length === 0 && group.active.mask === undefined;
+      if (isPlain && typeof stride === "number" && this.k.storage.loadsApart(value.buffer.dtype, stride))
+        return this.k.storage.loadApart(
+          value.buffer.dtype,
+          this.k.address(value.buffer, flat.affine!, []),
+          stride,
+        );
       const dynamic = value.dynamic.map(({ stride }, i) => ({ stride, index: operands[i]! }));
       const from = this.addresses(value.buffer, flat.affine!, dynamic, group);
       return this.k.storage.load(value.buffer.dtype, from, group.active);
@@ -168,7 +179,13 @@ export class GroupWriter {
 
   /** All loads of a run at once. */
   private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {
-    const block = { dtype: buffer.dtype, from: this.k.address(buffer, address, []), stride };
+    const block = {
+      dtype: buffer.dtype,
+      from: this.k.address(buffer, address, []),
+      stride,
+      count: loads.length,
+    };
+    if (this.ahead > 0) prefetchRows(this.e, this.lanes, block, this.ahead);
     const rows = loadTurned(this.e, this.lanes, this.k.storage, block);
     const number = this.groupNumber(group);
     loads.forEach((load, i) => {

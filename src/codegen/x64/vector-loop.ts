@@ -32,7 +32,7 @@ export class VectorLoop {
     this.lanes = k.lanes.shape.lanes;
     this.body = flatten(loop, k.scopes, k.values, k.lanes.shape);
     markLoadRuns(this.body.items, loop.index, this.lanes);
-    this.writer = new GroupWriter(k, loop.index);
+    this.writer = new GroupWriter(k, loop);
     const length = this.body.items.filter((item) => item.kind !== "define" || !item.value.uniform).length;
     const byLength = length <= 8 ? 4 : length <= 32 ? 2 : 1;
     this.chunk = Math.max(byLength, this.body.lanes / this.lanes);

@@ -10,7 +10,7 @@ import { bytesOf, computeDType } from "../../base/dtype.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { batchCount, depthOf, type Problem, type Side } from "./problem.ts";
+import { batchCount, blockAxes, depthOf, type Problem, type Side } from "./problem.ts";
 import { isEven, isShareable, largestAxis } from "./sharing.ts";
 import { cutOf } from "./slices.ts";
 
@@ -28,6 +28,8 @@ export interface FewRows {
   readonly adjacent: "columns" | "depth";
   /** Steps in depth that are taken together. */
   readonly together: number;
+  /** Axes of the depth, the last ones, whose steps are all taken together: what they share is loaded and turned once. */
+  readonly axesTogether: number;
   /** Rows that are done in one pass over a piece of the matrix. */
   readonly rowsTogether: number;
   /** Columns of one piece. */
@@ -37,6 +39,8 @@ export interface FewRows {
     | { readonly axis: "batch"; readonly batchAxis: number };
 }
 
+/** Registers of columns whose sums are under way at once: a number of a block is computed faster than one sum can take it in. */
+const chainsOfBlocks = 2;
 /** Rows up to which reading the matrix is what takes the time. */
 const mostRows = 12;
 /** Streams of memory that a processor follows well. */
@@ -89,14 +93,18 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
   const shared = sharedOf(problem, target);
   const parts = shared.axis === "columns" ? target.threads : 1;
   if (isTurned(right, dtype, target) && columns >= target.lanes * parts && inner >= target.lanes) {
-    const rowsTogether = target.vectorRegisters - target.lanes - 4;
-    return { problem, adjacent: "depth", together: target.lanes, rowsTogether, width: target.lanes, shared };
+    const axesTogether = blockAxes(whole);
+    const chains = axesTogether > 0 ? chainsOfBlocks : 1;
+    const rowsTogether = Math.ceil((target.vectorRegisters - target.lanes - 4) / chains);
+    const form = { adjacent: "depth", together: target.lanes, axesTogether } as const;
+    return { problem, ...form, rowsTogether, width: chains * target.lanes, shared };
   }
   const bytes = depthOf(whole) * columns * bytesOf(right.buffer.dtype);
   const isFar = bytes > (rows > rowsFromCache ? target.cacheBytes.l2 : leastBytes);
   if (right.ownStrides[0] !== 1 || rows > 8 || columns < leastColumns || !isFar) return undefined;
   const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
-  return { problem, adjacent: "columns", together: streams, rowsTogether: rows, width, shared };
+  const form = { adjacent: "columns", together: streams, axesTogether: 0 } as const;
+  return { problem, ...form, rowsTogether: rows, width, shared };
 }
 
 /** Whether square blocks of the side can be turned in registers. */

@@ -114,20 +114,23 @@ interface StepRange {
   readonly length: Size;
   readonly start: Affine;
   readonly together: number;
+  readonly axesTogether: number;
 }
 
-/** All steps of a range, so many of the last axis together, given as a list, and then those that are left. */
+/** All steps of a range, so many of the last axis (or all of the last axes) together, given as a list, and then those that are left. */
 function inSteps(
   b: KernelBuilder,
-  { depth, length, start, together }: StepRange,
+  { depth, length, start, together, axesTogether }: StepRange,
   body: (steps: readonly Step[]) => void,
   outer: Step = [],
 ): void {
   const axis = outer.length;
+  if (axis > 0 && axis === depth.length - axesTogether) return body(stepsFrom(outer, depth.slice(axis)));
   const [size, from] = axis === 0 ? [length, start] : [depth[axis]!, zeroAffine];
   const at = (index: Affine): Step => [...outer, addAffine(from, index)];
   if (axis < depth.length - 1) {
-    b.serial(`k${axis}`, size, (index) => inSteps(b, { depth, length, start, together }, body, at(index)));
+    const range = { depth, length, start, together, axesTogether };
+    b.serial(`k${axis}`, size, (index) => inSteps(b, range, body, at(index)));
     return;
   }
   b.loop("serial", "k", size, {
@@ -135,6 +138,13 @@ function inSteps(
     body: (index) => body(range(together).map((i) => at(addAffine(index, constantAffine(i))))),
     ...(together > 1 && { remainder: (index: Affine) => body([at(index)]) }),
   });
+}
+
+/** All steps along axes of these sizes, from a place along the outer ones. */
+function stepsFrom(outer: Step, sizes: Shape): readonly Step[] {
+  const [size, ...inner] = sizes;
+  if (size === undefined) return [outer];
+  return range(size as number).flatMap((i) => stepsFrom([...outer, constantAffine(i)], inner));
 }
 
 /** Loads of both sides, converted. */
@@ -187,7 +197,7 @@ function inMemory(request: FewRowsRequest): Piece {
     const clear = (buffer: KernelBuffer): void =>
       each((row, j) => b.store(buffer, at(row, j), b.constant(dtype, 0)));
     const chain = (length: Size, start: Affine): void =>
-      inSteps(b, { depth, length, start, together: few.together }, (steps) =>
+      inSteps(b, { depth, length, start, ...few }, (steps) =>
         b.vector("j", columns.size, (j) => {
           const column = addAffine(columns.start, j);
           const loaded = steps.map((step) => product.partsOf(b, "b", right(column, step)));
@@ -260,7 +270,7 @@ function turnedTile(
     b.vector("j", columns.size, (j) => b.unrolled("i", rows.size, (i) => body(i, j)));
   const chain = (length: Size, start: Affine): void => {
     clear(chains);
-    inSteps(b, { depth, length, start, together: few.together }, (steps) =>
+    inSteps(b, { depth, length, start, ...few }, (steps) =>
       b.vector(
         "j",
         columns.size,

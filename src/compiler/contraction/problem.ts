@@ -234,6 +234,26 @@ export function overlaps({ batch, depth }: Problem, side: Side, own: Shape): boo
   return shown > reach;
 }
 
+/** Steps that may be written out. */
+const mostSteps = 32;
+
+/** How many of the last axes are those of a block, whose numbers share bytes or scales: memory stands still along one of them. */
+export function blockAxes({ depth, right: { produced, depthStrides } }: Problem): number {
+  if (produced === undefined) return 0;
+  let [count, steps] = [0, 1];
+  for (let axis = depth.length - 1; axis > 0; axis--) {
+    steps *= maxOf(depth[axis]!);
+    if (typeof depth[axis] !== "number" || steps > mostSteps) break;
+    if (
+      [depthStrides, ...produced.others.map((other) => other.depthStrides)].some(
+        (strides) => strides[axis] === 0,
+      )
+    )
+      count = depth.length - axis;
+  }
+  return count;
+}
+
 /** Index 0 along each of the axes. */
 export const zeros = (axes: readonly unknown[]): Affine[] => axes.map(() => zeroAffine);
 

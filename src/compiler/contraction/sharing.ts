@@ -3,7 +3,7 @@ import { bytesOf } from "../../base/dtype.ts";
 import { maxOf, productOf, type Size } from "../../base/size.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import type { Plan } from "./plan.ts";
-import { batchCount, depthOf, flopOf, type Problem, type Side } from "./problem.ts";
+import { batchCount, blockAxes, depthOf, flopOf, type Problem, type Side } from "./problem.ts";
 import { cutOf } from "./slices.ts";
 import { balanced, sumOver, sumOverBoxes, type Tiling } from "./tiles.ts";
 
@@ -42,8 +42,12 @@ export interface Part {
  */
 const serialFlop = 3.5e6;
 
+/** A number of a block, computed for one multiplication, takes as long as so many. */
+const blockCost = 5;
+
 /** Whether it is worth more than one thread. */
-export const isShareable = (problem: Problem): boolean => flopOf(problem) >= serialFlop;
+export const isShareable = (problem: Problem): boolean =>
+  flopOf(problem) * (blockAxes(problem) > 0 ? blockCost : 1) >= serialFlop;
 
 /** Packing less than this, in a kernel of its own, stays on one thread. */
 export const sharedPackBytes = 256 * 1024;

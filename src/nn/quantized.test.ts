@@ -1,0 +1,138 @@
+/** Weights of few bits: the values that the format's definition gives, gathered, multiplied, and as a frozen base. */
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { hashedUniform } from "../../test/fixtures.ts";
+import { openGguf } from "../formats/index.ts";
+import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
+import {
+  Embedding,
+  Linear,
+  QuantizedWeight,
+  quantizeBlocks,
+  quantizeModel,
+  ReLU,
+  Sequential,
+} from "./index.ts";
+import { setQuantizedWeight } from "./quantized.ts";
+
+const fixture = join(import.meta.dirname, "../../test/fixtures/quantized.gguf");
+const types = ["Q4_0", "Q4_1", "Q8_0"] as const;
+
+const blocksOf = (data: Float32Array, rows: number, type: (typeof types)[number]) => {
+  const blocks = quantizeBlocks(data, type);
+  return { dtype: "u8" as const, shape: [rows, blocks.length / rows], data: blocks };
+};
+
+describe.each(types)("%s", (type) => {
+  test("has the elements of the reference, mapped and read, all and by rows", async () => {
+    for (const mmap of [true, false]) {
+      const file = await openGguf(fixture, { mmap });
+      // Their zeros may be negative: a scale below 0 times 0.
+      const wanted = ((await file.read(`${type} in f32`)).data as Float32Array).map((x) => x + 0);
+      const weight = new QuantizedWeight({ type, shape: [2, 256], blocks: await file.blocks(type) });
+      expect(await weight.forward().data()).toEqual(wanted);
+      const rows = weight.rows(tensor([[1], [0]], { dtype: "i32" }) as Tensor);
+      expect(rows.shape).toEqual([2, 1, 256]);
+      expect(await rows.data()).toEqual(Float32Array.of(...wanted.subarray(256), ...wanted.subarray(0, 256)));
+      await file.close();
+    }
+  });
+
+  test("rounds to the nearest multiple of a block's scale; nothing and extremes stay", async () => {
+    const data = hashedUniform(3, 64 * 4, 5);
+    data.fill(0, 0, 32);
+    data[40] = 60;
+    const shape = [4, 64] as const;
+    const weight = new QuantizedWeight({ type, shape, blocks: blocksOf(data, 4, type) });
+    const got = (await weight.forward().data()) as Float32Array;
+    expect(got.subarray(0, 32).every((x) => x === 0)).toBe(true);
+    for (let block = 0; block < data.length; block += 32) {
+      const own = data.subarray(block, block + 32);
+      const reach = Math.max(...own) - Math.min(...own);
+      const most = Math.max(...own.map(Math.abs));
+      const step = type === "Q8_0" ? most / 127 : type === "Q4_1" ? reach / 15 : most / 8;
+      // Q4_0 has one step less on the side away from its largest number.
+      const slack = type === "Q4_0" ? 1.01 : 0.51;
+      for (const [i, x] of own.entries())
+        expect(Math.abs(got[block + i]! - x)).toBeLessThanOrEqual(step * slack + most * 1e-3);
+    }
+  });
+
+  test("multiplies to the bits of the same numbers in f32, for few rows and many; gradients flow through", async () => {
+    const data = hashedUniform(5, 70 * 96, 2);
+    const layer = new Linear(96, 70, { bias: false });
+    const quantized = new QuantizedWeight({ type, shape: [70, 96], blocks: blocksOf(data, 70, type) });
+    layer.weight.assign(
+      await quantized
+        .forward()
+        .data()
+        .then((values) => tensor(values, { shape: [70, 96] })),
+    );
+    const other = setQuantizedWeight(new Linear(96, 70, { bias: false }), {
+      type,
+      shape: [70, 96],
+      blocks: blocksOf(data, 70, type),
+    });
+    expect(other.parameters()).toEqual([]);
+    for (const rows of [1, 5, 40]) {
+      const x = tensor(hashedUniform(rows, rows * 96, 1), { shape: [rows, 96] }) as Tensor;
+      const run = (own: Linear) =>
+        compile((input: Tensor) => {
+          const y = own.forward(input) as Tensor;
+          return [y, grad(y.square().sum() as Tensor, [input])[0]!] as const;
+        })(x);
+      const [[y, dx], [wantedY, wantedDx]] = [run(other), run(layer)];
+      expect(await y.data()).toEqual(await wantedY.data());
+      expect(await dx.data()).toEqual(await wantedDx.data());
+    }
+  });
+});
+
+test("an embedding computes the rows that it looks up", async () => {
+  const data = hashedUniform(9, 50 * 32, 2);
+  const table = setQuantizedWeight(new Embedding(50, 32), {
+    type: "Q8_0",
+    shape: [50, 32],
+    blocks: blocksOf(data, 50, "Q8_0"),
+  });
+  const rows = (await table.forward(tensor([7, 0, 49], { dtype: "i32" }) as Tensor).data()) as Float32Array;
+  const all = (await (table.weight as Tensor).data()) as Float32Array;
+  for (const [i, row] of [7, 0, 49].entries())
+    expect(rows.subarray(i * 32, i * 32 + 32)).toEqual(all.subarray(row * 32, row * 32 + 32));
+});
+
+test("a model's linear layers are rounded where they can be", async () => {
+  const model = new Sequential(new Linear(64, 32), new ReLU(), new Linear(32, 3), new Linear(3, 2));
+  const before = model.namedParameters().size;
+  expect(await quantizeModel(model, { type: "Q4_0", filter: (path) => path !== "2" })).toEqual(["0"]);
+  expect(model.namedParameters().size).toBe(before - 1);
+  expect(String(model)).toContain("QuantizedWeight(Q4_0, 32 × 64)");
+  await expect(quantizeModel(model, { filter: () => false })).rejects.toThrow(/no linear layer was chosen/);
+});
+
+test("what does not fit", () => {
+  const message = (body: () => unknown): string => {
+    try {
+      body();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return expect.unreachable();
+  };
+  const blocks = blocksOf(new Float32Array(64), 2, "Q8_0");
+  expect([
+    message(() => new QuantizedWeight({ type: "Q8_0", shape: [2, 33], blocks })),
+    message(() => new QuantizedWeight({ type: "Q4_0", shape: [2, 32], blocks })),
+    message(() => new QuantizedWeight({ type: "Q6_K" as never, shape: [2, 32], blocks })),
+    message(() => setQuantizedWeight(new Linear(32, 3), { type: "Q8_0", shape: [2, 32], blocks })),
+    message(() => quantizeBlocks(new Float32Array(31), "Q4_1")),
+  ]).toMatchInlineSnapshot(`
+    [
+      "Q8_0 keeps matrices with rows of whole blocks of 32, got (2, 33)",
+      "Q4_0 of (2, 32) are u8 (2, 18), got u8 (2, 34)",
+      "weights are kept as Q4_0, Q4_1, Q8_0; got "Q6_K"",
+      "the weight of Linear is (3, 32), the blocks are of (2, 32)",
+      "Q4_1 takes whole blocks of 32 numbers, got 31",
+    ]
+  `);
+});

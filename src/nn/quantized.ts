@@ -1,0 +1,263 @@
+/**
+ * Weights of few bits, kept as they are: blocks of 32 small whole numbers with a scale of their own. What a layer reads is computed
+ * from them, and a product computes it as it goes along, so that no copy in full precision lies in memory.
+ */
+import type { DType } from "../base/dtype.ts";
+import { ArgumentError, ShapeError } from "../base/errors.ts";
+import type { HostArray } from "../base/host-array.ts";
+import { MappedArray } from "../base/mapped-array.ts";
+import { checkOptions } from "../base/options.ts";
+import { shapeText } from "../base/shape.ts";
+import { StateTensor, type Tensor, tensor } from "../tensor/index.ts";
+import { Embedding } from "./embedding.ts";
+import { Linear } from "./linear.ts";
+import { Adapter, type Module } from "./module.ts";
+import { Parametrization, parametrize } from "./parametrize.ts";
+import { quantizeBlocks } from "./quantize-blocks.ts";
+
+/** Elements of a block. */
+const blockSize = 32;
+
+/** How a block lies in memory: scales of 16 bits first, then the whole numbers. */
+interface Layout {
+  readonly bits: 4 | 8;
+  readonly blockBytes: number;
+  /** Whether a minimum follows the scale: x = scale · q + minimum. */
+  readonly hasMinimum: boolean;
+}
+
+const layouts = {
+  Q4_0: { bits: 4, blockBytes: 18, hasMinimum: false },
+  Q4_1: { bits: 4, blockBytes: 20, hasMinimum: true },
+  Q8_0: { bits: 8, blockBytes: 34, hasMinimum: false },
+} as const satisfies Readonly<Record<string, Layout>>;
+
+/**
+ * Layouts of ggml that weights can be kept in: 4 bits about zero, 4 bits above a minimum, 8 bits about zero; 4.5, 5 and 8.5 bits an
+ * element with the scales.
+ */
+export type QuantizedType = keyof typeof layouts;
+
+export const isQuantizedType = (name: string): name is QuantizedType => Object.hasOwn(layouts, name);
+
+const layoutOf = (type: QuantizedType): Layout => {
+  if (isQuantizedType(type)) return layouts[type];
+  throw new ArgumentError(
+    `weights are kept as ${Object.keys(layouts).join(", ")}; got ${JSON.stringify(type)}`,
+  );
+};
+
+export interface QuantizedInit {
+  readonly type: QuantizedType;
+  /** (rows, columns) of the weight; columns are a multiple of 32. */
+  readonly shape: readonly [number, number];
+  /** The blocks of all rows, u8 (rows, bytes of a row); those of a mapped file stay there. */
+  readonly blocks: HostArray | MappedArray;
+}
+
+/**
+ * A matrix of few bits an element. Reading it gives f32: scale · q, or scale · q + minimum, of each element's block of 32 along a row.
+ * Nothing of it is learnt.
+ *
+ * @throws ShapeError for rows that are no whole blocks, and blocks that are not those of the shape
+ * @example
+ * const blocks = quantizeBlocks(new Float32Array(64).fill(2), "Q8_0");
+ * new QuantizedWeight({ type: "Q8_0", shape: [2, 32], blocks: { dtype: "u8", shape: [2, 34], data: blocks } }).forward().shape; // [2, 32]
+ */
+export class QuantizedWeight extends Parametrization {
+  readonly type: QuantizedType;
+  readonly shape: readonly [number, number];
+  /** (rows, blocks, bytes): 4-bit numbers two a byte, i + 16 above i. */
+  readonly quants: StateTensor;
+  /** (rows, blocks, scales) of f16. */
+  readonly scales: StateTensor;
+
+  constructor({ type, shape, blocks }: QuantizedInit) {
+    super();
+    const { blockBytes } = layoutOf(type);
+    const [rows, columns] = shape;
+    const rowBytes = (columns / blockSize) * blockBytes;
+    if (shape.length !== 2 || columns % blockSize !== 0)
+      throw new ShapeError(`${type} keeps matrices with rows of whole blocks of 32, got ${shapeText(shape)}`);
+    if (blocks.dtype !== "u8" || blocks.shape[0] !== rows || blocks.shape[1] !== rowBytes)
+      throw new ShapeError(
+        `${type} of ${shapeText(shape)} are u8 (${rows}, ${rowBytes}), got ${blocks.dtype} ${shapeText(blocks.shape)}`,
+      );
+    this.type = type;
+    this.shape = shape;
+    const parts =
+      blocks instanceof MappedArray ? mappedParts(type, shape, blocks) : hostParts(type, shape, blocks);
+    [this.quants, this.scales] = parts;
+  }
+
+  forward(): Tensor {
+    return this.values(this.quants as Tensor, this.scales as Tensor);
+  }
+
+  /** The rows at `indices` alone: (…) → (…, columns). */
+  rows(indices: Tensor): Tensor {
+    return this.values(this.quants.gather(indices, 0) as Tensor, this.scales.gather(indices, 0) as Tensor);
+  }
+
+  /** (…, blocks, bytes) → (…, columns) */
+  private values(quants: Tensor, scales: Tensor): Tensor {
+    const { bits, hasMinimum } = layoutOf(this.type);
+    const [outer, blocks] = [quants.shape.slice(0, -2), quants.shape.at(-2)] as [number[], number];
+    const halves = 8 / bits;
+    const size = [...outer, blocks, halves, blockSize / halves];
+    const spread = (x: Tensor): Tensor => x.broadcastTo(size) as Tensor;
+    const scaleAt = (place: number): Tensor =>
+      spread(scales.slice(-1, place, place + 1).expandDims(-1) as Tensor).cast("f32") as Tensor;
+    const first = (quants.shape.at(-1) as number) - (bits === 8 ? blockSize : blockSize / 2);
+    const stored = spread(quants.slice(-1, first).expandDims(-2) as Tensor);
+    const scale = scaleAt(0);
+    if (bits === 8)
+      return stored
+        .cast("f32")
+        .mul(scale)
+        .reshape([...outer, -1]) as Tensor;
+    // The upper number of a byte stays where it is, 16 times too large.
+    const own = (data: readonly number[], dtype: DType): Tensor =>
+      spread(tensor(data, { shape: [2, 1], dtype }) as Tensor);
+    const numbers = stored
+      .cast("i32")
+      .and(own([15, 240], "i32"))
+      .cast("f32") as Tensor;
+    const steps = scale.mul(own([1, 1 / 16], "f32"));
+    const least = hasMinimum ? scaleAt(1) : scale.mul(-8);
+    return numbers
+      .mul(steps)
+      .add(least)
+      .reshape([...outer, -1]) as Tensor;
+  }
+
+  protected override describe(): string {
+    return `${this.type}, ${this.shape.join(" × ")}`;
+  }
+}
+
+type Parts = readonly [quants: StateTensor, scales: StateTensor];
+
+const quantsDType = (type: QuantizedType): DType => (layoutOf(type).bits === 8 ? "i8" : "u8");
+
+/** The same bytes of the file twice: as whole numbers and as scales. */
+function mappedParts(
+  type: QuantizedType,
+  [rows, columns]: readonly [number, number],
+  blocks: MappedArray,
+): Parts {
+  const { blockBytes } = layoutOf(type);
+  const { file, position } = blocks;
+  const view = (name: string, dtype: DType, perBlock: number): StateTensor => {
+    const shape = [rows, columns / blockSize, perBlock];
+    return new StateTensor({
+      name,
+      shape,
+      dtype,
+      initial: new MappedArray(file, position, { dtype, shape }),
+    });
+  };
+  return [view("quants", quantsDType(type), blockBytes), view("scales", "f16", blockBytes / 2)];
+}
+
+/** Whole numbers and scales apart. */
+function hostParts(
+  type: QuantizedType,
+  [rows, columns]: readonly [number, number],
+  blocks: HostArray,
+): Parts {
+  const { bits, blockBytes, hasMinimum } = layoutOf(type);
+  const bytes = blocks.data as Uint8Array;
+  const count = columns / blockSize;
+  const [header, numbers] = [hasMinimum ? 2 : 1, (blockSize * bits) / 8];
+  const quants = new Uint8Array(rows * count * numbers);
+  const scales = new Uint16Array(rows * count * header);
+  for (let block = 0; block < rows * count; block++) {
+    const at = block * blockBytes;
+    for (let i = 0; i < header; i++)
+      scales[block * header + i] = bytes[at + 2 * i]! | (bytes[at + 2 * i + 1]! << 8);
+    quants.set(bytes.subarray(at + 2 * header, at + blockBytes), block * numbers);
+  }
+  const own = bits === 8 ? new Int8Array(quants.buffer) : quants;
+  const state = (
+    name: string,
+    dtype: DType,
+    perBlock: number,
+    initial: typeof own | Uint16Array,
+  ): StateTensor => new StateTensor({ name, shape: [rows, count, perBlock], dtype, initial });
+  return [state("quants", quantsDType(type), numbers, own), state("scales", "f16", header, scales)];
+}
+
+/** Looks rows up before they are computed, not the other way round. */
+class QuantizedRows extends Adapter {
+  private readonly weight: QuantizedWeight;
+
+  constructor(weight: QuantizedWeight) {
+    super();
+    this.weight = weight;
+  }
+
+  forward(_: (indices: Tensor) => Tensor, indices: Tensor): Tensor {
+    return this.weight.rows(indices);
+  }
+}
+
+/**
+ * Has a layer's `weight` computed from blocks of few bits; it is a parameter no more. Embeddings compute the rows that they look up.
+ *
+ * @returns the layer
+ * @throws ShapeError when the blocks are not those of the layer's weight
+ * @example
+ * const blocks = quantizeBlocks(new Float32Array(3 * 32), "Q4_0");
+ * const layer = setQuantizedWeight(new Linear(32, 3), { type: "Q4_0", shape: [3, 32], blocks: { dtype: "u8", shape: [3, 18], data: blocks } });
+ * layer.parameters().length; // 1
+ */
+export function setQuantizedWeight<M extends Module>(layer: M, init: QuantizedInit): M {
+  return parametrize(layer, "weight", (weight) => {
+    const [rows, columns] = init.shape;
+    if (weight.shape.length !== 2 || weight.shape[0] !== rows || weight.shape[1] !== columns)
+      throw new ShapeError(
+        `the weight of ${layer.constructor.name} is ${shapeText(weight.shape)}, the blocks are of ${shapeText(init.shape)}`,
+      );
+    const quantized = new QuantizedWeight(init);
+    if (layer instanceof Embedding) layer.addAdapter("quantized", new QuantizedRows(quantized));
+    return quantized;
+  });
+}
+
+export interface QuantizeOptions {
+  /** Default "Q4_1". */
+  readonly type?: QuantizedType;
+  /** Which layers, by path; default all `Linear` ones but `lm_head`. */
+  readonly filter?: (path: string, layer: Module) => boolean;
+}
+
+/**
+ * Rounds the weights of a model's linear layers to few bits, where they stay from then on: a frozen base for adapters, or a model that
+ * only answers. Rows that are no whole blocks of 32 stay as they are.
+ *
+ * @returns the paths of the layers that were rounded
+ * @throws ArgumentError when there is none
+ * @example
+ * const model = new Sequential(new Linear(64, 8), new ReLU(), new Linear(8, 2));
+ * await quantizeModel(model, { type: "Q8_0" }); // ["0"]
+ */
+export async function quantizeModel(model: Module, options: QuantizeOptions = {}): Promise<string[]> {
+  checkOptions("quantizeModel", options, ["type", "filter"]);
+  const { type = "Q4_1", filter = (path: string) => !/(^|\.)lm_head$/.test(path) } = options;
+  layoutOf(type);
+  const done: string[] = [];
+  for (const [path, layer] of model.namedModules()) {
+    if (!(layer instanceof Linear) || layer.inFeatures % blockSize !== 0 || !filter(path, layer)) continue;
+    const shape = [layer.outFeatures, layer.inFeatures] as const;
+    const data = quantizeBlocks((await layer.weight.data()) as Float32Array, type);
+    setQuantizedWeight(layer, {
+      type,
+      shape,
+      blocks: { dtype: "u8", shape: [shape[0], data.length / shape[0]], data },
+    });
+    done.push(path);
+  }
+  if (done.length > 0) return done;
+  throw new ArgumentError("quantizeModel: no linear layer was chosen whose rows are whole blocks of 32");
+}
