@@ -4,7 +4,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { openGguf } from "../formats/index.ts";
 import { type CausalLanguageModel, PretrainedConfig } from "../models/index.ts";
-import { type Module, setQuantizedWeight } from "../nn/index.ts";
+import { type Module, type StateValue, setQuantizedWeight } from "../nn/index.ts";
 import { parseJson } from "../text/json.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { modelFromConfig } from "./families.ts";
@@ -106,9 +106,8 @@ async function fromGguf(
 /** A tied output matrix may stand in the file too. What is quantized already needs no value. */
 function fill(model: CausalLanguageModel, weights: Weights): void {
   if (model.lmHead === undefined) weights.delete("lm_head.weight");
-  for (const [name, state] of model.stateDict())
-    if (name.includes(".parametrizations.")) weights.set(name, state);
-  model.loadStateDict(weights, { cast: true });
+  const kept = [...model.stateDict()].filter(([name]) => name.includes(".parametrizations."));
+  model.loadStateDict(new Map<string, StateValue>([...weights, ...kept]), { cast: true });
 }
 
 /** The layer whose weight has a name. */
