@@ -16,7 +16,7 @@ export type Gradients = Readonly<Record<string, readonly [number, number]>>;
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, size) => n * size, 1);
 
 /** `state_of` of the fixture's script. */
-function stateOf(seed: number, name: string, shape: readonly number[]): Float32Array {
+export function stateOf(seed: number, name: string, shape: readonly number[]): Float32Array {
   if (shape.length >= 2) return hashedUniform(seed, sizeOf(shape), Math.sqrt(3 / sizeOf(shape.slice(1))));
   const numbers = hashedUniform(seed, sizeOf(shape), 0.25);
   return /(^|\.)(weight|running_var)$/.test(name) ? numbers.map((x) => x + 1) : numbers;

@@ -1,6 +1,6 @@
 /** A model that reads one text, piece by piece: what it has read stays in caches. */
 import { ArgumentError } from "../base/errors.ts";
-import type { CausalLanguageModel } from "../models/index.ts";
+import type { TokenReader } from "../models/index.ts";
 import type { KeyValueCache } from "../nn/index.ts";
 import { compile, type Tensor, tensor } from "../tensor/index.ts";
 
@@ -24,9 +24,14 @@ export class Decoding {
   private count = 0;
 
   /** @param options.maxLength the most tokens of a text, prompt and answer */
-  constructor(model: CausalLanguageModel, { maxLength }: { readonly maxLength: number }) {
+  constructor(model: TokenReader, { maxLength }: { readonly maxLength: number }) {
     if (!Number.isInteger(maxLength) || maxLength < 1)
       throw new ArgumentError(`Decoding: maxLength must be a positive integer, got ${maxLength}`);
+    const { maxTokens = Infinity } = model;
+    if (maxLength > maxTokens)
+      throw new ArgumentError(
+        `Decoding: the model reads up to ${maxTokens} tokens, maxLength is ${maxLength}`,
+      );
     this.maxLength = maxLength;
     // What fills up a piece is written behind the text too, where nobody looks before it is overwritten.
     const caches = model.caches(1, Math.ceil(maxLength / chunk) * chunk + chunk);

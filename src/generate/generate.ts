@@ -3,7 +3,7 @@ import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type RandomKey, toRandomKey } from "../base/random.ts";
-import type { CausalLanguageModel } from "../models/index.ts";
+import type { TokenReader } from "../models/index.ts";
 import { Decoding } from "./decoding.ts";
 import { checkSampling, keyAt, type SamplingOptions, sampleToken } from "./sampling.ts";
 
@@ -34,7 +34,7 @@ const optionNames = [
  * tokens.length; // 5
  */
 export async function* generateTokens(
-  model: CausalLanguageModel,
+  model: TokenReader,
   prompt: ArrayLike<number>,
   options: GenerateOptions = {},
 ): AsyncGenerator<number, void, undefined> {
@@ -43,7 +43,11 @@ export async function* generateTokens(
   const { maxNewTokens = 256, endTokens = [], key = nextKey() } = options;
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
     throw new ArgumentError(`generateTokens: maxNewTokens must be a positive integer, got ${maxNewTokens}`);
-  const decoding = options.decoding ?? new Decoding(model, { maxLength: prompt.length + maxNewTokens });
+  const maxLength = Math.min(
+    prompt.length + maxNewTokens,
+    Math.max(prompt.length, model.maxTokens ?? Infinity),
+  );
+  const decoding = options.decoding ?? new Decoding(model, { maxLength });
   const root = toRandomKey(key);
   const seen = Array.from(prompt);
   let unread: readonly number[] = seen.slice(decoding.length);

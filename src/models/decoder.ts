@@ -15,6 +15,7 @@ import {
   scaledDotProductAttention,
 } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { DecodeOptions, LanguageModel } from "./language-model.ts";
 import { renamed } from "./names.ts";
 
 export interface DecoderOptions {
@@ -73,15 +74,6 @@ export interface DecoderVariant {
 }
 
 type Settings = DecoderOptions & DecoderVariant;
-
-export interface DecodeOptions {
-  /** A cache a layer: the tokens come behind what those hold, and are kept there. See `CausalLanguageModel.caches`. */
-  readonly caches?: readonly KeyValueCache[] | undefined;
-  /** bool (N, S): true for tokens, false for padding; S counts what caches hold too. */
-  readonly attentionMask?: Tensor | undefined;
-  /** i32 (N, T) or (T): where tokens stand in their texts; default 0, 1, 2 … behind what caches hold. */
-  readonly positions?: Tensor | undefined;
-}
 
 const sizesOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
 const headSizeOf = ({ headSize, hiddenSize, numHeads }: DecoderOptions): number =>
@@ -290,11 +282,13 @@ class Decoder extends Module {
  * const caches = model.caches(1, 64);
  * model.forward(zeros([1, 5], { dtype: "i32" }), { caches }).shape; // [1, 5, 100]
  */
-export class CausalLanguageModel extends Module {
+export class CausalLanguageModel extends Module implements LanguageModel {
   readonly model: Decoder;
   /** Undefined where the output's matrix is that of the embeddings. */
   readonly lmHead: Linear | undefined;
   readonly options: DecoderOptions;
+  /** Rotary positions have no end. */
+  readonly maxTokens = undefined;
   private readonly logitCap: number | undefined;
 
   constructor(options: DecoderOptions, variant: DecoderVariant = {}) {

@@ -1,6 +1,13 @@
 /** Whole networks, each a file: what it is, its paper, and the names of published weights. */
+export { type ActivationName, activations } from "./activations.ts";
 export { AlexNet, type AlexNetOptions } from "./alexnet.ts";
 export { Autoencoder, type AutoencoderOptions, VAE, type VAEResult } from "./autoencoder.ts";
+export {
+  Bert,
+  BertForMaskedLM,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+} from "./bert.ts";
 export {
   CenterDetector,
   type CenterDetectorOptions,
@@ -26,14 +33,27 @@ export {
   type DCGANGeneratorOptions,
   type DCGANOptions,
 } from "./dcgan.ts";
+export { CausalLanguageModel, type DecoderOptions, type DecoderVariant } from "./decoder.ts";
 export {
-  CausalLanguageModel,
-  type DecodeOptions,
-  type DecoderOptions,
-  type DecoderVariant,
-} from "./decoder.ts";
+  DistilBert,
+  DistilBertForMaskedLM,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+} from "./distilbert.ts";
 export { EfficientNet, type EfficientNetOptions } from "./efficientnet.ts";
+export {
+  type ClassifierOptions,
+  type EncodeOptions,
+  EncoderForTask,
+  type EncoderHead,
+  type EncoderOptions,
+  type EncoderVariant,
+  TextEncoder,
+} from "./encoder.ts";
+export { EncoderDecoder, type Memory, type SourceOptions, SourceReader } from "./encoder-decoder.ts";
 export { Gemma2, type Gemma2Options, Gemma3, type Gemma3Options } from "./gemma.ts";
+export { GPT2, type GPT2Options } from "./gpt2.ts";
+export type { DecodeOptions, LanguageModel, TokenReader } from "./language-model.ts";
 export { LeNet, type LeNetOptions } from "./lenet.ts";
 export { Llama } from "./llama.ts";
 export { MobileNetV2, type MobileNetV2Options } from "./mobilenet-v2.ts";
@@ -50,7 +70,14 @@ export {
   resnet50,
   resnet101,
 } from "./resnet.ts";
+export {
+  Roberta,
+  RobertaForMaskedLM,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+} from "./roberta.ts";
 export { Seq2Seq, type Seq2SeqOptions, type Translation } from "./seq2seq.ts";
+export { T5, type T5Options } from "./t5.ts";
 export {
   LSTMClassifier,
   type LSTMClassifierOptions,
@@ -60,9 +87,11 @@ export {
   TransformerClassifier,
   type TransformerClassifierOptions,
 } from "./text-classifiers.ts";
+export type { BlockNames, KeysAndValues } from "./transformer-block.ts";
 export { UNet, type UNetOptions } from "./unet.ts";
 export { VGG, type VGGOptions } from "./vgg.ts";
 export { ViT, type ViTOptions } from "./vit.ts";
+export { Whisper, type WhisperOptions, whisperFeatures } from "./whisper.ts";
 export {
   CBOW,
   NegativeSampler,

@@ -17,6 +17,8 @@ import {
   Sequential,
 } from "../nn/index.ts";
 import { concat, slice, type Tensor } from "../tensor/index.ts";
+import type { PretrainedConfig } from "./config.ts";
+import { classifierOptions } from "./encoder.ts";
 import { renamed } from "./names.ts";
 
 export interface ViTOptions {
@@ -34,6 +36,8 @@ export interface ViTOptions {
   readonly inChannels?: number;
   /** Default 0. */
   readonly dropout?: number;
+  /** Of the norms; default 1e-6. */
+  readonly normEpsilon?: number;
 }
 
 /** x + attention(norm(x)), then x + network(norm(x)). */
@@ -44,11 +48,11 @@ class EncoderBlock extends Module {
   readonly mlp: Sequential;
   private readonly drop: Dropout;
 
-  constructor(hiddenSize: number, numHeads: number, mlpSize: number, dropout: number) {
+  constructor({ hiddenSize, numHeads, mlpSize, dropout, normEpsilon: epsilon }: Required<ViTOptions>) {
     super();
-    this.norm1 = new LayerNorm(hiddenSize, { epsilon: 1e-6 });
+    this.norm1 = new LayerNorm(hiddenSize, { epsilon });
     this.attention = new MultiheadAttention(hiddenSize, numHeads, { batchFirst: true });
-    this.norm2 = new LayerNorm(hiddenSize, { epsilon: 1e-6 });
+    this.norm2 = new LayerNorm(hiddenSize, { epsilon });
     this.mlp = new Sequential(
       new Linear(hiddenSize, mlpSize),
       new GELU(),
@@ -79,16 +83,13 @@ class Encoder extends Module {
 
   constructor(length: number, options: Required<ViTOptions>) {
     super();
-    const { hiddenSize, numHeads, mlpSize, dropout, numLayers } = options;
+    const { hiddenSize, dropout, numLayers, normEpsilon: epsilon } = options;
     this.positions = smallNormal([1, length, hiddenSize]);
     this.drop = new Dropout(dropout);
     this.layers = Object.fromEntries(
-      Array.from({ length: numLayers }, (_, i) => [
-        `encoder_layer_${i}`,
-        new EncoderBlock(hiddenSize, numHeads, mlpSize, dropout),
-      ]),
+      Array.from({ length: numLayers }, (_, i) => [`encoder_layer_${i}`, new EncoderBlock(options)]),
     );
-    this.norm = new LayerNorm(hiddenSize, { epsilon: 1e-6 });
+    this.norm = new LayerNorm(hiddenSize, { epsilon });
   }
 
   protected override fields(): Iterable<readonly [string, unknown]> {
@@ -132,17 +133,19 @@ export class ViT extends Module {
     super();
     checkOptions("ViT", options, [
       ...(["imageSize", "patchSize", "numLayers", "numHeads", "hiddenSize"] as const),
-      ...(["mlpSize", "numClasses", "inChannels", "dropout"] as const),
+      ...(["mlpSize", "numClasses", "inChannels", "dropout", "normEpsilon"] as const),
     ]);
     const { imageSize, patchSize, hiddenSize } = options;
     if (!Number.isInteger(imageSize / patchSize))
       throw new ArgumentError(`ViT: patches of ${patchSize} do not divide images of ${imageSize}`);
     const { mlpSize = 4 * hiddenSize, numClasses = 1000, inChannels = 3, dropout = 0 } = options;
+    const { normEpsilon = 1e-6 } = options;
     this.imageSize = imageSize;
     this.classToken = smallNormal([1, 1, hiddenSize]);
     this.patches = new Conv2d(inChannels, hiddenSize, patchSize, { stride: patchSize });
     const length = (imageSize / patchSize) ** 2 + 1;
-    this.encoder = new Encoder(length, { ...options, mlpSize, numClasses, inChannels, dropout });
+    const sizes = { mlpSize, numClasses, inChannels, dropout, normEpsilon };
+    this.encoder = new Encoder(length, { ...options, ...sizes });
     this.head = new Linear(hiddenSize, numClasses);
   }
 
@@ -165,5 +168,25 @@ export class ViT extends Module {
 
   forward(x: Tensor): Tensor {
     return this.head.forward(this.tokens(x).at(slice(), 0) as never) as Tensor;
+  }
+
+  /** From Hugging Face's `config.json` of `ViTForImageClassification`; `loadPretrained` gives weights these names. */
+  static fromConfig(config: PretrainedConfig): ViT {
+    config.oneOf("hidden_act", ["gelu"], "gelu");
+    if (!config.boolean("qkv_bias", true))
+      throw new ArgumentError(`${config.source}: qkv_bias is false; a ViT with it is known`);
+    const { labels = 2 } = classifierOptions(config);
+    return new ViT({
+      imageSize: config.size("image_size", 224),
+      patchSize: config.size("patch_size", 16),
+      numLayers: config.size("num_hidden_layers"),
+      numHeads: config.size("num_attention_heads"),
+      hiddenSize: config.size("hidden_size"),
+      mlpSize: config.size("intermediate_size"),
+      numClasses: typeof labels === "number" ? labels : labels.length,
+      inChannels: config.size("num_channels", 3),
+      dropout: config.number("hidden_dropout_prob", 0),
+      normEpsilon: config.number("layer_norm_eps", 1e-12),
+    });
   }
 }

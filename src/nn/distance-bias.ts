@@ -3,7 +3,7 @@ import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fold, type RandomKey, toRandomKey } from "../base/random.ts";
-import { type Tensor, tensor } from "../tensor/index.ts";
+import { arange, type Tensor, tensor } from "../tensor/index.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -101,11 +101,23 @@ export class RelativePositionBias extends Module {
     this.weight = new Parameter({ dtype: "f32", shape, data }, { name: "weight" });
   }
 
-  /** A `distanceBias` for so many queries and keys, the first query at position `offset`: (heads, L + S − 1). */
-  forward(queries: number, keys: number, offset = 0): Tensor {
-    const buckets = distances(queries, keys, offset).map((d) => relativeBucket(d, this));
-    const rows = this.weight.gather(tensor(Int32Array.from(buckets)) as Tensor) as Tensor; // (distances, heads)
+  /**
+   * A `distanceBias` for so many queries and keys: (heads, L + S − 1).
+   *
+   * @param offset the position of the first query: a number, or an i32 scalar such as a cache's length
+   */
+  forward(queries: number, keys: number, offset: number | Tensor = 0): Tensor {
+    const rows = this.weight.gather(this.bucketsOf(queries, keys, offset)) as Tensor; // (distances, heads)
     return rows.transpose() as Tensor;
+  }
+
+  private bucketsOf(queries: number, keys: number, offset: number | Tensor): Tensor {
+    const list = (away: readonly number[]): Tensor =>
+      tensor(Int32Array.from(away, (d) => relativeBucket(d, this))) as Tensor;
+    if (typeof offset === "number") return list(distances(queries, keys, offset));
+    // Those of any offset stand in the list of all distances among the keys, where it begins at keys − queries − offset.
+    const first = offset.neg().add(keys - queries) as Tensor;
+    return list(distances(keys, keys, 0)).gather((arange(queries + keys - 1) as Tensor).add(first)) as Tensor;
   }
 
   protected override describe(): string {

@@ -2,17 +2,23 @@
 import { fileSize, joinPath, readFile } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
+import { sameShape } from "../base/shape.ts";
 import { openGguf } from "../formats/index.ts";
-import { type CausalLanguageModel, PretrainedConfig } from "../models/index.ts";
+import { type LanguageModel, PretrainedConfig } from "../models/index.ts";
 import { type Module, type StateValue, setQuantizedWeight } from "../nn/index.ts";
 import { parseJson } from "../text/json.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { modelFromConfig } from "./families.ts";
+import { modelFromConfig, type Task, type TaskModels } from "./families.ts";
+import { fittedWeights, headNames } from "./fit.ts";
 import { configOf, weightsOf } from "./gguf.ts";
 import { tokenizerOf } from "./gguf-tokenizer.ts";
 import { readWeights, type Weights } from "./weights.ts";
 
-export interface LoadPretrainedOptions {
+export interface LoadPretrainedOptions<T extends Task = Task> {
+  /** What the model is opened for; default "text-generation". */
+  readonly task?: T;
+  /** Names of the classes of a head that is trained from here on, or how many there are: the file need not hold it. */
+  readonly labels?: number | readonly string[];
   /** Default true: weights of f32 stay in their file and come into memory when they are used, where the platform can. */
   readonly mmap?: boolean;
   /**
@@ -23,8 +29,9 @@ export interface LoadPretrainedOptions {
 }
 
 /** A published model. */
-export interface Pretrained {
-  readonly model: CausalLanguageModel;
+export interface Pretrained<M extends Module = LanguageModel> {
+  /** In evaluation mode: nothing is dropped. */
+  readonly model: M;
   /** What `config.json` says, or what it would say. */
   readonly config: PretrainedConfig;
   /** Undefined where none comes with the model. */
@@ -34,13 +41,20 @@ export interface Pretrained {
   /** Tokens that begin a text, and those that end an answer. */
   readonly beginToken: number | undefined;
   readonly endTokens: readonly number[];
+  /** Names in the file that the model has no use for: heads of other tasks. */
+  readonly leftOut: readonly string[];
 }
 
 /**
  * Opens a model: a folder as Hugging Face has it (`config.json`, safetensors in one file or shards, `tokenizer.json`), or one GGUF
  * file, whose quantized weights become f32.
  *
- * Families: Llama (SmolLM2, TinyLlama, Mistral), Qwen 2 and 3, Gemma 2 and 3, Phi-3. Weights are in f32; 16-bit ones are converted.
+ * Families, by task:
+ * - "text-generation": Llama (SmolLM2, TinyLlama, Mistral), Qwen 2 and 3, Gemma 2 and 3, Phi-3, GPT-2
+ * - "feature-extraction", "fill-mask", "text-classification", "token-classification": BERT, RoBERTa, DistilBERT
+ * - "text2text-generation": T5; "automatic-speech-recognition": Whisper; "image-classification": ViT
+ *
+ * Weights are in f32; 16-bit ones are converted.
  *
  * @throws FileError where there is no such file; ArgumentError for a family that is not known, and for weights that do not fit the
  * configuration, with their names; FormatError for damaged files
@@ -49,24 +63,34 @@ export interface Pretrained {
  * const { ids } = tokenizer!.encode("the dog");
  * model.forward(tensor([ids], { dtype: "i32" })).shape; // [1, 3, 40]
  */
-export async function loadPretrained(path: string, options: LoadPretrainedOptions = {}): Promise<Pretrained> {
-  checkOptions("loadPretrained", options, ["mmap", "quantized"]);
-  const { mmap = true, quantized = false } = options;
-  if (path.endsWith(".gguf")) return fromGguf(path, { mmap, quantized });
-  if (quantized)
+export async function loadPretrained<T extends Task = "text-generation">(
+  path: string,
+  options: LoadPretrainedOptions<T> = {},
+): Promise<Pretrained<TaskModels[T]>> {
+  checkOptions("loadPretrained", options, ["mmap", "task", "labels", "quantized"]);
+  const asked = { mmap: true, quantized: false, task: "text-generation" as T, ...options };
+  if (path.endsWith(".gguf")) return fromGguf(path, asked);
+  if (asked.quantized)
     throw new ArgumentError(
       `loadPretrained: "${path}" is no GGUF file, whose quantized weights could stay as they are; use quantizeModel(model) for a folder's`,
     );
-  return fromFolder(path, mmap);
+  return fromFolder(path, asked);
 }
 
-async function fromFolder(folder: string, mmap: boolean): Promise<Pretrained> {
-  const config = new PretrainedConfig(
-    await jsonOf(folder, "config.json"),
-    `"${joinPath(folder, "config.json")}"`,
-  );
-  const model = modelFromConfig(config);
-  fill(model, await readWeights(folder, { mmap }));
+interface Asked<T extends Task> extends LoadPretrainedOptions<T> {
+  readonly mmap: boolean;
+  readonly quantized: boolean;
+  readonly task: T;
+}
+
+async function fromFolder<T extends Task>(
+  folder: string,
+  { mmap, task, labels }: Asked<T>,
+): Promise<Pretrained<TaskModels[T]>> {
+  const config = await folderConfig(folder, labels);
+  const model = modelFromConfig(config, task);
+  const weights = await readWeights(folder, { mmap });
+  const leftOut = fill(model, config, weights, { hasNewHead: labels !== undefined });
   const tokenizerConfig = ((await jsonIn(folder, "tokenizer_config.json")) ?? {}) as Record<string, unknown>;
   const tokenizerPath = joinPath(folder, "tokenizer.json");
   const hasTokenizer = (await fileSize(tokenizerPath)) !== undefined;
@@ -77,41 +101,66 @@ async function fromFolder(folder: string, mmap: boolean): Promise<Pretrained> {
     tokenizer: hasTokenizer ? await loadTokenizer(tokenizerPath, { config: tokenizerConfig }) : undefined,
     chatTemplate: (await textIn(folder, "chat_template.jinja")) ?? templateOf(tokenizerConfig.chat_template),
     ...endsOf({ ...config.values, ...generation }),
+    leftOut,
   };
 }
 
-async function fromGguf(
+async function folderConfig(
+  folder: string,
+  labels: LoadPretrainedOptions["labels"],
+): Promise<PretrainedConfig> {
+  const source = `"${joinPath(folder, "config.json")}"`;
+  const config = new PretrainedConfig(await jsonOf(folder, "config.json"), source);
+  if (labels === undefined) return config;
+  const names = typeof labels === "number" ? Array.from({ length: labels }, (_, i) => `LABEL_${i}`) : labels;
+  return new PretrainedConfig({ ...config.values, id2label: { ...names } }, source);
+}
+
+async function fromGguf<T extends Task>(
   path: string,
-  { mmap, quantized }: Required<LoadPretrainedOptions>,
-): Promise<Pretrained> {
+  { mmap, task, quantized }: Asked<T>,
+): Promise<Pretrained<TaskModels[T]>> {
   const file = await openGguf(path, { mmap });
   try {
     const config = configOf(path, file);
-    const model = modelFromConfig(config);
+    const model = modelFromConfig(config, task);
     const { weights, blocks } = await weightsOf(path, file, { config, quantized });
     for (const [name, init] of blocks) setQuantizedWeight(layerOf(model, name), init);
-    fill(model, weights);
+    const leftOut = fill(model, config, weights);
     return {
       model,
       config,
       tokenizer: await loadTokenizer(tokenizerOf(path, file)),
       chatTemplate: templateOf(file.metadata.get("tokenizer.chat_template")),
       ...endsOf(config.values),
+      leftOut,
     };
   } finally {
     await file.close();
   }
 }
 
-/** A tied output matrix may stand in the file too. What is quantized already needs no value. */
-function fill(model: CausalLanguageModel, weights: Weights): void {
-  if (model.lmHead === undefined) weights.delete("lm_head.weight");
-  const kept = [...model.stateDict()].filter(([name]) => name.includes(".parametrizations."));
-  model.loadStateDict(new Map<string, StateValue>([...weights, ...kept]), { cast: true });
+/** Evaluation mode, and the weights of a file; what is quantized already, or begins anew, keeps its value. */
+function fill(
+  model: Module,
+  config: PretrainedConfig,
+  given: Weights,
+  { hasNewHead = false } = {},
+): readonly string[] {
+  model.eval();
+  const states = model.stateDict();
+  const { weights, leftOut } = fittedWeights(model, config, given);
+  const values = new Map<string, StateValue>(weights);
+  for (const [name, state] of states) if (name.includes(".parametrizations.")) values.set(name, state);
+  for (const name of hasNewHead ? headNames(model, config) : [])
+    if (!sameShape(weights.get(name)?.shape ?? [], states.get(name)!.shape))
+      values.set(name, states.get(name)!);
+  model.loadStateDict(values, { cast: true });
+  return leftOut;
 }
 
 /** The layer whose weight has a name. */
-function layerOf(model: CausalLanguageModel, name: string): Module {
+function layerOf(model: Module, name: string): Module {
   const layer = model.namedModules().get(name.replace(/\.weight$/, ""));
   if (layer !== undefined) return layer;
   throw new ArgumentError(`${model.constructor.name} has no layer of "${name}"`);

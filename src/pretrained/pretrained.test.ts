@@ -132,7 +132,7 @@ describe("a folder", () => {
     expect(await Promise.all(messages)).toMatchInlineSnapshot(`
       [
         "cannot read "FOLDER/empty/config.json": there is no such file or folder; check the path",
-        ""FOLDER/family/config.json": model_type "lama" is not known (did you mean "llama"?); known are llama, mistral, qwen2, qwen3, gemma2, gemma3_text, phi3",
+        ""FOLDER/family/config.json": model_type "lama" is not known (did you mean "llama"?); known are llama, mistral, qwen2, qwen3, gemma2, gemma3_text, phi3, gpt2, bert, roberta, distilbert, t5, whisper, vit",
         ""FOLDER/weightless" holds neither model.safetensors nor model.safetensors.index.json: is it the folder of a model?",
         "Llama: the names do not match; rename them, or pass { strict: false } to leave these out:
         no value for "model.norm.weight"",
@@ -165,7 +165,9 @@ describe("a GGUF file", () => {
     const file = join(import.meta.dirname, "../../test/fixtures/llama-quantized.gguf");
     const [whole, kept] = [await loadPretrained(file), await loadPretrained(file, { quantized: true })];
     expect(kept.model.namedParameters().size).toBe(5);
-    expect(kept.model.model.layers[0]!.mlp.downProj.toString()).toContain("QuantizedWeight(Q4_0, 32 × 64)");
+    expect(kept.model.namedModules().get("model.layers.0.mlp.down_proj")!.toString()).toContain(
+      "QuantizedWeight(Q4_0, 32 × 64)",
+    );
     const logits = await kept.model.forward(ids).data();
     expect(logits).toEqual(await whole.model.forward(ids).data());
     const read = await loadPretrained(file, { quantized: true, mmap: false });

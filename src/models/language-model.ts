@@ -1,0 +1,29 @@
+/** What generation asks of a model, whatever it is made of. */
+import type { KeyValueCache, Module } from "../nn/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+export interface DecodeOptions {
+  /** A cache a layer: the tokens come behind what those hold, and are kept there. See `LanguageModel.caches`. */
+  readonly caches?: readonly KeyValueCache[] | undefined;
+  /** bool (N, S): true for tokens, false for padding; S counts what caches hold too. */
+  readonly attentionMask?: Tensor | undefined;
+  /** i32 (N, T) or (T): where tokens stand in their texts; default 0, 1, 2 … behind what caches hold. */
+  readonly positions?: Tensor | undefined;
+}
+
+/** Reads tokens one behind the other and tells for each how likely each token of the vocabulary is to follow. */
+export interface TokenReader {
+  /** The most tokens of a text; undefined where the model knows no bound. */
+  readonly maxTokens: number | undefined;
+  /** What the last layer gives for each token: i32 (N, T) → (N, T, hiddenSize). */
+  features(tokens: Tensor, options?: DecodeOptions): Tensor;
+  /** Logits of features (…, hiddenSize): those of a text's last token, say. */
+  logits(features: Tensor): Tensor;
+  /** Empty caches for texts of up to `maxLength` tokens: what `features` takes. */
+  caches(batchSize: number, maxLength: number): KeyValueCache[];
+}
+
+/** A causal language model: i32 (N, T) → logits (N, T, vocabSize). */
+export interface LanguageModel extends Module, TokenReader {
+  forward(tokens: Tensor, options?: DecodeOptions): Tensor;
+}
