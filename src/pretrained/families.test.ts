@@ -148,7 +148,9 @@ test("a ViT under Hugging Face's names", async () => {
   weights.delete("vit.encoder.layer.1.attention.attention.key.weight");
   expect(
     await failure(loadPretrained(folderOf(row.config, weights), { task: "image-classification" })),
-  ).toMatchInlineSnapshot();
+  ).toMatchInlineSnapshot(
+    `""vit.encoder.layer.1.attention.attention.query.weight" comes without "vit.encoder.layer.1.attention.attention.key.weight""`,
+  );
 });
 
 test("encoder-decoders", async () => {
