@@ -1,6 +1,6 @@
 /** Random numbers for functions of `map`, one after the other from a sample's key. */
 import { ArgumentError } from "../base/errors.ts";
-import { fillBits, fillNormal, fillUniform, fold, type RandomKey } from "../base/random.ts";
+import { fillBits, fillNormal, fillUniform, fold, type RandomKey, toRandomKey } from "../base/random.ts";
 
 /** Numbers drawn one after the other: the same key gives the same ones in the same order. */
 export interface Draws {
@@ -15,7 +15,7 @@ export interface Draws {
 }
 
 /**
- * Random numbers from a key, for functions that change a sample at random.
+ * Random numbers from a key, for functions that change a sample at random; or from a seed.
  *
  * Each draw has a key of its own, so numbers do not depend on which kinds were drawn before them.
  *
@@ -26,11 +26,12 @@ export interface Draws {
  *   return { images: random.boolean(0.5) ? images : images.map((x) => x + random.uniform(-0.1, 0.1)), labels };
  * });
  */
-export function draws(key: RandomKey): Draws {
+export function draws(key: RandomKey | number): Draws {
+  const root = toRandomKey(key);
   const float = new Float32Array(1);
   const words = new Uint32Array(2);
   let drawn = 0;
-  const next = (): RandomKey => fold(key, drawn++);
+  const next = (): RandomKey => fold(root, drawn++);
   const uniform = (low = 0, high = 1): number => {
     fillUniform(next(), float, low, high);
     return float[0]!;

@@ -1,0 +1,116 @@
+/**
+ * Every example of `examples/list.ts`: it learns, parts of its data share no row, and with shuffled training labels it is no better
+ * than chance. Those that are quick, in both tiers; all of them in the full one. And their pages say what was measured.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, type TestContext, test } from "vitest";
+import { examples } from "../examples/list.ts";
+import { MissingData } from "../examples/support/example.ts";
+import { type Outcome, type PerformOptions, perform, requireDisjoint } from "../examples/support/perform.ts";
+import { meanInterval, pageWith, type Results, resultsPage } from "../examples/support/results.ts";
+import { readText, root } from "./source.ts";
+import { byTier } from "./tier.ts";
+
+/** A second or two each. */
+const quickOnes = ["mnist-cnn", "breast-cancer", "spam"];
+
+const names = byTier(quickOnes, Object.keys(examples));
+
+async function outcomeOf(name: string, options: PerformOptions, context: TestContext): Promise<Outcome> {
+  try {
+    return await perform(examples[name]!, { quick: true, ...options });
+  } catch (error) {
+    if (error instanceof MissingData) context.skip(`data is missing: ${error.message}`);
+    throw error;
+  }
+}
+
+describe.each(names)("%s", (name) => {
+  const { metric, chance, reference } = examples[name]!;
+
+  test("learns from the right labels", { timeout: 300_000 }, async (context) => {
+    const { scores, sizes } = await outcomeOf(name, {}, context);
+    expect(scores[metric]).toBeGreaterThan(chance);
+    for (const score of Object.values(scores)) expect(score).not.toBeNaN();
+    expect(Object.keys(scores)).toEqual(expect.arrayContaining(Object.keys(reference)));
+    expect(Object.values(sizes).length).toBeGreaterThan(1);
+    for (const size of Object.values(sizes)) expect(size).toBeGreaterThan(0);
+  });
+
+  test("is no better than chance with shuffled labels", { timeout: 300_000 }, async (context) => {
+    const { scores } = await outcomeOf(name, { shuffleLabels: true }, context);
+    expect(scores[metric]).toBeLessThan(chance);
+  });
+});
+
+function command(...flags: readonly string[]): string {
+  return execFileSync(process.execPath, [join(root, "build/examples/run.js"), ...flags], {
+    encoding: "utf8",
+  });
+}
+
+test("one command runs an example, with any number of threads the same; without a name it lists them", {
+  timeout: 300_000,
+}, () => {
+  const [one, two] = ["1", "2"].map(
+    (threads) =>
+      JSON.parse(command("breast-cancer", "--quick", "--json", "--threads", threads)) as Record<
+        string,
+        unknown
+      >,
+  );
+  expect(one!.name).toBe("breast-cancer");
+  expect(two!.scores).toEqual(one!.scores);
+  const listed = command();
+  for (const name of Object.keys(examples)) expect(listed).toMatch(new RegExp(`^${name} +\\w`, "m"));
+});
+
+const results = JSON.parse(readText("examples/results.json")) as Results;
+
+test("docs/results.md and the pages say what was measured", () => {
+  expect(readText("docs/results.md")).toBe(resultsPage(examples, results));
+  for (const [name, measured] of Object.entries(results)) {
+    const page = readText(`docs/examples/${name}.md`);
+    expect(page).toBe(pageWith(page, examples[name]!, measured));
+  }
+});
+
+test.each(Object.keys(examples))("%s has a page with its source, its picture and its command", (name) => {
+  const page = readText(`docs/examples/${name}.md`);
+  expect(page).toContain(`npm run example -- ${name}`);
+  expect(page).toContain(`examples/${name}.ts`);
+  expect(page).toMatch(/^## Data$/m);
+  expect(page).toMatch(/<!-- measured -->[\s\S]*<!-- \/measured -->/);
+  for (const [, picture] of page.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g))
+    expect(existsSync(join(root, "docs/examples", picture!)), picture).toBe(true);
+});
+
+test.each(Object.keys(examples))(
+  "%s imports netwright's entries alone, and is readable in ten minutes",
+  (name) => {
+    const text = readText(`examples/${name}.ts`);
+    const imported = [...text.matchAll(/from "([^"]+)"/g)].map(([, from]) => from!);
+    for (const from of imported) expect(from).toMatch(/^(netwright(\/\w+)?|node:\w+|\.\/support\/\w+\.ts)$/);
+    expect(text.split("\n").length).toBeLessThanOrEqual(220);
+  },
+);
+
+test("a row that two parts share is found", () => {
+  expect(() => requireDisjoint({ train: [[1, 2], [3]], test: [[4], [3]] })).toThrow(
+    "train and test share 1 rows; drop them before the split",
+  );
+  expect(() => requireDisjoint({ train: [[1, 2]], test: [[2, 1]] })).not.toThrow();
+});
+
+test("confidence intervals are Student's", () => {
+  // scipy.stats.t.interval(0.95, 2, loc=2, scale=scipy.stats.sem([1, 2, 3])) is (-0.4841, 4.4841)
+  const { mean, half } = meanInterval([1, 2, 3]);
+  expect([mean, half]).toEqual([2, expect.closeTo(2.4841, 3)]);
+});
+
+test("the committed data has its licence written beside it", () => {
+  const readme = readFileSync(join(root, "examples/data/README.md"), "utf8");
+  expect(readme).toContain("breast-cancer.csv");
+});
