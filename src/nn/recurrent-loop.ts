@@ -2,7 +2,10 @@
  * The loop of a recurrent layer, and its gradient by hand: what autodiff would sum up within the backward loop, the gradient of the
  * hidden weights, is one product over all steps after it.
  */
+import { activePrecision, lowered, raised, withPrecision } from "../tensor/autocast.ts";
 import { arange, concat, customGradient, grad, scan, type Tensor, where } from "../tensor/index.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
 
 /** States of shape (N, H): one of RNN and GRU, hidden and cell of LSTM; the first is the output. */
 export type States = readonly Tensor[];
@@ -38,7 +41,9 @@ export interface LoopInputs {
 }
 
 /** The outputs of all steps, 0 after a sequence's end, and the last states. */
-export function runLoop(loop: Loop, inputs: LoopInputs): { output: Tensor; last: States } {
+export function runLoop(loop: Loop, anyInputs: LoopInputs): { output: Tensor; last: States } {
+  const inputs = { ...anyInputs, ofInputs: inFull(anyInputs.ofInputs), begin: anyInputs.begin.map(inFull) };
+  const precision = activePrecision();
   const { ofInputs, hidden, hiddenBias, projection, begin } = inputs;
   const given = [ofInputs, hidden, hiddenBias, projection, ...begin].filter((input) => input !== undefined);
   const run = forwardLoop(loop, inputs);
@@ -48,13 +53,20 @@ export function runLoop(loop: Loop, inputs: LoopInputs): { output: Tensor; last:
         run.states.map((stack) => stack.reshape([-1]) as Tensor),
         0,
       ) as Tensor,
-    (cotangent) => backwardLoop(loop, inputs, run, partsOf(cotangent, run.states)),
+    (cotangent) =>
+      withPrecision(precision, () => backwardLoop(loop, inputs, run, partsOf(cotangent, run.states))),
   )(...given);
   const [steps] = ofInputs.shape as [number, ...number[]];
   const stacks = partsOf(all, run.states);
   const last = stacks.map((stack) => stack.at(loop.reverse ? 0 : steps - 1) as Tensor);
   return { output: withoutEnds(stacks[0]!, loop, steps), last };
 }
+
+const inFull = (x: Tensor): Tensor => fromNode(raised(nodeOf(x)));
+/** Weights for a product of every step: within `autocast` cast before the loop. */
+const ready = (weight: Tensor): Tensor => fromNode(lowered(nodeOf(weight)));
+/** A product, in 16 bits within `autocast`, as f32. */
+const product = (a: Tensor, b: Tensor): Tensor => inFull(a.matmul(b) as Tensor);
 
 /** One vector as stacks of these shapes: a function with a gradient of its own has one result. */
 function partsOf(all: Tensor, shapes: States): Tensor[] {
@@ -81,11 +93,11 @@ interface Kept {
 
 function forwardLoop(loop: Loop, inputs: LoopInputs): Kept {
   const { ofInputs, hidden, hiddenBias, begin } = inputs;
-  const matrix = hidden.transpose() as Tensor;
+  const matrix = ready(hidden.transpose() as Tensor);
   const { outputs } = scan(
     (states: States, [ofInput, step]: readonly [Tensor, Tensor]) => {
-      const product = states[0]!.matmul(matrix) as Tensor;
-      const ofHidden = (hiddenBias === undefined ? product : product.add(hiddenBias)) as Tensor;
+      const turned = product(states[0]!, matrix);
+      const ofHidden = (hiddenBias === undefined ? turned : turned.add(hiddenBias)) as Tensor;
       const sums = (loop.isApart ? ofHidden : ofInput.add(ofHidden)) as Tensor;
       const gates = gatesOf(loop, ofInput, sums);
       const { next, unprojected } = advance(loop, inputs, { gates, states, step });
@@ -114,7 +126,7 @@ function advance(
   { gates, states, step }: Moment,
 ): { next: States; unprojected: Tensor | null } {
   const [output, ...others] = cell(gates, states) as [Tensor, ...Tensor[]];
-  const hidden = (projection === undefined ? output : output.matmul(projection.transpose())) as Tensor;
+  const hidden = projection === undefined ? output : product(output, projection.transpose() as Tensor);
   const next = [hidden, ...others];
   const unprojected = projection === undefined ? null : output;
   if (lengths === undefined) return { next, unprojected };
@@ -136,6 +148,7 @@ function backwardLoop(loop: Loop, inputs: LoopInputs, run: Kept, arriving: State
   const { ofInputs, hidden, hiddenBias, projection, begin } = inputs;
   const [steps] = ofInputs.shape as [number, ...number[]];
   const before = run.states.map((states, i) => statesBefore(states, begin[i]!, loop));
+  const matrix = ready(hidden);
   type Slice = readonly [
     ofInput: Tensor | null,
     sums: Tensor,
@@ -158,7 +171,7 @@ function backwardLoop(loop: Loop, inputs: LoopInputs, run: Kept, arriving: State
       const counted = loop.lengths && where(hasNotEnded(loop.lengths, step), total[0]!, 0);
       const projected = projection === undefined ? null : ((counted ?? total[0]!) as Tensor);
       return {
-        carry: [first.add(bySums.matmul(hidden)) as Tensor, ...rest] as States,
+        carry: [first.add(product(bySums, matrix)) as Tensor, ...rest] as States,
         output: { ofInput: loop.isApart ? byGates(0) : null, sums: bySums, projected },
       };
     },
@@ -179,7 +192,7 @@ function backwardLoop(loop: Loop, inputs: LoopInputs, run: Kept, arriving: State
 /** Σ over steps and sequences of slope · inputᵀ: a weight's gradient as one product. */
 function overAllSteps(slopes: Tensor, inputs: Tensor): Tensor {
   const rows = (x: Tensor): Tensor => x.reshape([-1, (x.shape as readonly number[])[2]!]) as Tensor; // (T·N, …)
-  return rows(slopes).transpose().matmul(rows(inputs)) as Tensor;
+  return product(rows(slopes).transpose() as Tensor, rows(inputs));
 }
 
 /** The states that each step began with. */

@@ -23,8 +23,9 @@ export const activePrecision = (): "bf16" | "f16" | undefined => active;
  * means, norms and normalizations take f32. Gradients have the precision of what they belong to, those of parameters are f32.
  *
  * For compiled functions it belongs into the function. Losses belong outside, or get f32: `autocast(…).cast("f32")`. With
- * `f16`, whose numbers end at 65,504 and 6·10⁻⁸, scale the loss: see `LossScaler` of `netwright/optim`. Loops (`scan`, recurrent
- * layers) stay in f32. Micikevicius et al., "Mixed precision training", ICLR 2018.
+ * `f16`, whose numbers end at 65,504 and 6·10⁻⁸, scale the loss: see `LossScaler` of `netwright/optim`. In loops (`scan`, recurrent
+ * layers) products are as everywhere, what is carried is f32; weights that a `scan` of your own multiplies by are best cast before it, once.
+ * Micikevicius et al., "Mixed precision training", ICLR 2018.
  *
  * @throws ArgumentError when `body` is asynchronous
  * @example
@@ -44,10 +45,8 @@ export function autocast<R>(precision: Precision, body: () => R): R {
   return result;
 }
 
-/** Runs `body` in full precision again: for loops, whose carries keep their dtype. */
-export const withoutAutocast = <R>(body: () => R): R => withPrecision(undefined, body);
-
-function withPrecision<R>(precision: typeof active, body: () => R): R {
+/** For a gradient of one's own, which is asked for later: runs `body` in the precision that its forward pass had. */
+export function withPrecision<R>(precision: typeof active, body: () => R): R {
   const outer = active;
   active = precision;
   try {

@@ -2,7 +2,7 @@
 import type { Size } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
 import * as ops from "../ops/index.ts";
-import { raised, withoutAutocast } from "./autocast.ts";
+import { raised } from "./autocast.ts";
 import { located } from "./located.ts";
 import { nodeOf } from "./nodes.ts";
 import { build, type Template } from "./signature.ts";
@@ -29,7 +29,7 @@ const fill = (template: Template, nodes: readonly Node[]): unknown => {
   return build(template, () => fromNode(nodes[next++]!));
 };
 
-/** Carries keep their dtype, so a loop within `autocast` is in f32. */
+/** Carries keep their dtype: within `autocast` they are f32. */
 const inFullPrecision = (tree: ReturnType<typeof treeOf>): ReturnType<typeof treeOf> => ({
   ...tree,
   nodes: tree.nodes.map(raised),
@@ -56,7 +56,7 @@ export function scan<C, X, O = null>(
 ): { carry: C; outputs: AnyShapes<O> } {
   return located(() => {
     const first = inFullPrecision(treeOf("scan", carry, "carry"));
-    const given = inFullPrecision(treeOf("scan", slices, "slices"));
+    const given = treeOf("scan", slices, "slices");
     let output: Template = { kind: "constant", value: null, path: "output" };
     let last: Template = first.template;
     const { rematerialize = false, ...loop } = options;
@@ -68,10 +68,8 @@ export function scan<C, X, O = null>(
             ...(rematerialize !== true && { segment: rematerialize }),
           });
     const result = run((carried, sliced) => {
-      const made = withoutAutocast(() =>
-        body(fill(first.template, carried) as C, fill(given.template, sliced) as X),
-      );
-      const next = treeOf("scan", made.carry, "carry");
+      const made = body(fill(first.template, carried) as C, fill(given.template, sliced) as X);
+      const next = inFullPrecision(treeOf("scan", made.carry, "carry"));
       const out = treeOf("scan", made.output ?? null, "output");
       last = next.template;
       output = out.template;

@@ -22,7 +22,17 @@ import {
   Sequential,
 } from "../nn/index.ts";
 import { adam, LossScaler, SGD, sgd } from "../optim/index.ts";
-import { autocast, compile, grad, ones, type Tensor } from "../tensor/index.ts";
+import {
+  autocast,
+  compile,
+  grad,
+  ones,
+  type Precision,
+  scan,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../tensor/index.ts";
 import { evaluate, type FitOptions, fit, on } from "./index.ts";
 
 const fixture = readFixture<
@@ -114,6 +124,41 @@ test("layers with loops, attention and running statistics run in it, with gradie
       expect(gradient.dtype).toBe("f32");
       expect(Number(await gradient.isFinite().all().item())).toBe(1);
     }
+  }
+});
+
+test("products of a loop are in 16 bits, what it carries is f32", async () => {
+  const numbers = (count: number, seed: number): Tensor =>
+    tensor(hashedUniform(seed, count, 1), { shape: [count / 6, 6] }) as Tensor;
+  const [x, weight] = [numbers(24, 1), numbers(36, 2)];
+  const run = (): { carry: Tensor; outputs: Tensor } =>
+    scan(
+      (h: Tensor, row: Tensor) => {
+        const output = h.add(row).expandDims(0).matmul(weight).squeeze(0) as Tensor;
+        return { carry: output.tanh() as Tensor, output };
+      },
+      zeros([6]) as Tensor,
+      x,
+    ) as { carry: Tensor; outputs: Tensor };
+  const [full, low] = [run(), autocast("bf16", run)];
+  expect([full.outputs.dtype, low.outputs.dtype, low.carry.dtype]).toEqual(["f32", "bf16", "f32"]);
+  const [wanted, found] = [await full.carry.data(), await low.carry.data()];
+  expect(found).not.toEqual(wanted);
+  found.forEach((value, i) => void expect(value).toBeCloseTo(Number(wanted[i]), 1));
+
+  const layer = new LSTM(6, 5, { projSize: 3, key: 3 });
+  const sequence = x.reshape([4, 1, 6]) as Tensor;
+  const slopes = (precision: Precision): Tensor[] => {
+    const { output } = autocast(precision, () => layer.forward(sequence));
+    return [output, ...(grad(output.square().sum() as Tensor, layer.parameters()) as Tensor[])];
+  };
+  const [exact, rounded] = [slopes("f32"), slopes("bf16")];
+  for (const [i, value] of exact.entries()) {
+    expect(rounded[i]!.dtype).toBe("f32");
+    const [a, b] = [await value.data(), await rounded[i]!.data()];
+    expect(b).not.toEqual(a);
+    const largest = Math.max(...[...a].map((y) => Math.abs(Number(y))));
+    b.forEach((y, at) => void expect(Math.abs(Number(y) - Number(a[at])) / largest).toBeLessThan(0.03));
   }
 });
 
