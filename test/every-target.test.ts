@@ -20,14 +20,18 @@ const files = [
 const { isa } = doctor();
 const native = { none: [], avx2: ["x64-avx2"], avx512: ["x64-avx2", "x64-avx512"] }[isa ?? "none"];
 
-/** What a run of these files alone comes to on a target, by vitest's own report. */
-function runOn(target: string): Promise<{ passed: number; failed: string[]; stderr: string }> {
+/** What a run of these files alone comes to on a target, by vitest's own report; it ends with `signal`. */
+function runOn(
+  target: string,
+  signal: AbortSignal,
+): Promise<{ passed: number; failed: string[]; stderr: string }> {
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
   // The run is none of this one's workers.
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("VITEST"));
   const env = { ...Object.fromEntries(own), NETWRIGHT_TARGET: target, NETWRIGHT_TEST_TIER: "" };
   const flags = ["run", "--reporter=json", "--testTimeout=600000", "--maxWorkers=1", ...files];
-  const child = spawn(process.execPath, [vitest, ...flags], { cwd: root, env });
+  const child = spawn(process.execPath, [vitest, ...flags], { cwd: root, env, signal });
+  child.on("error", () => {});
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (text) => (stdout += text));
   child.stderr.on("data", (text) => (stderr += text));
@@ -57,11 +61,12 @@ function reportIn(output: string): { passed: number; failed: string[] } {
 
 describe("what PyTorch computes", () => {
   for (const target of ["interpreter", "wasm", ...native]) {
-    const minutes = 10;
+    // Half a minute of a processor, unless others want it too.
+    const minutes = 20;
     fullTest(
       `comes out on ${target}`,
-      async () => {
-        const { passed, failed, stderr } = await runOn(target);
+      async ({ signal }) => {
+        const { passed, failed, stderr } = await runOn(target, signal);
         expect(failed, stderr.slice(-2000)).toEqual([]);
         expect(passed).toBeGreaterThan(400);
       },
