@@ -1,30 +1,43 @@
 /** `netwright replay`: any step of a run again, exactly. */
 import { write } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
-import { type Replay, replayStep } from "../config/index.ts";
+import { type Replay, readConfig, replayStep } from "../config/index.ts";
 import { sparkline } from "../report/index.ts";
 import type { Command } from "./command.ts";
 import { runPath } from "./runs.ts";
 import { numberText, tableText } from "./text.ts";
+import { changesOf } from "./train.ts";
 
 export const replay: Command = {
   summary: "any step of a run again, exactly",
-  usage: `netwright replay RUN --step N [--json]
+  usage: `netwright replay RUN --step N [--config CONFIG] [--json]
 
-  RUN       a run's folder, or its name in the folder runs, made by netwright train
-  --step N  counted from 1
-  --json    one JSON object instead of text
+  RUN              a run's folder, or its name in the folder runs
+  --step N         counted from 1
+  --config CONFIG  what makes the run's data, model and options again; known where netwright train made the run
+  --set KEY=VALUE  changes a value of that config; may be given several times
+  --json           one JSON object instead of text
 
   The config that made the run is read again, the checkpoint before the step restored, and training goes on to the step. Its
   loss, norm of gradients and weights are compared with what was recorded. Exit code 0: equal, bit for bit; 1: not.
 
-  netwright replay 2026-11-24-103012 --step 812`,
-  flags: { step: { type: "string" }, json: { type: "boolean" } },
+  netwright replay 2026-11-24-103012 --step 812
+  netwright replay runs/by-hand --step 40 --config again.ts`,
+  flags: {
+    ...{ step: { type: "string" }, config: { type: "string" }, set: { type: "string", multiple: true } },
+    json: { type: "boolean" },
+  },
   async run({ values, positionals }) {
     const [run, extra] = positionals;
     if (run === undefined || extra !== undefined || typeof values["step"] !== "string")
       throw new ArgumentError("replay takes one run and a step: netwright replay RUN --step N");
-    const found = await replayStep(runPath(run), Number(values["step"]));
+    const { config, set } = values;
+    if (set !== undefined && config === undefined)
+      throw new ArgumentError(
+        "replay: --set changes the config of --config; of a run that netwright train made it is known",
+      );
+    const file = typeof config === "string" ? await readConfig(config, changesOf(set)) : undefined;
+    const found = await replayStep(runPath(run), Number(values["step"]), file);
     write("stdout", values["json"] === true ? `${JSON.stringify(found)}\n` : replayText(found));
     return found.isEqual ? 0 : 1;
   },

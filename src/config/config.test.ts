@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readRun } from "../runs/index.ts";
+import { readRun, recordRun } from "../runs/index.ts";
+import { fit } from "../train/index.ts";
 import { readConfig, replayStep, trainConfig, writeConfig } from "./index.ts";
 import { resolveConfig } from "./resolve.ts";
 import { openRun, scoresOf, type Trained } from "./train.ts";
@@ -172,6 +173,41 @@ describe("a run from a config", () => {
     writeFileSync(path, config.replace("16", "17"));
     await expect(replayStep(trained.path, 5)).rejects.toThrow("is not what it was when");
     writeFileSync(path, config);
+  });
+
+  test("keeps each state once", () => {
+    const names = readdirSync(join(trained.path, "checkpoints"));
+    expect(names).toEqual(expect.arrayContaining(["step-20.safetensors"]));
+    expect(names).toHaveLength(5);
+    expect(readdirSync(trained.path).filter((name) => name.endsWith(".safetensors"))).toEqual([
+      "model.safetensors",
+    ]);
+  });
+
+  test("of a program of one's own is replayed with a config that makes it again", async () => {
+    const file = await readConfig(path);
+    const { data, model, options } = await resolveConfig(file);
+    const recorder = recordRun({ folder: join(folder, "runs"), name: "own", checkpoints: false });
+    await fit(model, data.train, { ...options, callbacks: [recorder] });
+    await expect(replayStep(recorder.path!, 3)).rejects.toThrow("name it: --config FILE");
+    expect(await replayStep(recorder.path!, 3, file)).toMatchObject({ isEqual: true, from: 0 });
+    const other = await readConfig(path, ["seed=9"]);
+    await expect(replayStep(recorder.path!, 3, other)).rejects.toThrow("first weights are not those");
+  });
+
+  test("schedules are made of schedules, options of fit are checked", async () => {
+    const rate = {
+      warmup: [3, { sequential: { boundaries: [5], schedules: [0.1, { cosine: { from: 0.1, steps: 9 } }] } }],
+    };
+    const written = JSON.parse(readFileSync(path, "utf8"));
+    written.fit.optimizer = { adam: { learningRate: rate } };
+    const own = join(folder, "schedules.json");
+    writeFileSync(own, JSON.stringify(written));
+    const { options } = await resolveConfig(await readConfig(own));
+    expect(typeof options.optimizer).toBe("function");
+    await expect(readConfig(own, ["fit.corrupt=drop"])).rejects.toThrow(
+      'fit.corrupt must be one of fail, skip, got "drop"',
+    );
   });
 
   test("goes on where it was stopped", async () => {

@@ -10,7 +10,9 @@ import {
 } from "../metrics/index.ts";
 import * as models from "../models/index.ts";
 import * as nn from "../nn/index.ts";
+import * as combinedSchedules from "../optim/combined-schedules.ts";
 import * as optim from "../optim/index.ts";
+import * as schedules from "../optim/schedules.ts";
 import { earlyStopping, type Metric, reduceOnPlateau } from "../train/index.ts";
 import { csvData } from "./csv-data.ts";
 import type { TrainingData } from "./define.ts";
@@ -49,58 +51,19 @@ const withOptions = (name: string, loss: Maker, options: unknown): Maker =>
     { value: name },
   );
 
-const {
-  adadelta,
-  adafactor,
-  adagrad,
-  adam,
-  adamax,
-  adamw,
-  asgd,
-  lamb,
-  lars,
-  lion,
-  muon,
-  nadam,
-  radam,
-  rmsprop,
-  rprop,
-  sgd,
-} = optim;
-export const optimizerNames: Names = {
-  ...{ adadelta, adafactor, adagrad, adam, adamax, adamw, asgd, lamb, lars, lion, muon },
-  ...{ nadam, radam, rmsprop, rprop, sgd },
-};
+/** Factories by their names: `adam` beside the class `Adam`. */
+export const optimizerNames: Names = Object.fromEntries(
+  Object.values(optim as Record<string, unknown>).flatMap((value): [string, Maker][] => {
+    if (typeof value !== "function" || !(value.prototype instanceof optim.Optimizer)) return [];
+    const factory = Object.entries(optim).find(
+      ([name, other]) => other !== value && name.toLowerCase() === value.name.toLowerCase(),
+    );
+    return factory === undefined ? [] : [factory as [string, Maker]];
+  }),
+);
 
-const {
-  constant,
-  cosine,
-  cosineRestarts,
-  cyclic,
-  exponential,
-  inverseSquareRoot,
-  linear,
-  multiStep,
-  oneCycle,
-  piecewise,
-  polynomial,
-  stepDecay,
-  warmup,
-} = optim;
-export const scheduleNames: Names = {
-  ...{
-    constant,
-    cosine,
-    cosineRestarts,
-    cyclic,
-    exponential,
-    inverseSquareRoot,
-    linear,
-    multiStep,
-    oneCycle,
-  },
-  ...{ piecewise, polynomial, stepDecay, warmup },
-};
+/** Functions that make a learning rate of numbers and of other ones. */
+export const scheduleNames: Names = { ...schedules, ...combinedSchedules };
 
 /** A score of classes, over all samples of a pass. */
 const macro = { average: "macro" } as const;

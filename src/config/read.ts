@@ -129,7 +129,9 @@ const fitRules: Readonly<Record<string, Rule>> = {
   ...{ loss: value, optimizer: value, metrics: list, callbacks: list },
   ...{ epochs: wholeNumber, batchSize: positiveInteger, shuffle: boolean, seed: wholeNumber },
   ...{ validationSplit: fraction, clipValue: positive, clipNorm: positive, gradientNorm: boolean },
-  ...{ inputs: texts, labels: text, penalty: anything },
+  ...{ inputs: texts, labels: text, sampleWeights: anything, classWeights: anything, penalty: anything },
+  ...{ gradientAccumulationSteps: positiveInteger, precision: oneOf("f32", "bf16", "f16"), checks: anything },
+  ...{ prefetch: wholeNumber, corrupt: oneOf("fail", "skip") },
   progress: oneOf("auto", "bar", "lines", "json", "none"),
 };
 

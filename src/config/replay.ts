@@ -3,9 +3,12 @@ import { joinPath, readFile, removeFile, writeFileAtomic } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { weightsSha256 } from "../checkpoint/index.ts";
 import { datasetFacts } from "../runs/dataset-facts.ts";
+import { describeModel } from "../runs/describe.ts";
 import { distributionOfArray } from "../runs/distribution.ts";
 import { type Distribution, type RunRecord, readCheckpoints, readRun } from "../runs/index.ts";
+import type { ModelFacts } from "../runs/layout.ts";
 import { type Callback, fit } from "../train/index.ts";
+import type { ConfigFile } from "./read.ts";
 import { resolveConfig, type Setup } from "./resolve.ts";
 import { configOfRun } from "./train.ts";
 
@@ -37,10 +40,12 @@ export interface Replay {
 }
 
 /**
- * Runs a step of a run that `netwright train` made again: the program is loaded, the checkpoint before the step restored, and the steps
- * up to it made anew. Training is deterministic, so what comes out is what was, and can be looked at.
+ * Runs a step of a run again: its program is loaded, the checkpoint before the step restored, and the steps up to it made anew.
+ * Training is deterministic, so what comes out is what was, and can be looked at.
  *
- * @throws ArgumentError when the run was not made from a config, the config or data are not what they were, or there is no such step
+ * @param config what makes the run's data, model and options again; for a run of `netwright train` it is known, for one of a program
+ * of one's own it must be given
+ * @throws ArgumentError when no config is known, the config, data or model are not what they were, or there is no such step
  * @example
  * await writeConfig("again.json", {
  *   data: { mnist: { take: 300 } },
@@ -52,15 +57,16 @@ export interface Replay {
  * isEqual;           // true
  * parameters.length; // 4
  */
-export async function replayStep(path: string, step: number): Promise<Replay> {
+export async function replayStep(path: string, step: number, config?: ConfigFile): Promise<Replay> {
   const run = await readRun(path);
-  const setup = await resolveConfig(await configOfRun(run));
+  const setup = await resolveConfig(config ?? (await configOfRun(run)));
   checkData(run, setup);
   const last = run.steps.at(-1)?.step ?? 0;
   if (!Number.isInteger(step) || step < 1 || step > last)
     throw new ArgumentError(`replay: step must be an integer from 1 to ${last}, the run's last, got ${step}`);
   const checkpoints = await readCheckpoints(path);
   const start = checkpoints.filter((checkpoint) => checkpoint.step < step).at(-1);
+  await checkModel(run, setup, start === undefined);
   const copy = joinPath(path, `.replay-${step}.safetensors`);
   if (start !== undefined) await writeFileAtomic(copy, await readFile(start.path));
   try {
@@ -81,6 +87,23 @@ function checkData({ path, config }: RunRecord, { data: { train } }: Setup): voi
     throw new ArgumentError(
       `the training data is not what it was when "${path}" was made: ${recorded.samples} samples then, ${now.samples} now, and ` +
         "their digests differ; bring the files back as they were",
+    );
+}
+
+/** Where the replay begins with the first weights, they must be those of the run. */
+async function checkModel({ path, config }: RunRecord, { model }: Setup, isFirst: boolean): Promise<void> {
+  const recorded = config.model;
+  if (recorded === undefined) return;
+  const now = describeModel(model, await weightsSha256(model));
+  const text = ({ name, parameters }: ModelFacts): string => `${name} with ${parameters} parameters`;
+  if (text(now) !== text(recorded))
+    throw new ArgumentError(
+      `"${path}" trained ${text(recorded)}, the config makes ${text(now)}: bring the code back as it was`,
+    );
+  if (isFirst && now.sha256 !== recorded.sha256)
+    throw new ArgumentError(
+      `the config's first weights are not those that "${path}" began with: give it the seed of that program, make the model as it did, or ` +
+        "replay a step behind a checkpoint",
     );
 }
 

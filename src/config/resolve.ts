@@ -3,7 +3,7 @@ import { seed as setSeed } from "../base/default-key.ts";
 import { Dataset } from "../data/index.ts";
 import { Module } from "../nn/index.ts";
 import type { FitOptions } from "../train/index.ts";
-import type { TrainConfig, TrainingData } from "./define.ts";
+import type { Named, TrainConfig, TrainingData } from "./define.ts";
 import { at, configError, explained, isNamed, isPlain, makeNamed, type Place, shown } from "./named.ts";
 import {
   callbackNames,
@@ -138,6 +138,20 @@ function withSchedules(argument: unknown, place: Place): unknown {
   if (!isPlain(argument)) return argument;
   const { learningRate } = argument;
   if (!isNamed(learningRate)) return argument;
-  const what = { what: "schedule", names: scheduleNames };
-  return { ...argument, learningRate: makeNamed(at(place, "learningRate"), what, learningRate) };
+  return { ...argument, learningRate: schedule(learningRate, at(place, "learningRate")) };
+}
+
+const schedule = (given: Named, place: Place): unknown =>
+  makeNamed(place, { what: "schedule", names: scheduleNames, resolveArgument: schedulesIn }, given);
+
+/** What a schedule is made of may be schedules: alone, in lists, among options. */
+function schedulesIn(argument: unknown, place: Place): unknown {
+  if (Array.isArray(argument)) return argument.map((item, i) => schedulesIn(item, at(place, i)));
+  if (!isPlain(argument)) return argument;
+  const [name, ...others] = Object.keys(argument);
+  if (name !== undefined && others.length === 0 && Object.hasOwn(scheduleNames, name))
+    return schedule(argument, place);
+  return Object.fromEntries(
+    Object.entries(argument).map(([key, value]) => [key, schedulesIn(value, at(place, key))]),
+  );
 }

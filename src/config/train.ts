@@ -1,10 +1,12 @@
 /** Training, scoring and predicting from a config. */
-import { absolutePath, fileSize, joinPath } from "#platform";
+import { absolutePath, joinPath, makeFolder } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { load, save } from "../checkpoint/index.ts";
 import type { Dataset } from "../data/index.ts";
+import { checkpointsOfFit } from "../runs/checkpoints.ts";
 import { newRunName } from "../runs/folder.ts";
 import { type ProgramFacts, type RunRecord, readRun, recordRun } from "../runs/index.ts";
+import { files } from "../runs/layout.ts";
 import { evaluate, type FitOptions, fit, type History, type Scores } from "../train/index.ts";
 import type { TrainingData } from "./define.ts";
 import { type ConfigFile, readConfig } from "./read.ts";
@@ -29,7 +31,7 @@ export interface Trained extends Setup {
 /** Names of files that training from a config adds to a run's folder. */
 export const modelFile = "model.safetensors";
 export const pipelineFile = "pipeline.json";
-/** What `--resume` goes on from. */
+/** What `--resume` goes on from in a run that keeps no checkpoints. */
 const stateFile = "state.safetensors";
 
 /**
@@ -47,7 +49,7 @@ const stateFile = "state.safetensors";
  */
 export async function trainConfig(file: ConfigFile, options: TrainOptions = {}): Promise<Trained> {
   const setup = await resolveConfig(file);
-  const { folder = "runs", name: named, evaluation, ...recording } = file.config.run ?? {};
+  const { folder = "runs", name: named, evaluation, checkpoints, ...recording } = file.config.run ?? {};
   const given = options.name ?? named;
   if (options.resume && given === undefined)
     throw new ArgumentError("to resume, say which run: --name NAME, or run.name in the config");
@@ -55,15 +57,16 @@ export async function trainConfig(file: ConfigFile, options: TrainOptions = {}):
   const path = joinPath(folder, name);
   const { data, model } = setup;
   const run = recordRun({
-    ...{ ...recording, folder, name, program: programOf(file, options) },
+    ...{ ...recording, folder, name, program: programOf(file, options), checkpoints: false },
     evaluation: evaluation ?? shownAs(data),
   });
+  await makeFolder(joinPath(path, files.checkpoints));
   const history = await fit(model, data.train, {
     ...setup.options,
     ...(options.progress === undefined ? {} : { progress: options.progress }),
     callbacks: [...(setup.options.callbacks ?? []), run],
-    checkpoint: joinPath(path, stateFile),
-    resume: options.resume === true && (await fileSize(joinPath(path, stateFile))) !== undefined,
+    checkpoint: checkpoints === false ? joinPath(path, stateFile) : checkpointsOfFit(path, checkpoints),
+    resume: options.resume === true,
   });
   await save(model, joinPath(path, modelFile));
   await data.pipeline?.save(joinPath(path, pipelineFile));
@@ -93,8 +96,8 @@ export async function configOfRun({ path, config: { program } }: RunRecord): Pro
   const made = program.config;
   if (made === undefined)
     throw new ArgumentError(
-      `"${path}" was not made by netwright train: nothing says how to make its model and data again. Write a config ` +
-        "(defineConfig of netwright/config) and train with it",
+      `"${path}" was not made by netwright train: nothing says how to make its model and data again. Write a config that does ` +
+        "(defineConfig of netwright/config: seed, data, model, fit as the program had them), and name it: --config FILE",
     );
   const file = await readConfig(made.path, made.set);
   if (file.sha256 === made.sha256) return file;

@@ -4,7 +4,7 @@ import { ArgumentError, FormatError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type EncodeOptions, PretrainedConfig, type TextEncoder } from "../models/index.ts";
 import { compile, slice, type Tensor, tensor, where } from "../tensor/index.ts";
-import { parseJson } from "../text/json.ts";
+import { jsonOfFile } from "../text/json-file.ts";
 import { padSequences } from "../text/padding.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type LoadPretrainedOptions, loadPretrained } from "./load.ts";
@@ -155,7 +155,7 @@ export async function loadSentenceEncoder(
 async function modulesOf(folder: string): Promise<SentenceEncoderOptions> {
   const path = joinPath(folder, "modules.json");
   if ((await fileSize(path)) === undefined) return {};
-  const modules = parseJson(`"${path}"`, await readFile(path));
+  const modules = jsonOfFile(`"${path}"`, await readFile(path));
   if (!Array.isArray(modules)) throw new FormatError(`"${path}" is no list of modules`);
   const kinds = modules.map((module) => new PretrainedConfig(module, `"${path}"`));
   const kindOf = (module: PretrainedConfig): string => module.string("type").split(".").at(-1)!;
@@ -194,5 +194,5 @@ async function poolingOf(folder: string, module: PretrainedConfig): Promise<Pool
 async function configIn(folder: string, name: string): Promise<PretrainedConfig | undefined> {
   const path = joinPath(folder, name);
   if ((await fileSize(path)) === undefined) return undefined;
-  return new PretrainedConfig(parseJson(`"${path}"`, await readFile(path)), `"${path}"`);
+  return new PretrainedConfig(jsonOfFile(`"${path}"`, await readFile(path)), `"${path}"`);
 }

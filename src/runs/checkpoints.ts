@@ -12,6 +12,16 @@ export interface CheckpointOptions {
   readonly keep?: number;
 }
 
+/** The same for `fit` itself, which then can stop and go on in the middle of an epoch too: its option `checkpoint`. */
+export function checkpointsOfFit(run: string, options: CheckpointOptions = {}) {
+  const { every, keep } = settled(options);
+  return {
+    path: joinPath(joinPath(run, files.checkpoints), "step-{step}.safetensors"),
+    ...(every === "epoch" ? {} : { everyEpochs: Infinity, everySteps: every }),
+    ...(keep === Infinity ? {} : { keepLast: keep }),
+  };
+}
+
 export class CheckpointKeeper {
   /** Whether one is written after each epoch. */
   readonly isAtEpochs: boolean;
@@ -22,10 +32,7 @@ export class CheckpointKeeper {
   #paths: string[] = [];
 
   constructor(options: CheckpointOptions | false) {
-    if (options !== false) checkOptions("recordRun: checkpoints", options, ["every", "keep"]);
-    const { every = "epoch", keep = 3 } = options === false ? {} : options;
-    requirePositive("every", every === "epoch" ? 1 : every);
-    requirePositive("keep", keep === Infinity ? 1 : keep);
+    const { every, keep } = settled(options === false ? {} : options);
     this.isAtEpochs = options !== false && every === "epoch";
     this.#everySteps = options === false || every === "epoch" ? undefined : every;
     this.#keep = keep;
@@ -52,6 +59,15 @@ export class CheckpointKeeper {
   async trim(): Promise<void> {
     while (this.#paths.length > this.#keep) await removeFile(this.#paths.shift()!);
   }
+}
+
+/** Checked, with defaults. */
+function settled(options: CheckpointOptions): Required<CheckpointOptions> {
+  checkOptions("recordRun: checkpoints", options, ["every", "keep"]);
+  const { every = "epoch", keep = 3 } = options;
+  requirePositive("every", every === "epoch" ? 1 : every);
+  requirePositive("keep", keep === Infinity ? 1 : keep);
+  return { every, keep };
 }
 
 function requirePositive(name: string, value: number): void {

@@ -9,7 +9,7 @@ import {
   sha256,
 } from "#platform";
 import { diagnose } from "../runtime/diagnosis.ts";
-import { parseJson } from "./json.ts";
+import { jsonOrUndefined } from "./json.ts";
 import type { CodeVersion, Environment } from "./layout.ts";
 
 export async function environmentFacts(): Promise<Environment> {
@@ -29,7 +29,7 @@ export async function environmentFacts(): Promise<Environment> {
 /** Of Netwright, and of what the project in the working folder names. */
 async function packageVersions(): Promise<Record<string, string>> {
   const bytes = await readFile("package.json").catch(() => undefined);
-  const manifest = (bytes && parseJson(new TextDecoder().decode(bytes))) as
+  const manifest = (bytes && jsonOrUndefined(new TextDecoder().decode(bytes))) as
     | { dependencies?: object; devDependencies?: object }
     | undefined;
   const named = [manifest?.dependencies, manifest?.devDependencies].flatMap((list) =>

@@ -10,7 +10,7 @@ export const toJson = (value: unknown, indent?: number): string =>
   );
 
 /** Undefined for what is not JSON: a line that a killed process left unfinished. */
-export function parseJson(text: string): unknown {
+export function jsonOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text, (_, item) => (names.includes(item) ? Number(item) : item));
   } catch {

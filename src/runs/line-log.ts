@@ -1,6 +1,6 @@
 /** A file of lines that grows while a run goes on: buffered, so that a line costs a microsecond and not a write. */
 import { appendFile, monotonicMs, readFile } from "#platform";
-import { parseJson, toJson } from "./json.ts";
+import { jsonOrUndefined, toJson } from "./json.ts";
 
 /** A process that is killed loses at most this much time of lines. */
 const flushEveryMs = 1000;
@@ -57,6 +57,6 @@ const largestLogBytes = 2 ** 30;
 export async function readLines(path: string): Promise<Record<string, unknown>[]> {
   const bytes = await readFile(path);
   const text = new TextDecoder().decode(bytes.subarray(0, largestLogBytes));
-  const lines = text.split("\n").map(parseJson);
+  const lines = text.split("\n").map(jsonOrUndefined);
   return lines.filter((line) => typeof line === "object" && line !== null) as Record<string, unknown>[];
 }

@@ -3,7 +3,7 @@ import { joinPath, listFolder, readFile } from "#platform";
 import { FileError, FormatError, nearestName } from "../base/errors.ts";
 import { checkpointsIn, type KeptCheckpoint } from "./checkpoints.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { parseJson } from "./json.ts";
+import { jsonOrUndefined } from "./json.ts";
 import {
   type Environment,
   type EpochLine,
@@ -90,7 +90,7 @@ function ignored(error: unknown): undefined {
 async function readJson(path: string, file: string): Promise<object | undefined> {
   const entries = await listFolder(path);
   if (!entries?.some(({ name }) => name === file)) return undefined;
-  const content = parseJson(new TextDecoder().decode(await readFile(joinPath(path, file))));
+  const content = jsonOrUndefined(new TextDecoder().decode(await readFile(joinPath(path, file))));
   if (typeof content === "object" && content !== null) return content;
   throw new FormatError(`"${joinPath(path, file)}" is damaged: it is not a JSON object`);
 }

@@ -145,9 +145,6 @@ export class RunRecorder implements Callback {
     this.#learningRate = record.learningRate;
     if (record.gradients !== undefined) await this.#keepGradients(record.gradients, run);
     await this.#keeper.trim();
-    const isLast = record.stepOfEpoch === run.stepsPerEpoch;
-    // What a checkpoint follows must be in the file: a run that goes on from it writes only what comes after.
-    if (isLast || this.#keeper.isDue(run.step)) await this.#folder!.metrics.flush();
     if (this.#keeper.isDue(run.step)) await this.#keeper.save(run);
     this.#stepEnded = monotonicMs();
   }
@@ -162,8 +159,12 @@ export class RunRecorder implements Callback {
     });
     this.#events?.scalars(run.step, { ...scores, learningRate });
     if ((this.#options.histograms ?? "epoch") === "epoch") await this.#histograms(run);
-    await metrics.flush();
     if (this.#keeper.isAtEpochs) await this.#keeper.save(run);
+  }
+
+  /** A run that goes on from a checkpoint writes only what comes after it. */
+  async onCheckpointBegin(): Promise<void> {
+    await this.#folder?.metrics.flush();
   }
 
   onWarning(message: string, { step }: TrainingRun): void {

@@ -2,7 +2,7 @@
 import { readFile } from "#platform";
 import { FormatError } from "../base/errors.ts";
 import { optionalPackage } from "../base/optional.ts";
-import { parseJson } from "./json.ts";
+import { jsonOfFile } from "./json-file.ts";
 
 /** What `tokenizer.json` holds; the trainers of this room give it. */
 export interface TokenizerFile {
@@ -72,7 +72,7 @@ export async function loadTokenizer(
 ): Promise<Tokenizer> {
   const { Tokenizer } = await packageOf("reading tokenizer.json");
   const name = typeof source === "string" ? `"${source}"` : "the given tokenizer";
-  const file = typeof source === "string" ? parseJson(name, await readFile(source)) : source;
+  const file = typeof source === "string" ? jsonOfFile(name, await readFile(source)) : source;
   checkFile(name, file);
   try {
     return new HuggingFaceTokenizer(new Tokenizer(file, config));

@@ -98,6 +98,8 @@ export interface Callback {
   /** The scores have their names without `validation` before them. */
   onValidationEnd?(scores: Scores, run: TrainingRun): void | Promise<void>;
   onEpochEnd?(record: EpochRecord, run: TrainingRun): void | Promise<void>;
+  /** A checkpoint is written next: what must be in files of one's own before it. */
+  onCheckpointBegin?(run: TrainingRun): void | Promise<void>;
   /** A checkpoint was written; `run` is where it goes on. */
   onCheckpoint?(record: CheckpointRecord, run: TrainingRun): void | Promise<void>;
   /** Something that people should know and that does not end training, in a sentence. */

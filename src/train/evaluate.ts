@@ -9,13 +9,14 @@ import { compile, type Precision, Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { withCaller } from "./caller.ts";
 import { BatchLayout, type ColumnOptions, columnRoles, divisorsOf, inputColumns, pick } from "./columns.ts";
+import type { LoadingOptions } from "./fit.ts";
 import type { Scores } from "./history.ts";
 import { inMode } from "./mode.ts";
 import { headsOf, type LossOptions, lossOptionNames } from "./objective.ts";
 import { type Metrics, Scoring } from "./scoring.ts";
 import { evaluationProgram, forward } from "./step.ts";
 
-export interface EvaluateOptions extends ColumnOptions, LossOptions {
+export interface EvaluateOptions extends ColumnOptions, LossOptions, LoadingOptions {
   /** A list; for a model of several outputs also a list for each, by name. */
   readonly metrics?: Metrics;
   /** Samples a batch; it changes speed and memory, not what is computed. 256 unless told otherwise. */
@@ -43,6 +44,8 @@ export function evaluate(model: Module, dataset: Dataset<any>, options: Evaluate
       "inputs",
       "labels",
       "sampleWeights",
+      "prefetch",
+      "corrupt",
     ]);
     return (await evaluator("evaluate", model, dataset, options)()) as Scores;
   });
@@ -69,7 +72,8 @@ export function evaluator(
     inMode(model, "eval", async () => {
       const breather = new Breather();
       const pass = scoring.start();
-      for await (const batch of loader(dataset, { batchSize, stored: divisors !== undefined })) {
+      const loading = { batchSize, ...loadingOf(options), stored: divisors !== undefined };
+      for await (const batch of loader(dataset, loading)) {
         const columns = layout.pick(batch);
         await pass.add(program(...columns), layout.labels(columns), columns[0]!.shape[0]!);
         await breather.pause();
@@ -78,6 +82,12 @@ export function evaluator(
       return pass.scores();
     });
 }
+
+/** Those of a larger set of options. */
+export const loadingOf = ({ prefetch, corrupt }: LoadingOptions): LoadingOptions => ({
+  ...(prefetch !== undefined && { prefetch }),
+  ...(corrupt !== undefined && { corrupt }),
+});
 
 export interface PredictOptions extends Pick<ColumnOptions, "inputs"> {
   /** Samples a batch; 256 unless told otherwise. */

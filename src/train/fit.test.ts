@@ -3,13 +3,13 @@ import { blobs } from "../../test/blobs.ts";
 import { seed } from "../base/default-key.ts";
 import { ShapeError, StepError } from "../base/errors.ts";
 import { weightsSha256 } from "../checkpoint/index.ts";
-import { arrayDataset, loader } from "../data/index.ts";
+import { arrayDataset, lazyDataset, loader } from "../data/index.ts";
 import { crossEntropy, mse } from "../losses/index.ts";
 import { accuracy, streaming } from "../metrics/index.ts";
 import { Linear, Module, Parameter, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, adam, clipByGlobalNorm, sgd } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
-import { earlyStopping, evaluate, type FitOptions, fit, predict, type StepRecord } from "./index.ts";
+import { earlyStopping, evaluate, type FitOptions, fit, on, predict, type StepRecord } from "./index.ts";
 
 const makeModel = () => new Sequential(new Linear(2, 16), new ReLU(), new Linear(16, 3));
 const scored = { loss: crossEntropy, metrics: [accuracy] } as const;
@@ -321,4 +321,27 @@ describe("errors", () => {
       `"ArgumentError: predict: there is no column "pints"; the columns are points, labels. Did you mean "points"? (predict was called at HERE)"`,
     );
   });
+});
+
+test("damaged samples are left out where that is asked for, and told", async () => {
+  const read = (index: number) => {
+    if (index % 10 === 3) throw new Error(`file ${index} is torn`);
+    return {
+      points: { dtype: "f32" as const, shape: [2], data: Float32Array.of(index % 3, 1) },
+      labels: index % 3,
+    };
+  };
+  const columns = { points: { dtype: "f32", shape: [2] }, labels: { dtype: "i32", shape: [] } } as const;
+  const data = lazyDataset({ length: 40, columns, read } as never);
+  const asked = { ...options, optimizer: adam(), batchSize: 8, seed: 2 };
+  await expect(fit(makeModel(), data, asked)).rejects.toThrow(/file \d+ is torn/);
+  const warnings: string[] = [];
+  const history = await fit(makeModel(), data, {
+    ...{ ...asked, corrupt: "skip", prefetch: 3, validation: data },
+    callbacks: [on("warning", (text) => void warnings.push(text))],
+  });
+  expect(history.epochs[0]).toMatchObject({ samples: 36, skipped: 4 });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^4 samples were left out in epoch 1: .*file \d+ is torn/),
+  ]);
 });

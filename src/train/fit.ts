@@ -2,7 +2,7 @@
 import { onInterrupt } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import type { Dataset } from "../data/index.ts";
+import type { Dataset, LoaderOptions } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { NamedGroup, Optimizer, OptimizerFactory } from "../optim/index.ts";
 import type { Precision, Tensor } from "../tensor/index.ts";
@@ -21,7 +21,10 @@ import type { CheckOptions } from "./run-report.ts";
 import type { Metrics } from "./scoring.ts";
 import { Training } from "./training.ts";
 
-export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits {
+/** How batches are read, as `loader` has it: how many ahead, and what becomes of damaged samples. */
+export type LoadingOptions = Pick<LoaderOptions, "prefetch" | "corrupt">;
+
+export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits, LoadingOptions {
   /** `adam()`, `sgd({ learningRate: 0.1 })` …, or an optimizer made for the model's parameters. */
   readonly optimizer: OptimizerFactory | Optimizer;
   /**
@@ -78,6 +81,7 @@ const optionNames = [
   ...[...lossOptionNames, "optimizer", "metrics", "epochs", "batchSize", "shuffle", "seed", "validation"],
   ...["validationSplit", "penalty", "clipValue", "clipNorm", "gradientNorm", "parameterGroups"],
   ...["gradientAccumulationSteps", "precision", "checks", "sampleWeights", "inputs", "labels"],
+  ...["prefetch", "corrupt"],
   ...["callbacks", "progress", "checkpoint", "resume"],
 ] as const satisfies readonly (keyof FitOptions)[];
 

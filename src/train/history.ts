@@ -22,6 +22,8 @@ export interface EpochRecord {
   readonly gradientNorm?: number;
   /** Of `seconds`: waiting for batches. */
   readonly dataSeconds?: number;
+  /** Samples that were left out, with the option `corrupt: "skip"`; missing where there were none. */
+  readonly skipped?: number;
 }
 
 /**

@@ -134,6 +134,7 @@ export class RunFiles {
 
   async #write(path: string): Promise<void> {
     const { run, batches, callbacks, unfinished } = this.#parts;
+    await notify(callbacks, "onCheckpointBegin", run);
     const progress: Progress = {
       ...{ step: run.step, epochs: run.history.epochs, unfinished: unfinished() },
       callbacks: callbackData(callbacks),

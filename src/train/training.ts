@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { Breather } from "./breather.ts";
 import { type Callback, notify, type StepRecord } from "./callback.ts";
 import { BatchLayout, type ColumnRoles, columnRoles, divisorsOf } from "./columns.ts";
-import { type Evaluator, evaluator } from "./evaluate.ts";
+import { type Evaluator, evaluator, loadingOf } from "./evaluate.ts";
 import { explained } from "./failed-step.ts";
 import type { FitOptions } from "./fit.ts";
 import { type Scores, validationName } from "./history.ts";
@@ -31,6 +31,8 @@ interface Epoch {
   readonly norm: RunningMean;
   seconds(): number;
   dataSeconds: number;
+  /** Of the loader, when it began. */
+  readonly skippedBefore: number;
   learningRate: number;
 }
 
@@ -63,7 +65,8 @@ export class Training {
     this.#layout = new BatchLayout(columns);
     const divisors = divisorsOf(dataset, columns.inputs, this.#layout.names.slice(columns.inputs.length));
     const shuffling = shuffle ? { shuffle: { seed } } : {};
-    this.#batches = loader(dataset, { batchSize, ...shuffling, stored: divisors !== undefined });
+    const loading = loadingOf(options);
+    this.#batches = loader(dataset, { batchSize, ...shuffling, ...loading, stored: divisors !== undefined });
     this.#optimizer = optimizerOf(model, options);
     this.#scoring = new Scoring("fit", options, metrics);
     this.#parts = {
@@ -76,7 +79,7 @@ export class Training {
     this.#programs = new StepPrograms(this.#parts, this.#optimizer, options);
     if (validation) {
       const { precision = "f32" } = options;
-      const scored = { ...lossOptions(options), metrics, precision, ...evaluated(columns) };
+      const scored = { ...lossOptions(options), metrics, precision, ...loading, ...evaluated(columns) };
       this.#validate = evaluator("fit: validation", model, validation, scored);
     }
     this.run = new Run({
@@ -146,6 +149,7 @@ export class Training {
       norm,
       seconds,
       dataSeconds: unfinished?.dataSeconds ?? 0,
+      skippedBefore: this.#batches.skippedCount,
       learningRate: Number.NaN,
     };
   }
@@ -251,7 +255,7 @@ export class Training {
   }
 
   /** Validates, and is done with the epoch; interrupted while it validates, the epoch stays as it is. */
-  async #endEpoch({ pass, norm, seconds, learningRate, dataSeconds }: Epoch): Promise<void> {
+  async #endEpoch({ pass, norm, seconds, learningRate, dataSeconds, skippedBefore }: Epoch): Promise<void> {
     const { run } = this;
     const trainSeconds = seconds();
     const started = monotonicMs();
@@ -259,13 +263,26 @@ export class Training {
     if (validation === undefined) return;
     const validationSeconds = (monotonicMs() - started) / 1000;
     const scores = { ...pass.scores(), ...validation };
-    const sizes = { steps: run.stepsPerEpoch, samples: pass.samples };
+    const skipped = this.#batches.skippedCount - skippedBefore;
+    if (skipped > 0) await this.#warnOfSkipped(skipped);
+    const sizes = { steps: run.stepsPerEpoch, samples: pass.samples, ...(skipped > 0 && { skipped }) };
     const times = { seconds: trainSeconds, validationSeconds, dataSeconds };
     const rates = { learningRate, ...(norm.count > 0 && { gradientNorm: norm.result() }) };
     const record = { epoch: run.epoch, scores, ...sizes, ...times, ...rates };
     run.history.epochs.push(record);
     this.#epoch = undefined;
     await this.#files.afterEpoch(() => notify(this.#callbacks, "onEpochEnd", record, run));
+  }
+
+  async #warnOfSkipped(count: number): Promise<void> {
+    const last = this.#batches.skipped.at(-1)!.message;
+    const what = count === 1 ? "a sample was" : `${count} samples were`;
+    await notify(
+      this.#callbacks,
+      "onWarning",
+      `${what} left out in epoch ${this.run.epoch}: ${last}`,
+      this.run,
+    );
   }
 
   async #validation(): Promise<Scores | undefined> {

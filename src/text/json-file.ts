@@ -1,7 +1,7 @@
 import { FormatError } from "../base/errors.ts";
 
 /** What a file of JSON holds. @throws FormatError naming it */
-export function parseJson(name: string, bytes: Uint8Array): unknown {
+export function jsonOfFile(name: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
