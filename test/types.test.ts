@@ -1,14 +1,16 @@
 /**
  * Types are tested as values are: programs in `test/types/*.right.ts` compile, and in `*.wrong.ts` each statement under a
- * line `// error: sentence` is red with that sentence, while nothing else is. Both compilers that users have must agree.
+ * line `// error: sentence` is red with that sentence, while nothing else is. Both compilers that users have must agree. They
+ * read what users get: the built package's declarations.
  */
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = `${root}test/types/`;
+if (!existsSync(`${root}dist`)) throw new Error("the package is not built: npm run build, or npm test");
 const files = readdirSync(folder).filter((name) => name.endsWith(".ts"));
 const compilers = { "TypeScript 7": "typescript", "TypeScript 6": "typescript-6" };
 

@@ -1,5 +1,21 @@
 /** Programs over the whole API that are right, or that nobody can judge: never red. */
-import { crossEntropy, mse } from "../../src/losses/index.ts";
+
+import {
+  arange,
+  compile,
+  concat,
+  einsum,
+  grad,
+  ones,
+  slice,
+  stack,
+  type Tensor,
+  tensor,
+  vectorize,
+  where,
+  zeros,
+} from "netwright";
+import { crossEntropy, mse } from "netwright/losses";
 import {
   AdaptiveAvgPool2d,
   BatchNorm1d,
@@ -24,23 +40,8 @@ import {
   Unflatten,
   Upsample,
   ZeroPad2d,
-} from "../../src/nn/index.ts";
-import { adam, sgd } from "../../src/optim/index.ts";
-import {
-  arange,
-  compile,
-  concat,
-  einsum,
-  grad,
-  ones,
-  slice,
-  stack,
-  type Tensor,
-  tensor,
-  vectorize,
-  where,
-  zeros,
-} from "../../src/tensor/index.ts";
+} from "netwright/nn";
+import { adam, sgd } from "netwright/optim";
 
 // ---- products of any rank ---------------------------------------------------------------------------------------
 

@@ -1,4 +1,6 @@
 /** Programs over the whole API with a wrong known size: red, with a sentence. */
+
+import { ones, type Tensor, zeros } from "netwright";
 import {
   BatchNorm1d,
   BatchNorm2d,
@@ -17,8 +19,7 @@ import {
   ReLU,
   Sequential,
   ZeroPad2d,
-} from "../../src/nn/index.ts";
-import { ones, type Tensor, zeros } from "../../src/tensor/index.ts";
+} from "netwright/nn";
 
 // error: matmul: inner dimensions 32 and 31 differ
 zeros([8, 4, 64, 32]).matmul(zeros([8, 4, 31, 64]));

@@ -1,5 +1,5 @@
 /** Programs whose shapes and dtypes fit, or that nobody can judge. */
-import { type Tensor, tensor, zeros } from "../../src/tensor/index.ts";
+import { type Tensor, tensor, zeros } from "netwright";
 
 const x = zeros([32, 784]);
 const w = zeros([784, 64]);

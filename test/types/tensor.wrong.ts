@@ -1,5 +1,5 @@
 /** Programs with a wrong known size or dtype. */
-import { type Tensor, zeros } from "../../src/tensor/index.ts";
+import { type Tensor, zeros } from "netwright";
 
 // error: matmul: inner dimensions 784 and 64 differ
 zeros([32, 784]).matmul(zeros([64, 10]));
