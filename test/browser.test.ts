@@ -75,7 +75,7 @@ describe.skipIf(executablePath === undefined)(
       expect(await page.evaluate("frames")).toBeGreaterThan(5);
       expect(await page.locator("#epochs td").allInnerTexts()).toHaveLength(5);
       expect(await page.locator("#digits figure").count()).toBe(20);
-    });
+    }, 120_000);
 
     test("without isolation one thread trains to the same weights; files of page and Node open in the other", async () => {
       const [plain, at] = await serve({ headers: { "Cross-Origin-Opener-Policy": "unsafe-none" } });
@@ -101,7 +101,7 @@ describe.skipIf(executablePath === undefined)(
       } finally {
         await plain.close();
       }
-    });
+    }, 120_000);
 
     async function serve(options = {}): Promise<[PreviewServer, string]> {
       const shared = { configFile: config, logLevel: "silent" as const, build: { outDir } };

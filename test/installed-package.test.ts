@@ -69,22 +69,26 @@ test("the ten lines run as plain JavaScript", () => {
 });
 
 /** TypeScript's own defaults for a Node project, and the oldest compiler that is supported. */
-test.each(["typescript", "typescript-6"])("the ten lines compile with %s and run", (compiler) => {
-  writeFileSync(join(project, "main.ts"), tenLines());
-  const compilerOptions = {
-    target: "es2022",
-    module: "nodenext",
-    strict: true,
-    // Our declarations are checked, those that come with the compiler are not.
-    skipLibCheck: false,
-    skipDefaultLibCheck: true,
-    types: [],
-    outDir: "out",
-  };
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
-  run(process.execPath, [join(root, "node_modules", compiler, "bin", "tsc"), "-p", "."]);
-  checkOutput(run(process.execPath, [join("out", "main.js")]));
-});
+test.each(["typescript", "typescript-6"])(
+  "the ten lines compile with %s and run",
+  (compiler) => {
+    writeFileSync(join(project, "main.ts"), tenLines());
+    const compilerOptions = {
+      target: "es2022",
+      module: "nodenext",
+      strict: true,
+      // Our declarations are checked, those that come with the compiler are not.
+      skipLibCheck: false,
+      skipDefaultLibCheck: true,
+      types: [],
+      outDir: "out",
+    };
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
+    run(process.execPath, [join(root, "node_modules", compiler, "bin", "tsc"), "-p", "."]);
+    checkOutput(run(process.execPath, [join("out", "main.js")]));
+  },
+  120_000,
+);
 
 test("netwright doctor says what computes, and why it is not machine code", () => {
   const output = run("npx", ["--no-install", "netwright", "doctor", "--json"]);
