@@ -26,7 +26,7 @@ export interface CheckSite {
 
 interface Block {
   readonly statements: Statement[];
-  /** Pure values of this block by structure; loads are dropped from it when a store might change them. */
+  /** Pure values of this block by structure; loads and reads are dropped from it when a store or set might change them. */
   readonly known: Map<string, Value>;
 }
 
@@ -157,7 +157,8 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     return this.define(key, { kind: "check", dtype: x.dtype, condition, x, check, position });
   }
   read(register: Register, subscript: Affine = zeroAffine): Value {
-    return this.push({ kind: "register", dtype: register.dtype, register, subscript });
+    const key = `r:${this.objectId(register)}:${this.affineId(subscript)}`;
+    return this.define(key, { kind: "register", dtype: register.dtype, register, subscript });
   }
   combine(
     register: Register,
@@ -183,13 +184,12 @@ export class KernelBuilder implements ScalarBuilder<Value> {
   store(buffer: KernelBuffer, address: Affine, value: Value, dynamic: readonly DynamicTerm[] = []): void {
     const stored = this.convert(computeDType(buffer.dtype), value);
     this.block.statements.push({ kind: "store", buffer, address, dynamic, value: stored });
-    for (const { known } of this.blocks) {
-      for (const [key, v] of known) if (v.kind === "load" && v.buffer === buffer) known.delete(key);
-    }
+    this.forget((v) => v.kind === "load" && v.buffer === buffer);
   }
   set(register: Register, value: Value, subscript: Affine = zeroAffine): void {
     this.requireSame(`set ${register.name}`, value, register);
     this.block.statements.push({ kind: "set", register, subscript, value });
+    this.forget((v) => v.kind === "register" && v.register === register);
   }
 
   serial(name: string, extent: Size, body: (index: Affine) => void): void {
@@ -226,7 +226,12 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     return this.blocks[this.blocks.length - 1]!;
   }
 
-  /** Values known outside a loop stay known inside, loads excepted: the loop may store. */
+  private forget(isChanged: (value: Value) => boolean): void {
+    for (const { known } of this.blocks)
+      for (const [key, value] of known) if (isChanged(value)) known.delete(key);
+  }
+
+  /** Values known outside a loop stay known inside, loads and reads excepted: the loop may store and set. */
   private collect(body: () => void): readonly Statement[] {
     const known = new Map<string, Value>();
     const block: Block = { statements: [], known };
@@ -239,7 +244,7 @@ export class KernelBuilder implements ScalarBuilder<Value> {
   private find(key: string): Value | undefined {
     for (let depth = this.blocks.length - 1; depth >= 0; depth--) {
       const found = this.blocks[depth]!.known.get(key);
-      if (found !== undefined && (found.kind !== "load" || depth === this.blocks.length - 1)) return found;
+      if (found !== undefined && (!isMutable(found) || depth === this.blocks.length - 1)) return found;
     }
     return undefined;
   }
@@ -280,3 +285,5 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     if (a.dtype !== b.dtype) throw new InternalError(`${what}: operands are ${a.dtype} and ${b.dtype}`);
   }
 }
+
+const isMutable = ({ kind }: Value): boolean => kind === "load" || kind === "register";
