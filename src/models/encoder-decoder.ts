@@ -23,6 +23,11 @@ export interface SourceOptions {
  * Source and tokens so far to logits of the next token.
  *
  * Shapes: source as the family has it, tokens i32 (N, T) → logits (N, T, vocabSize).
+ *
+ * @example
+ * const model: EncoderDecoder = new T5({ vocabSize: 50, hiddenSize: 16, numLayers: 1, numHeads: 2, intermediateSize: 32 });
+ * const memory = model.remember(model.encode(tensor([[5, 6, 7, 1]], { dtype: "i32" })));
+ * model.logits(model.decode(tensor([[0, 8]], { dtype: "i32" }), memory)).shape; // [1, 2, 50]
  */
 export abstract class EncoderDecoder extends Module {
   /** The most tokens that are written; undefined where there is no bound. */

@@ -63,6 +63,10 @@ const sizesOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
  * Shapes: tokens i32 (N, T) → (N, T, hiddenSize).
  *
  * @throws ShapeError for other shapes, and for texts longer than maxPositions
+ * @example
+ * const model: TextEncoder = new DistilBert({ vocabSize: 100, hiddenSize: 32, numLayers: 1, numHeads: 4, padToken: 0 });
+ * const tokens = tensor([[5, 6, 7], [8, 0, 0]], { dtype: "i32" });
+ * model.forward(tokens, { attentionMask: tokens.notEqual(0) }).shape; // [2, 3, 32]
  */
 export class TextEncoder extends Module {
   readonly options: EncoderOptions;
@@ -179,6 +183,11 @@ export interface EncoderHead {
  * An encoder with a head: of each token (masked language models, classes of tokens) or of the whole text (classes of texts).
  *
  * Shapes: tokens i32 (N, T) → logits (N, T, vocabSize or labels), or (N, labels).
+ *
+ * @example
+ * const sizes = { vocabSize: 100, hiddenSize: 32, numLayers: 1, numHeads: 4 };
+ * const model: EncoderForTask = new DistilBertForSequenceClassification({ ...sizes, labels: ["bad", "good"] });
+ * model.labels; // ["bad", "good"]
  */
 export class EncoderForTask extends Module {
   readonly encoder: TextEncoder;

@@ -54,9 +54,11 @@ export function pooledFeatures(features: Tensor, attentionMask: Tensor, pooling:
  * An encoder with its tokenizer: texts to vectors that are near each other where the texts mean alike.
  *
  * @example
- * const encoder = await loadSentenceEncoder("all-MiniLM-L6-v2");
- * const [a, b] = await encoder.encode(["A cat sleeps.", "The feline naps."]);
- * a.reduce((sum, x, i) => sum + x * b[i], 0); // their cosine
+ * const model = new Bert({ vocabSize: 260, hiddenSize: 32, numLayers: 1, numHeads: 4 });
+ * const tokenizer = await loadTokenizer(await trainBpe(["a cat, a dog"], { vocabularySize: 260 }));
+ * const encoder = new SentenceEncoder(model.eval(), tokenizer);
+ * const vectors = await encoder.encode(["a cat", "a dog"]);
+ * vectors.map(({ length }) => length); // [32, 32]
  */
 export class SentenceEncoder {
   readonly model: TextEncoder;
@@ -134,9 +136,10 @@ export class SentenceEncoder {
  *
  * @throws ArgumentError for modules and poolings that are not known, and as `loadPretrained` does
  * @example
+ * // not run: it needs the model's folder
  * const encoder = await loadSentenceEncoder("all-MiniLM-L6-v2");
- * const [vector] = await encoder.encode(["A cat sleeps."]);
- * vector.length; // 384
+ * const [a, b] = await encoder.encode(["A cat sleeps.", "The feline naps."]);
+ * a!.reduce((sum, x, i) => sum + x * b![i]!, 0); // their cosine, 0.6
  */
 export async function loadSentenceEncoder(
   folder: string,
