@@ -14,7 +14,7 @@ import {
   labelNames,
   maskedHead,
   matrix,
-  TextEncoder,
+  TokenEncoder,
   tokenHead,
 } from "./encoder.ts";
 import type { BlockNames } from "./transformer-block.ts";
@@ -52,7 +52,7 @@ export const bertNames: EncoderVariant = {
  * const model = new Bert({ vocabSize: 100, hiddenSize: 32, numLayers: 2, numHeads: 4 });
  * model.forward(zeros([2, 7], { dtype: "i32" })).shape; // [2, 7, 32]
  */
-export class Bert extends TextEncoder {
+export class Bert extends TokenEncoder {
   constructor(options: EncoderOptions) {
     super({ typeVocabSize: 2, pooler: true, ...options }, bertNames);
   }

@@ -13,7 +13,7 @@ import {
   labelNames,
   maskedHead,
   matrix,
-  TextEncoder,
+  TokenEncoder,
   tokenHead,
   tokenOf,
 } from "./encoder.ts";
@@ -45,7 +45,7 @@ const names: EncoderVariant = {
  * const model = new DistilBert({ vocabSize: 100, hiddenSize: 32, numLayers: 2, numHeads: 4 });
  * model.stateDict().has("transformer.layer.1.attention.q_lin.weight"); // true
  */
-export class DistilBert extends TextEncoder {
+export class DistilBert extends TokenEncoder {
   constructor(options: EncoderOptions) {
     super(options, names);
   }

@@ -64,11 +64,11 @@ const sizesOf = (x: Tensor): readonly number[] => x.shape as readonly number[];
  *
  * @throws ShapeError for other shapes, and for texts longer than maxPositions
  * @example
- * const model: TextEncoder = new DistilBert({ vocabSize: 100, hiddenSize: 32, numLayers: 1, numHeads: 4, padToken: 0 });
+ * const model: TokenEncoder = new DistilBert({ vocabSize: 100, hiddenSize: 32, numLayers: 1, numHeads: 4, padToken: 0 });
  * const tokens = tensor([[5, 6, 7], [8, 0, 0]], { dtype: "i32" });
  * model.forward(tokens, { attentionMask: tokens.notEqual(0) }).shape; // [2, 3, 32]
  */
-export class TextEncoder extends Module {
+export class TokenEncoder extends Module {
   readonly options: EncoderOptions;
   readonly words: Embedding;
   private readonly variant: EncoderVariant;
@@ -176,7 +176,7 @@ function checkSizes({
 /** What stands on an encoder: parts under the names that published weights have, and what they make of features. */
 export interface EncoderHead {
   readonly parts: Readonly<Record<string, Module | Parameter>>;
-  logits(features: Tensor, encoder: TextEncoder): Tensor;
+  logits(features: Tensor, encoder: TokenEncoder): Tensor;
 }
 
 /**
@@ -190,13 +190,13 @@ export interface EncoderHead {
  * model.labels; // ["bad", "good"]
  */
 export class EncoderForTask extends Module {
-  readonly encoder: TextEncoder;
+  readonly encoder: TokenEncoder;
   /** Names of the classes; empty for masked language models. */
   readonly labels: readonly string[];
   private readonly prefix: string;
   private readonly head: EncoderHead;
 
-  constructor(prefix: string, encoder: TextEncoder, head: EncoderHead, labels: readonly string[] = []) {
+  constructor(prefix: string, encoder: TokenEncoder, head: EncoderHead, labels: readonly string[] = []) {
     super();
     this.prefix = prefix;
     this.encoder = encoder;
@@ -253,7 +253,7 @@ export interface MaskedHeadNames {
 
 /** Logits of the vocabulary for each token: matrix, activation, norm, the embeddings' matrix. */
 export function maskedHead(
-  encoder: TextEncoder,
+  encoder: TokenEncoder,
   names: MaskedHeadNames,
   activation: ActivationName = encoder.options.activation ?? "gelu",
 ): EncoderHead {

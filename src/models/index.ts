@@ -48,7 +48,7 @@ export {
   type EncoderHead,
   type EncoderOptions,
   type EncoderVariant,
-  TextEncoder,
+  TokenEncoder,
 } from "./encoder.ts";
 export { EncoderDecoder, type Memory, type SourceOptions, SourceReader } from "./encoder-decoder.ts";
 export { Gemma2, type Gemma2Options, Gemma3, type Gemma3Options } from "./gemma.ts";

@@ -13,7 +13,7 @@ import {
   labelNames,
   maskedHead,
   matrix,
-  TextEncoder,
+  TokenEncoder,
   tokenHead,
 } from "./encoder.ts";
 
@@ -29,7 +29,7 @@ const optionsOf = (config: PretrainedConfig): EncoderOptions => ({ ...defaults, 
  * const model = new Roberta({ vocabSize: 100, hiddenSize: 32, numLayers: 2, numHeads: 4 });
  * model.forward(zeros([2, 7], { dtype: "i32" })).shape; // [2, 7, 32]
  */
-export class Roberta extends TextEncoder {
+export class Roberta extends TokenEncoder {
   constructor(options: EncoderOptions) {
     super({ ...defaults, pooler: true, ...options }, { ...bertNames, countsFromPadding: true });
   }

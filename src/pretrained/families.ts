@@ -24,7 +24,7 @@ import {
   RobertaForSequenceClassification,
   RobertaForTokenClassification,
   T5,
-  type TextEncoder,
+  type TokenEncoder,
   ViT,
   Whisper,
 } from "../models/index.ts";
@@ -32,7 +32,7 @@ import {
 /** What a published model is opened for, under the names of Hugging Face's pipelines, and what it is then. */
 export interface TaskModels {
   readonly "text-generation": LanguageModel;
-  readonly "feature-extraction": TextEncoder;
+  readonly "feature-extraction": TokenEncoder;
   readonly "fill-mask": EncoderForTask;
   readonly "text-classification": EncoderForTask;
   readonly "token-classification": EncoderForTask;

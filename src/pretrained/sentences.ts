@@ -2,7 +2,7 @@
 import { fileSize, joinPath, readFile } from "#platform";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { type EncodeOptions, PretrainedConfig, type TextEncoder } from "../models/index.ts";
+import { type EncodeOptions, PretrainedConfig, type TokenEncoder } from "../models/index.ts";
 import { compile, slice, type Tensor, tensor, where } from "../tensor/index.ts";
 import { jsonOfFile } from "../text/json-file.ts";
 import { padSequences } from "../text/padding.ts";
@@ -61,14 +61,14 @@ export function pooledFeatures(features: Tensor, attentionMask: Tensor, pooling:
  * vectors.map(({ length }) => length); // [32, 32]
  */
 export class SentenceEncoder {
-  readonly model: TextEncoder;
+  readonly model: TokenEncoder;
   readonly tokenizer: Tokenizer;
   readonly pooling: Pooling;
   readonly normalize: boolean;
   readonly maxTokens: number;
   private readonly run: (tokens: Tensor, attentionMask: Tensor) => Tensor;
 
-  constructor(model: TextEncoder, tokenizer: Tokenizer, options: SentenceEncoderOptions = {}) {
+  constructor(model: TokenEncoder, tokenizer: Tokenizer, options: SentenceEncoderOptions = {}) {
     checkOptions("SentenceEncoder", options, ["pooling", "normalize", "maxTokens"]);
     const { maxPositions = 512 } = model.options;
     const { pooling = "mean", normalize = true, maxTokens = maxPositions } = options;
