@@ -1,21 +1,13 @@
 /**
- * Jacobi's rotations, half of all pairs at a time: the pairs of a round touch no row or column twice, so a round is elementwise
- * over the matrix. A tournament's seating brings every pair together once in n − 1 rounds.
+ * Jacobi's rotations, many pairs at a time: the pairs of a round touch no row or column twice, so a round is elementwise over the
+ * matrix, its first half beside its second. A tournament's seating brings every pair together once in n − 1 rounds.
  */
-import { stack, type Tensor, tensor, where } from "../tensor/index.ts";
+import { concat, slice, type Tensor, tensor, where } from "../tensor/index.ts";
 
-/** Where each seat's next guest sits now: seats (0, 1), (2, 3) … play; seat 0 stays, the others move round. */
-export function seating(n: number): number[] {
-  const half = n / 2;
-  const [top, bottom] = [0, 1].map((side) => Array.from({ length: half }, (_, i) => 2 * i + side));
-  const nextTop = top!.map((seat, i) => (i === 0 ? seat : i === 1 ? bottom![0]! : top![i - 1]!));
-  const nextBottom = bottom!.map((_, i) => (i === half - 1 ? top![half - 1]! : bottom![i + 1]!));
-  return n === 2 ? [0, 1] : nextTop.flatMap((seat, i) => [seat, nextBottom[i]!]);
-}
-
+/** By an angle: its sine, and the tangent of its half. */
 export interface Rotation {
-  readonly cosine: Tensor;
   readonly sine: Tensor;
+  readonly halfTangent: Tensor;
 }
 
 /** The rotation that makes [[a, c], [c, b]] diagonal: the smaller of the two angles. */
@@ -29,23 +21,39 @@ export function rotationFor(a: Tensor, b: Tensor, c: Tensor): Rotation {
     where(tau.less(0), -1, 1).cast(tau.dtype).div(tau.abs().add(root)),
   ) as Tensor;
   const cosine = tangent.square().add(1).rsqrt() as Tensor;
-  return { cosine, sine: tangent.mul(cosine) as Tensor };
+  const sine = tangent.mul(cosine) as Tensor;
+  return { sine, halfTangent: sine.div(cosine.add(1)) as Tensor };
 }
 
-/** Even and odd columns of (…, m, n) rotated against each other; rotations (…, n/2). */
-export function rotateColumns(x: Tensor, { cosine, sine }: Rotation): Tensor {
-  const [c, s] = [cosine, sine].map((part) => part.expandDims(-2) as Tensor) as [Tensor, Tensor];
-  const [even, odd] = pairs(x);
-  const [p, q] = [even.mul(c).sub(odd.mul(s)), even.mul(s).add(odd.mul(c))];
-  return stack([p, q], -1).reshape(x.shape) as Tensor;
+/** The first and the second half of the columns (axis −1) or rows (axis −2). */
+export function halves(x: Tensor, axis: -1 | -2): [Tensor, Tensor] {
+  const half = (x.shape[x.shape.length + axis] as number) / 2;
+  return [part(x, axis, 0, half), part(x, axis, half, 2 * half)];
 }
 
-/** Even and odd columns. */
-export function pairs(x: Tensor): [Tensor, Tensor] {
-  const shape = x.shape as readonly number[];
-  const paired = x.reshape([...shape.slice(0, -1), shape[shape.length - 1]! / 2, 2]);
-  return [paired.at("...", 0), paired.at("...", 1)] as [Tensor, Tensor];
+/**
+ * Each column (axis −1) or row (axis −2) of the first half rotated against the one at its place in the second, then all seated for
+ * the next round; rotations (…, n/2). Small angles change little and so add little error, which cos·p − sin·q does not give (Rutishauser 1966).
+ */
+export function rotate(x: Tensor, { sine, halfTangent }: Rotation, axis: -1 | -2): Tensor {
+  const [s, t] = [sine, halfTangent].map((each) => each.expandDims(axis === -1 ? -2 : -1));
+  const [p, q] = halves(x, axis);
+  const [top, bottom] = [p.sub(q.add(p.mul(t!)).mul(s!)), q.add(p.sub(q.mul(t!)).mul(s!))];
+  return seated(top as Tensor, bottom as Tensor, axis);
 }
+
+/** The tournament's next round: the first of the top stays, all others move on by one place round the table. */
+function seated(top: Tensor, bottom: Tensor, axis: -1 | -2): Tensor {
+  const half = top.shape[top.shape.length + axis] as number;
+  if (half === 1) return concat([top, bottom], axis) as Tensor;
+  const stays = part(top, axis, 0, 1);
+  const along = [part(bottom, axis, 0, 1), part(top, axis, 1, half - 1)];
+  const back = [part(bottom, axis, 1, half), part(top, axis, half - 1, half)];
+  return concat([stays, ...along, ...back], axis) as Tensor;
+}
+
+const part = (x: Tensor, axis: -1 | -2, start: number, stop: number): Tensor =>
+  x.at("...", slice(start, stop), ...(axis === -2 ? [slice()] : [])) as Tensor;
 
 /** The places (i32 (…, n)) of the elements in rising order, for any float: by counting, n² comparisons. */
 export function risingOrder(values: Tensor): Tensor {

@@ -227,6 +227,19 @@ describe("factors multiply to the matrix", () => {
     expect(ratio / 1.5257575538060041e10).toBeCloseTo(1, 5);
   });
 
+  it("eigh and svd of many columns keep f32's digits", async () => {
+    const wide = random(17, 64, 64);
+    const narrow = wide.cast("f32") as Tensor;
+    for (const values of [(x: Tensor) => eigh(x).values, (x: Tensor) => svd(x).S]) {
+      const exact = (await values(narrow.cast("f64") as Tensor).data()) as Float64Array;
+      const found = (await values(narrow).data()) as Float32Array;
+      const largest = Math.max(...exact.map(Math.abs));
+      found.forEach((value, i) => {
+        expect(Math.abs(value - exact[i]!) / largest).toBeLessThan(1e-6);
+      });
+    }
+  });
+
   it("works in f32, in a compiled function, with a gradient of second order", async () => {
     const a = tensor([
       [4, 1],
