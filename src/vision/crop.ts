@@ -2,10 +2,21 @@
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import type { Draws } from "../data/index.ts";
-import { checkNumber, checkRange, emptyLike, type Image, type Size, sizeOf } from "./image.ts";
+import {
+  type ByteImage,
+  checkNumber,
+  checkRange,
+  emptyLike,
+  type Image,
+  type Region,
+  type Size,
+  sizeOf,
+} from "./image.ts";
+import { mirrored } from "./kernel.ts";
 import { gathered, type Move } from "./move.ts";
-import { type Interpolation, nearestPlaces, type Region, resample } from "./resample.ts";
+import { nearestPlaces, resample } from "./resample.ts";
 import { geometricTransform, randomGeometricTransform, type Transform } from "./transform.ts";
+import type { Interpolation } from "./weights.ts";
 
 export interface ResizeOptions {
   /** Default "bilinear". Masks take the nearest element whatever it is. */
@@ -249,6 +260,8 @@ function flippedRows(image: Image): Image {
 }
 
 function flippedColumns(image: Image): Image {
+  const found = image.dtype === "u8" ? mirrored(image as ByteImage) : undefined;
+  if (found) return found;
   const [height, width, channels] = image.shape;
   const out = emptyLike(image, height, width);
   const [from, to] = [image.data, out.data];

@@ -4,8 +4,7 @@ import { fillNormal, fold, type RandomKey } from "../base/random.ts";
 import { draws } from "../data/index.ts";
 import { drawn } from "./crop.ts";
 import type { Frame } from "./frame.ts";
-import { checkNumber, checkRange, type Image } from "./image.ts";
-import type { Region } from "./resample.ts";
+import { checkNumber, checkRange, type Image, type Region } from "./image.ts";
 import { type Transform, transformOf } from "./transform.ts";
 
 export interface RandomErasingOptions {

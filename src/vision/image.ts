@@ -15,6 +15,14 @@ export type ByteImage = HostArray<[height: number, width: number, channels: numb
 /** A height and a width; one number is both. */
 export type Size = number | readonly [height: number, width: number];
 
+/** A part of an image: rows `top` to `top + height`, columns `left` to `left + width`. */
+export interface Region {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
 /** The same numbers as an image, where they are one: (height, width), or (height, width, channels). */
 export function asImage(what: string, { dtype, shape, data }: HostArray): Image {
   const [height, width, channels = 1] = shape;

@@ -69,13 +69,13 @@ export {
   shear,
   type WarpStyle,
 } from "./geometry.ts";
-export type { ByteImage, Image, Size } from "./image.ts";
+export type { ByteImage, Image, Region, Size } from "./image.ts";
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
 export { cutMix, type LabelledBatch, type MixedBatch, type MixOptions, mixup } from "./mix.ts";
 export { type NormalizeOptions, normalize, toFloat } from "./normalize.ts";
 export type { PolicyName } from "./policies.ts";
-export type { Interpolation, Region } from "./resample.ts";
 export { type ShowBatchOptions, type ShownBatch, showBatch } from "./show-batch.ts";
 export { autocontrast, equalize, invert, posterize, solarize } from "./tables.ts";
 export type { Transform } from "./transform.ts";
 export type { WarpInterpolation } from "./warp.ts";
+export type { Interpolation } from "./weights.ts";

@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import type { Image } from "./image.ts";
+import { lookedUp } from "./kernel.ts";
 import { type Transform, transformOf } from "./transform.ts";
 
 export interface NormalizeOptions {
@@ -78,25 +79,15 @@ const tablesOf = (means: readonly number[], deviations: readonly number[]): read
 
 function normalized({ dtype, shape, data }: Image, tables: readonly Float32Array[]): Image {
   const [height, width, channels] = shape;
-  const count = height * width;
-  const out = new Float32Array(count * channels);
-  if (dtype === "f32") {
-    for (let channel = 0, o = 0; channel < channels; channel++) {
-      const [mean, deviation] = [tables[channel]![256]!, tables[channel]![257]!];
+  const found = dtype === "u8" ? lookedUp({ dtype, shape, data: data as Uint8Array }, tables) : undefined;
+  if (found) return { dtype: "f32", shape: [channels, height, width], data: found };
+  const out = new Float32Array(data.length);
+  for (let channel = 0, o = 0; channel < channels; channel++) {
+    const table = tables[channel]!;
+    if (dtype === "u8") for (let i = channel; i < data.length; i += channels) out[o++] = table[data[i]!]!;
+    else
       for (let i = channel; i < data.length; i += channels)
-        out[o++] = Math.fround(data[i]! - mean) / deviation;
-    }
-  } else if (channels === 3) {
-    const [red, green, blue] = tables as readonly [Float32Array, Float32Array, Float32Array];
-    const [reds, greens, blues] = [0, 1, 2].map((channel) => out.subarray(channel * count, (channel + 1) * count)) as [Float32Array, Float32Array, Float32Array]; // biome-ignore format: one line says it
-    for (let i = 0, p = 0; i < count; i++, p += 3) {
-      reds[i] = red[data[p]!]!;
-      greens[i] = green[data[p + 1]!]!;
-      blues[i] = blue[data[p + 2]!]!;
-    }
-  } else {
-    for (let channel = 0, o = 0; channel < channels; channel++)
-      for (let i = channel; i < data.length; i += channels) out[o++] = tables[channel]![data[i]!]!;
+        out[o++] = Math.fround(data[i]! - table[256]!) / table[257]!;
   }
   return { dtype: "f32", shape: [channels, height, width], data: out };
 }

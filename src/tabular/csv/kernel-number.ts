@@ -5,7 +5,8 @@
  * ten are exact doubles (Clinger 1990), else by a product with 64 bits of the power of five (Lemire, "Number parsing at a
  * gigabyte per second", 2021), which rounds correctly unless it says so. `odd`: the depth of the block for what is not plain.
  */
-import { byteAt, type Emit, layout, minus, next, type Writer } from "./kernel-writer.ts";
+import type { Emit, Writer } from "../../codegen/wasm/writer.ts";
+import { byteAt, layout, minus, next } from "./kernel-writer.ts";
 
 const largestPower = 64;
 

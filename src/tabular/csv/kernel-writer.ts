@@ -1,6 +1,5 @@
-/** How the kernel's parts write instructions, and where things lie in its memory. */
-import { Code, Locals } from "../../codegen/wasm/code.ts";
-import type { MemoryOp, PlainOp, ValueType } from "../../codegen/wasm/opcodes.ts";
+/** What the kernel's parts share: where things lie in its memory, and reading the next byte. */
+import type { Emit, Writer } from "../../codegen/wasm/writer.ts";
 
 /** Where things lie in the memory. */
 export const layout = {
@@ -29,69 +28,6 @@ export const parameters = [
   "hasEmpty",
   "hashStart",
 ];
-
-/** Writes instructions. */
-export type Emit = () => void;
-
-/** Instructions as nested calls: operands first, as they are evaluated. */
-export class Writer {
-  readonly code = new Code();
-  readonly locals = new Locals(parameters.length);
-  readonly #indices = new Map(parameters.map((name, i) => [name, i]));
-
-  /** Declares locals. */
-  declare(type: ValueType, ...names: string[]): void {
-    for (const name of names) this.#indices.set(name, this.locals.fresh(type));
-  }
-  #index(name: string): number {
-    return this.#indices.get(name)!;
-  }
-  get =
-    (name: string): Emit =>
-    () =>
-      this.code.get(this.#index(name));
-  tee =
-    (name: string, value: Emit): Emit =>
-    () => {
-      value();
-      this.code.tee(this.#index(name));
-    };
-  set(name: string, value: Emit): void {
-    value();
-    this.code.set(this.#index(name));
-  }
-  i32 =
-    (value: number): Emit =>
-    () =>
-      this.code.i32(value);
-  i64 =
-    (value: number): Emit =>
-    () =>
-      this.code.i64(value);
-  op =
-    (name: PlainOp, ...operands: readonly Emit[]): Emit =>
-    () => {
-      for (const operand of operands) operand();
-      this.code.op(name);
-    };
-  load =
-    (name: MemoryOp, address: Emit, offset = 0): Emit =>
-    () => {
-      address();
-      this.code.memory(name, offset);
-    };
-  store(name: MemoryOp, address: Emit, value: Emit, offset = 0): void {
-    address();
-    value();
-    this.code.memory(name, offset);
-  }
-  when(condition: Emit, then: Emit, otherwise?: Emit): void {
-    condition();
-    this.code.if(then, otherwise);
-  }
-  add = (a: Emit, b: Emit): Emit => this.op("i32.add", a, b);
-  is = (a: Emit, value: Emit): Emit => this.op("i32.eq", a, value);
-}
 
 export const [lineFeed, carriageReturn, quote, minus] = [10, 13, 34, 45];
 

@@ -4,11 +4,11 @@
  */
 import { ModuleBuilder } from "../../codegen/wasm/module.ts";
 import type { ValueType } from "../../codegen/wasm/opcodes.ts";
+import { type Emit, Writer } from "../../codegen/wasm/writer.ts";
 import { convert, exponentPart, mantissa } from "./kernel-number.ts";
 import {
   byteAt,
   carriageReturn,
-  type Emit,
   isEnd,
   layout,
   lineFeed,
@@ -16,7 +16,6 @@ import {
   next,
   parameters,
   quote,
-  Writer,
 } from "./kernel-writer.ts";
 
 /** Calls end when so many fields are left over. */
@@ -43,7 +42,7 @@ export function kernelModule(pages: {
   readonly initialPages: number;
   readonly maximumPages: number;
 }): Uint8Array {
-  const w = new Writer();
+  const w = new Writer(parameters);
   w.declare(
     "i32",
     "p",
