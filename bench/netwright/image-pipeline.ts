@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { augment, normalize, randomFlip, randomResizedCrop, readImage } from "netwright/vision";
+import { augment, normalize, randomFlip, randomResizedCrop } from "netwright/vision";
 import sharp from "sharp";
 
 // One thread to an image, as a loader with many images at a time wants it.
@@ -14,8 +14,8 @@ for await (const folder of createInterface({ input: process.stdin })) {
   const [start, cpu] = [performance.now(), process.cpuUsage()];
   let images = 0;
   for (const [key, path] of paths.entries()) {
-    const sample = change({ images: await readImage(path) }, key);
-    if (sample.images.data.length === 3 * 224 * 224) images++;
+    const image = await change.read(path, key);
+    if (image.data.length === 3 * 224 * 224) images++;
   }
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);

@@ -5,6 +5,7 @@ import type {
   FileContent,
   FileReader,
   MachineFacts,
+  JpegSize,
   MemoryFacts,
   ProcessorFacts,
   TerminalFacts,
@@ -155,6 +156,8 @@ export const resolvePackageFile = (_packageName: string, _file: string): string 
 export const nativeHost = (): { readonly reason: string } => ({
   reason: "a browser page cannot run machine code",
 });
+
+export const jpegPixels = async (_bytes: Uint8Array, _size: JpegSize): Promise<undefined> => undefined;
 
 export const mapFile = (_path: string): { readonly reason: string } => ({
   reason: "a browser page maps no files",

@@ -43,6 +43,7 @@ export {
 } from "./node/process.ts";
 export { availableParallelism, processors } from "./node/processors.ts";
 export { openSqlite } from "./node/sqlite.ts";
+export { jpegPixels } from "./node/turbo-jpeg.ts";
 export { canBlock, canShareMemory, spawnWorker } from "./node/worker.ts";
 export type * from "./platform.ts";
 

@@ -57,6 +57,13 @@ export interface MemoryFacts {
   readonly limitBytes: number | undefined;
 }
 
+/** What a JPEG is decoded to: colours, or colours and alpha. */
+export interface JpegSize {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: 3 | 4;
+}
+
 /** What runs this program, for reports. */
 export interface MachineFacts {
   /** Such as `Node 22.11.0` or a browser's user agent. */
@@ -228,6 +235,8 @@ export interface Platform {
 
   /** What calls machine code, or why this platform cannot. */
   nativeHost(): NativeHost | { readonly reason: string };
+  /** The pixels of a JPEG of this size, from a faster decoder than the packages have; undefined where it is not there or refuses the file. */
+  jpegPixels(bytes: Uint8Array, size: JpegSize): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Adds lines to the file in which perf looks for the names of this process's generated code. Nothing in a browser. */
   appendProfilerMap(text: string): void;
   /** Writes an object file of generated code for debuggers; the folder is made. Nothing in a browser. */

@@ -5,9 +5,10 @@ import { countElements, type HostArray } from "../base/host-array.ts";
 import { fold, type RandomKey, randomKey } from "../base/random.ts";
 import { shapeText } from "../base/shape.ts";
 import type { Column, Columns } from "../data/index.ts";
+import { type DecodeOptions, readPart } from "./codec.ts";
 import type { Frame } from "./frame.ts";
 import { asImage, type Image } from "./image.ts";
-import type { Plane } from "./move.ts";
+import type { Move, Plane } from "./move.ts";
 import type { Transform } from "./transform.ts";
 
 type Value = number | TypedArray | HostArray;
@@ -41,6 +42,11 @@ export interface Augmentation {
   ): AugmentedSample<S>;
   /** What becomes of columns, so that `map` reads no sample to find out. */
   columns(before: Columns): Columns;
+  /**
+   * The image in a file as the transforms make it, with the key or seed: the same as of `readImage`, but of a JPEG no more is decoded than
+   * the first transform keeps, where that is a crop. Damage below that goes unnoticed, unless the file was cut short.
+   */
+  read(path: string, key: RandomKey | number, options?: DecodeOptions): Promise<Image>;
 }
 
 /**
@@ -61,7 +67,9 @@ export interface Augmentation {
  * change({ images: photo, labels: 3 }, 7).images.shape; // [3, 2, 2]
  */
 export function augment(...transforms: readonly Transform[]): Augmentation {
-  const step = steps(transforms);
+  checkOrder(transforms);
+  const step = (frame: Frame, key: RandomKey, from = 0): Frame =>
+    transforms.reduce((current, { step }, i) => (i < from ? current : step(current, fold(key, i))), frame);
   const augmented = (
     sample: ImageSample,
     keyOrIndex: RandomKey | number,
@@ -73,7 +81,15 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
     return withFrame(sample, shaped, step(frameOf(shaped), given));
   };
   const columns = (before: Columns): Columns => columnsAfter(augmented, before);
-  return Object.assign(augmented, { columns }) as unknown as Augmentation;
+  const read = async (path: string, keyOrSeed: RandomKey | number, options: DecodeOptions = {}) => {
+    const key = typeof keyOrSeed === "number" ? randomKey(keyOrSeed) : keyOrSeed;
+    const partOf = (height: number, width: number): Move["part"] =>
+      transforms[0]?.moveOf?.(height, width, fold(key, 0))?.part;
+    const { image, part } = await readPart(path, partOf, options);
+    const frame = { image: part ? part.image(image) : image, channelsFirst: false };
+    return step(frame, key, part ? 1 : 0).image;
+  };
+  return Object.assign(augmented, { columns, read }) as unknown as Augmentation;
 }
 
 /** What comes of a sample of zeros. */
@@ -93,7 +109,7 @@ function columnsAfter(
   );
 }
 
-function steps(transforms: readonly Transform[]): Transform["step"] {
+function checkOrder(transforms: readonly Transform[]): void {
   const first = transforms.findIndex(({ title }) => title === "normalize" || title === "toFloat");
   const after =
     first < 0 ? undefined : transforms.slice(first + 1).find(({ takesAnyLayout }) => !takesAnyLayout);
@@ -101,7 +117,6 @@ function steps(transforms: readonly Transform[]): Transform["step"] {
     throw new ArgumentError(
       `augment: ${after.title} comes after ${transforms[first]!.title}, which gives (channels, height, width); put it before`,
     );
-  return (frame, key) => transforms.reduce((current, { step }, i) => step(current, fold(key, i)), frame);
 }
 
 /** The arrays that an augmentation knows, with their shapes. */

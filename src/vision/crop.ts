@@ -69,6 +69,10 @@ function resampling(
     height: size[0],
     width: size[1],
     image: (image) => resample(image, region, size, interpolation, antialias),
+    part: {
+      region,
+      image: (part) => resample(part, { ...region, top: 0, left: 0 }, size, interpolation, antialias),
+    },
     mask: (mask) =>
       gathered(
         mask,
@@ -101,11 +105,13 @@ function cropping(
   fill: number,
 ): Move | undefined {
   if (top === 0 && left === 0 && height === h && width === w) return undefined;
+  const isInside = top >= 0 && left >= 0 && top + height <= h && left + width <= w;
   const places = (start: number, count: number, size: number): Int32Array =>
     Int32Array.from({ length: count }, (_, i) => (start + i < size ? Math.max(-1, start + i) : -1));
   return {
     height,
     width,
+    ...(isInside && { part: { region: { top, left, height, width }, image: (part: Image) => part } }),
     image(image) {
       const out = emptyLike(image, height, width);
       if (fill !== 0) out.data.fill(fill);

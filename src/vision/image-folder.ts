@@ -61,8 +61,8 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   const { classes, paths, labels } = await filesOf(path);
   const resized = size === undefined ? undefined : resize(sizeOf("imageFolder: size", size));
   const read = async (index: number, key: RandomKey): Promise<{ readonly images: HostArray }> => {
+    if (transform) return { images: await transform.read(paths[index]!, fold(key, 0), decoding) };
     const image = await readImage(paths[index]!, decoding);
-    if (transform) return { images: transform({ images: image }, fold(key, 0)).images };
     return { images: resized ? resized(image) : image };
   };
   const column = await imageColumn(paths[0]!, read, size, decoding.channels ?? 3);

@@ -1,6 +1,6 @@
 /** Where a geometric transform takes pixels, masks and points: one description for all three. */
 import type { TypedArray } from "../base/dtype.ts";
-import type { Image } from "./image.ts";
+import type { Image, Region } from "./image.ts";
 
 /** One channel of anything: a mask. */
 export interface Plane {
@@ -18,6 +18,8 @@ export interface Move {
   readonly height: number;
   readonly width: number;
   image(image: Image): Image;
+  /** Where the result shows no more than a part of the image: which, and the result from that part alone. */
+  readonly part?: { readonly region: Region; image(part: Image): Image };
   /** Each element of the result is one of the mask's, or 0 where the result shows nothing of the image. */
   mask(mask: Plane): Plane;
   /** Where a point of the image is in the result. */

@@ -19,7 +19,11 @@ export interface Transform {
   /** Whether it also takes (channels, height, width). */
   readonly takesAnyLayout: boolean;
   readonly step: Step;
+  /** Of a geometric one: where it takes the pixels of an image of some size. */
+  readonly moveOf?: MoveOf;
 }
+
+type MoveOf = (height: number, width: number, key: RandomKey) => Move | undefined;
 
 /** How a transform changes a frame. */
 export type Step = (frame: Frame, key: RandomKey) => Frame;
@@ -27,13 +31,14 @@ export type Step = (frame: Frame, key: RandomKey) => Frame;
 interface Traits {
   readonly isRandom?: boolean;
   readonly takesAnyLayout?: boolean;
+  readonly moveOf?: MoveOf;
 }
 
 const plainKey: RandomKey = [0, 0];
 
 /** A transform from how it changes a frame. */
 export function transformOf(title: string, step: Step, traits: Traits = {}): Transform {
-  const { isRandom = false, takesAnyLayout = false } = traits;
+  const { isRandom = false, takesAnyLayout = false, moveOf } = traits;
   const apply = (image: Image, key?: RandomKey | number): Image => {
     if (isRandom && key === undefined)
       throw new ArgumentError(
@@ -42,7 +47,7 @@ export function transformOf(title: string, step: Step, traits: Traits = {}): Tra
     const frame = { image: asImage(title, image), channelsFirst: false };
     return step(frame, typeof key === "number" ? randomKey(key) : (key ?? plainKey)).image;
   };
-  return Object.assign(apply, { title, isRandom, takesAnyLayout, step });
+  return Object.assign(apply, { title, isRandom, takesAnyLayout, step, ...(moveOf && { moveOf }) });
 }
 
 /** A transform that changes pixels where they are. */
@@ -62,23 +67,19 @@ export const randomPixelTransform = (
 export const geometricTransform = (
   title: string,
   moveOf: (height: number, width: number) => Move | undefined,
-): Transform => transformOf(title, (frame) => movedBy(frame, moveOf));
+): Transform => moving(title, moveOf, false);
 
 /** One that draws where to. */
 export const randomGeometricTransform = (
   title: string,
   moveOf: (height: number, width: number, random: Draws, key: RandomKey) => Move | undefined,
-): Transform =>
-  transformOf(
-    title,
-    (frame, key) => movedBy(frame, (height, width) => moveOf(height, width, draws(key), key)),
-    {
-      isRandom: true,
-    },
-  );
+): Transform => moving(title, (height, width, key) => moveOf(height, width, draws(key), key), true);
 
-function movedBy(frame: Frame, moveOf: (height: number, width: number) => Move | undefined): Frame {
-  const [height, width] = frame.image.shape;
-  const move = moveOf(height, width);
-  return move === undefined ? frame : moveFrame(frame, move);
+function moving(title: string, moveOf: MoveOf, isRandom: boolean): Transform {
+  const step: Step = (frame, key) => {
+    const [height, width] = frame.image.shape;
+    const move = moveOf(height, width, key);
+    return move === undefined ? frame : moveFrame(frame, move);
+  };
+  return transformOf(title, step, { isRandom, moveOf });
 }

@@ -17,9 +17,21 @@ function openHost(): NativeHost | { readonly reason: string } {
     return {
       reason: `machine code is made for Linux on x64, this is ${process.platform} on ${process.arch}`,
     };
-  let koffi: Koffi;
+  const koffi = koffiPackage();
+  if ("reason" in koffi) return koffi;
   try {
-    koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    return hostOf(koffi);
+  } catch (error) {
+    return { reason: `the C library cannot be opened: ${(error as Error).message}` };
+  }
+}
+
+/** The package, set up, or why it is not there. */
+export function koffiPackage(): Koffi | { readonly reason: string } {
+  try {
+    const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    giveStack(koffi);
+    return koffi;
   } catch (error) {
     const isMissing = (error as { code?: string }).code === "MODULE_NOT_FOUND";
     return {
@@ -28,15 +40,9 @@ function openHost(): NativeHost | { readonly reason: string } {
         : `the package "koffi" does not load here: ${(error as Error).message}`,
     };
   }
-  try {
-    return hostOf(koffi);
-  } catch (error) {
-    return { reason: `the C library cannot be opened: ${(error as Error).message}` };
-  }
 }
 
 function hostOf(koffi: Koffi): NativeHost {
-  giveStack(koffi);
   // Also the first thing to do in every worker thread: a call before it is a fault.
   const library = koffi.load(null);
   // koffi keeps every prototype for ever.
