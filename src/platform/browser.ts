@@ -4,8 +4,8 @@ import { fetchBytes, request } from "./fetch.ts";
 import type {
   FileContent,
   FileReader,
-  MachineFacts,
   JpegSize,
+  MachineFacts,
   MemoryFacts,
   ProcessorFacts,
   TerminalFacts,
@@ -157,7 +157,7 @@ export const nativeHost = (): { readonly reason: string } => ({
   reason: "a browser page cannot run machine code",
 });
 
-export const jpegPixels = async (_bytes: Uint8Array, _size: JpegSize): Promise<undefined> => undefined;
+export const jpegPixels = async (_bytes: Uint8Array, _size: JpegSize, _into: Uint8Array) => false;
 
 export const mapFile = (_path: string): { readonly reason: string } => ({
   reason: "a browser page maps no files",

@@ -235,8 +235,8 @@ export interface Platform {
 
   /** What calls machine code, or why this platform cannot. */
   nativeHost(): NativeHost | { readonly reason: string };
-  /** The pixels of a JPEG of this size, from a faster decoder than the packages have; undefined where it is not there or refuses the file. */
-  jpegPixels(bytes: Uint8Array, size: JpegSize): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Fills in the pixels of a JPEG of this size, by a faster decoder than the packages have; false where it is not there or refuses the file. */
+  jpegPixels(bytes: Uint8Array, size: JpegSize, into: Uint8Array): Promise<boolean>;
   /** Adds lines to the file in which perf looks for the names of this process's generated code. Nothing in a browser. */
   appendProfilerMap(text: string): void;
   /** Writes an object file of generated code for debuggers; the folder is made. Nothing in a browser. */

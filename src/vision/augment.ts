@@ -9,6 +9,7 @@ import { type DecodeOptions, readPart } from "./codec.ts";
 import type { Frame } from "./frame.ts";
 import { asImage, type Image } from "./image.ts";
 import type { Move, Plane } from "./move.ts";
+import { giveBytes, withScratch } from "./scratch.ts";
 import type { Transform } from "./transform.ts";
 
 type Value = number | TypedArray | HostArray;
@@ -68,8 +69,13 @@ export interface Augmentation {
  */
 export function augment(...transforms: readonly Transform[]): Augmentation {
   checkOrder(transforms);
-  const step = (frame: Frame, key: RandomKey, from = 0): Frame =>
+  const inTurn = (frame: Frame, key: RandomKey, from: number): Frame =>
     transforms.reduce((current, { step }, i) => (i < from ? current : step(current, fold(key, i))), frame);
+  const step = (frame: Frame, key: RandomKey, from = 0): Frame =>
+    withScratch(
+      () => inTurn(frame, key, from),
+      (bytes, { image }) => image.data === bytes,
+    );
   const augmented = (
     sample: ImageSample,
     keyOrIndex: RandomKey | number,
@@ -87,7 +93,10 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
       transforms[0]?.moveOf?.(height, width, fold(key, 0))?.part;
     const { image, part } = await readPart(path, partOf, options);
     const frame = { image: part ? part.image(image) : image, channelsFirst: false };
-    return step(frame, key, part ? 1 : 0).image;
+    const result = step(frame, key, part ? 1 : 0).image;
+    if (result.data !== image.data && image.data.byteLength === image.data.buffer.byteLength)
+      giveBytes(image.data as Uint8Array<ArrayBuffer>);
+    return result;
   };
   return Object.assign(augmented, { columns, read }) as unknown as Augmentation;
 }

@@ -6,6 +6,7 @@ import { checkOptions } from "../base/options.ts";
 import { grayscale } from "./color.ts";
 import { asImage, type ByteImage, checkNumber, emptyBytes, type Image, type Region } from "./image.ts";
 import { type JpegHeader, plainJpegHeader } from "./jpeg-header.ts";
+import { giveBytes, takeBytes } from "./scratch.ts";
 
 export type ImageFormat = "png" | "jpeg" | "webp" | "avif" | "tiff" | "gif";
 
@@ -117,8 +118,11 @@ async function fastJpeg(
 ): Promise<ByteImage | undefined> {
   if (components === 4 || hasProfile || height * width > maxPixels) return undefined;
   const size = { height, width, channels: channels === 4 ? 4 : 3 } as const;
-  const data = await jpegPixels(bytes, size);
-  return data && withChannels({ dtype: "u8", shape: [height, width, size.channels], data }, channels);
+  const data = takeBytes(height * width * size.channels);
+  if (await jpegPixels(bytes, size, data))
+    return withChannels({ dtype: "u8", shape: [height, width, size.channels], data }, channels);
+  giveBytes(data);
+  return undefined;
 }
 
 const withChannels = (image: ByteImage, channels: 1 | 3 | 4): ByteImage =>

@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { countElements, type HostArray } from "../base/host-array.ts";
 import { shapeText } from "../base/shape.ts";
+import { scratchZeros } from "./scratch.ts";
 
 /**
  * Pixels, (height, width, channels): bytes from 0 to 255, or f32. Channels are gray (1), gray and alpha (2), red, green, blue (3), or these
@@ -47,13 +48,13 @@ export function bytesOf(what: string, image: Image): ByteImage {
 export const emptyBytes = (height: number, width: number, channels: number): ByteImage => ({
   dtype: "u8",
   shape: [height, width, channels],
-  data: new Uint8Array(height * width * channels),
+  data: scratchZeros(height * width * channels),
 });
 
 /** An image like another in its dtype and channels, all zero. */
 export function emptyLike(image: Image, height: number, width: number): Image {
   const count = height * width * image.shape[2];
-  const data = image.dtype === "u8" ? new Uint8Array(count) : new Float32Array(count);
+  const data = image.dtype === "u8" ? scratchZeros(count) : new Float32Array(count);
   return { dtype: image.dtype, shape: [height, width, image.shape[2]], data };
 }
 

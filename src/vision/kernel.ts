@@ -8,6 +8,7 @@ import {
   rowsAtOnce,
   slackBytes,
 } from "./kernel-code.ts";
+import { scratchBytes } from "./scratch.ts";
 import { fixedPoint, type Weights } from "./weights.ts";
 
 const pageBytes = 2 ** 16;
@@ -119,7 +120,7 @@ export function resampled(
   return {
     dtype: "u8",
     shape: [height, width, channels],
-    data: bytes.slice(at, at + height * width * channels),
+    data: copied(bytes, at, height * width * channels),
   };
 }
 
@@ -147,7 +148,13 @@ export function mirrored({ shape, data }: ByteImage): ByteImage | undefined {
   const bytes = new Uint8Array(kernel.memory.buffer);
   bytes.set(data, from);
   kernel.run[`mirrored${channels as 1 | 2 | 3 | 4}`](from, to, height, width * channels);
-  return { dtype: "u8", shape, data: bytes.slice(to, to + data.length) };
+  return { dtype: "u8", shape, data: copied(bytes, to, data.length) };
+}
+
+function copied(memory: Uint8Array, at: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = scratchBytes(length);
+  bytes.set(memory.subarray(at, at + length));
+  return bytes;
 }
 
 /** What tables of f32 say, (channels, height, width). */

@@ -33,7 +33,7 @@ export function resample(
 }
 
 /** One pass after the other, a number at a time. */
-function inTurn(image: Image, region: Region, passes: readonly Pass[]): Image {
+export function inTurn(image: Image, region: Region, passes: readonly Pass[]): Image {
   let [current, part] = [image, region];
   for (const { axis, weights } of passes) {
     current = axis === "across" ? rows(current, part, weights) : columns(current, part, weights);

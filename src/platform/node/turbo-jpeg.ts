@@ -34,25 +34,25 @@ function opened(): TurboJpeg | "none" {
   }
 }
 
-/** The pixels of a JPEG of this size, decoded on another thread; undefined where the library is not there or does not like the file. */
+/** Fills in the pixels of a JPEG of this size, on another thread; false where the library is not there or does not like the file. */
 export async function jpegPixels(
   bytes: Uint8Array,
   { height, width, channels }: JpegSize,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  into: Uint8Array,
+): Promise<boolean> {
   answer ??= opened();
-  if (answer === "none") return undefined;
+  if (answer === "none") return false;
   const { begin, decode, end } = answer;
   const decoder: unknown = begin();
-  if (decoder === null) return undefined;
-  const to = new Uint8Array(height * width * channels);
+  if (decoder === null || into.length !== height * width * channels) return false;
   try {
     const flags = stopOnWarning | limitScans;
     const status = await new Promise<number>((resolve) => {
       const onEnd = (error: unknown, result: number): void => resolve(error ? -1 : result);
-      decode.async(decoder, bytes, bytes.length, to, width, 0, height, formats[channels], flags, onEnd);
+      decode.async(decoder, bytes, bytes.length, into, width, 0, height, formats[channels], flags, onEnd);
     });
     // Named here so that neither is collected while the thread works.
-    return status === 0 && bytes.length > 0 ? to : undefined;
+    return status === 0 && bytes.length > 0 && into.length > 0;
   } finally {
     end(decoder);
   }
