@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { describe, expect, test } from "vitest";
 import { jpegPixels } from "#platform";
 import { randomKey, uniform } from "../base/random.ts";
@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), "netwright-parts-"));
 const [height, width] = [45, 61];
 const pixels = (channels: number): Buffer =>
   Buffer.from(Uint8Array.from(uniform(randomKey(channels), height * width * channels), (x) => 256 * x));
-const picture = (channels: 1 | 3 | 4 = 3): sharp.Sharp =>
+const picture = (channels: 1 | 3 | 4 = 3): Sharp =>
   sharp(pixels(channels), { raw: { width, height, channels } });
 
 const files = {
