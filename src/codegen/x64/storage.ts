@@ -87,7 +87,7 @@ export class Storage {
     if (from.kind === "sparse") return this.gather(dtype, from, active);
     return this.lanes.shape.hasMaskRegisters
       ? this.loadUnitMasked(dtype, from, active.mask)
-      : this.loadUnit(dtype, from, active.mask);
+      : this.loadUnit(dtype, from, active);
   }
 
   loadUniform(dtype: DType, { base, offset }: Address): Vectors {
@@ -134,7 +134,7 @@ export class Storage {
   }
 
   /** AVX2: narrow elements of inactive lanes are read too; memory ends with room for it. */
-  private loadUnit(dtype: DType, { base, offset }: Address, mask: Register | undefined): Vectors {
+  private loadUnit(dtype: DType, { base, offset }: Address, { mask, count }: Active): Vectors {
     const { lanes } = this;
     const place = (displacement = 0): Memory => placeAt(base, offset + displacement);
     switch (dtype) {
@@ -152,8 +152,16 @@ export class Storage {
         return [lanes.op("vpmovzxbd", place())];
       case "bool":
         return [lanes.compareInteger("notEqual", "i32", lanes.op("vpmovzxbd", place()), lanes.integer(0))];
-      default:
-        return [mask === undefined ? lanes.op("vmovups", place()) : lanes.op("vmaskmovps", mask, place())];
+      default: {
+        if (mask === undefined) return [lanes.op("vmovups", place())];
+        const mnemonic =
+          count === 1 ? "vmovss" : count === 2 ? "vmovsd" : count === 4 ? "vmovups" : undefined;
+        if (mnemonic === undefined) return [lanes.op("vmaskmovps", mask, place())];
+        // The lanes above become zero.
+        const target = this.e.code.vector(lanes.shape.bits);
+        this.e.code.emit(mnemonic, withBits(target, 128), place());
+        return [target];
+      }
     }
   }
 
@@ -247,6 +255,8 @@ export class Storage {
     if (lanes.shape.lanes === 1) return this.storeScalar(dtype, { base, offset }, value[0]!, flush);
     const x = flush ? [this.flushed(lanes, value[0]!)] : value;
     if (lanes.shape.hasMaskRegisters) return this.storeMasked(dtype, { base, offset }, x, active.mask);
+    if (bytesOf(dtype) === 4 && active.mask !== undefined && typeof active.count === "number")
+      return this.storeFirstWords({ base, offset }, x[0]!, active.count);
     if (bytesOf(dtype) >= 4) return this.storeWords(dtype, { base, offset }, x, active.mask);
     const packed = this.packed(dtype, x[0]!);
     const bytes = bytesOf(dtype) * lanes.shape.lanes;
@@ -315,6 +325,28 @@ export class Storage {
       if (mask === undefined) this.e.code.emit("vmovups", place, part);
       else this.e.code.emit(isWide ? "vmaskmovpd" : "vmaskmovps", place, masks[i]!, part);
     });
+  }
+
+  /** AVX2: the first `count` words by two to four plain stores; one behind a mask takes some processors forty of their steps. */
+  private storeFirstWords({ base, offset }: Address, x: Register, count: number): void {
+    const { code } = this.e;
+    const [low, half] = [withBits(x, 128), this.lanes.shape.lanes / 2];
+    if (count < half) return this.storeFewWords({ base, offset }, low, count);
+    code.emit("vmovups", placeAt(base, offset), low);
+    if (count === half) return;
+    const high = code.vector(128);
+    code.emit("vextractf128", high, x, 1);
+    this.storeFewWords({ base, offset: offset + 4 * half }, high, count - half);
+  }
+  /** One to three. */
+  private storeFewWords({ base, offset }: Address, x: Register, count: number): void {
+    const { code } = this.e;
+    if (count === 1) return code.emit("vmovss", placeAt(base, offset, 32), x);
+    code.emit("vmovsd", placeAt(base, offset), x);
+    if (count === 2) return;
+    const third = code.vector(128);
+    code.emit("vpshufd", third, x, 2);
+    code.emit("vmovss", placeAt(base, offset + 8, 32), third);
   }
 
   /** Narrow storage elements side by side in an xmm (AVX2), or in the low part of a register. */
