@@ -11,8 +11,6 @@
  * kernel in bounds: nothing else is ever emitted.
  */
 import { functionDimensions, type GraphFunction } from "../graph/function.ts";
-import { graphText } from "../graph/print.ts";
-import { printProgram } from "../ir/print.ts";
 import type { Program } from "../ir/program.ts";
 import type { TargetDescription } from "../ir/target.ts";
 import { verifyProgram } from "../ir/verify-program.ts";
@@ -29,17 +27,17 @@ export interface CompileOptions {
   readonly target: TargetDescription;
   /** false: every op is a kernel of its own, so that tests can tell what fusion changes (nothing, if it is right). */
   readonly isFused?: boolean;
-  /** Receives the text of each pass's result. */
-  readonly onPass?: (name: string, text: () => string) => void;
+  /** Receives each pass's result. */
+  readonly onPass?: ((name: string, result: GraphFunction | Program) => void) | undefined;
 }
 
 export function compileProgram(
   fn: GraphFunction,
   { target, isFused = true, onPass }: CompileOptions,
 ): Program {
-  onPass?.("trace", () => graphText(fn));
+  onPass?.("trace", fn);
   const simplified = simplify(mergeScans(splitConcats(fn)));
-  onPass?.("simplify", () => graphText(simplified));
+  onPass?.("simplify", simplified);
   const draft = lowerProgram(simplified, { target, isFused });
   const arenaBytes = planMemory(draft, target.threads);
   const { inputs, states, arrays, results, compute, commit, undo, checks } = draft;
@@ -58,7 +56,7 @@ export function compileProgram(
     arenaBytes,
     threads: target.threads,
   };
-  onPass?.("program", () => printProgram(program));
+  onPass?.("program", program);
   // Generated code is safe because no kernel that was not proven in bounds is ever emitted.
   verifyProgram(program);
   return program;

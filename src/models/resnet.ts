@@ -192,9 +192,9 @@ export class ResNet extends Module {
 
 /** ResNet with 18 layers, 11.7 M parameters. @example resnet18({ width: 8, numClasses: 5 }).forward(zeros([1, 3, 32, 32])).shape // [1, 5] */
 export const resnet18 = (options?: ResNetOptions): ResNet => new ResNet(BasicBlock, [2, 2, 2, 2], options);
-/** ResNet with 34 layers, 21.8 M parameters. @example resnet34({ width: 8, numClasses: 5 }).forward(zeros([1, 3, 32, 32])).shape // [1, 5] */
+/** ResNet with 34 layers, 21.8 M parameters. @example resnet34({ width: 8, numClasses: 5 }).parameters().length // 110 */
 export const resnet34 = (options?: ResNetOptions): ResNet => new ResNet(BasicBlock, [3, 4, 6, 3], options);
-/** ResNet with 50 layers, 25.6 M parameters. @example resnet50({ width: 8, numClasses: 5 }).forward(zeros([1, 3, 32, 32])).shape // [1, 5] */
+/** ResNet with 50 layers, 25.6 M parameters. @example resnet50({ width: 8, numClasses: 5 }).parameters().length // 161 */
 export const resnet50 = (options?: ResNetOptions): ResNet => new ResNet(Bottleneck, [3, 4, 6, 3], options);
-/** ResNet with 101 layers, 44.5 M parameters. @example resnet101({ width: 8, numClasses: 5 }).forward(zeros([1, 3, 32, 32])).shape // [1, 5] */
+/** ResNet with 101 layers, 44.5 M parameters. @example resnet101({ width: 8, numClasses: 5 }).parameters().length // 314 */
 export const resnet101 = (options?: ResNetOptions): ResNet => new ResNet(Bottleneck, [3, 4, 23, 3], options);

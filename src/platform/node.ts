@@ -48,6 +48,7 @@ export { canBlock, canShareMemory, spawnWorker } from "./node/worker.ts";
 export type * from "./platform.ts";
 
 export const platformName = "node";
+export const hasEnvironment = true;
 
 /** Cryptography and compression are loaded at first use: together they would add 6 ms to every start. */
 const require = createRequire(import.meta.url);

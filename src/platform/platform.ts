@@ -251,6 +251,8 @@ export interface Platform {
   sinceStartMs(): number;
   memory(): MemoryFacts;
   machine(): MachineFacts;
+  /** Whether there is an environment at all: a constant, so that a page's bundler leaves out what only its variables ask for. */
+  readonly hasEnvironment: boolean;
   /** An environment variable; undefined when unset, and always in a browser. */
   env(name: string): string | undefined;
 

@@ -3,7 +3,7 @@
  * compiled function is one executable. Runs happen in the call, or, where the executable can and it takes long, on another
  * thread (`run-queue.ts`).
  */
-import { monotonicMs } from "#platform";
+import { hasEnvironment, monotonicMs } from "#platform";
 import { arrayTypeOf, bytesOf, type TypedArray } from "../base/dtype.ts";
 import { InternalError, ShapeError, type StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
@@ -129,7 +129,7 @@ export class MemoryDevice implements Device, StorageOwner {
 
   private compileAnew(fn: GraphFunction): MemoryProgram {
     const { target, isFused } = this.parts;
-    const program = compileProgram(fn, { target, isFused, onPass: printPass });
+    const program = compileProgram(fn, { target, isFused, onPass: hasEnvironment ? printPass : undefined });
     const executable = this.parts.instantiate(program, fn);
     return { program, executable, cost: () => describeProgram(program) };
   }

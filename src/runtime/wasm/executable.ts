@@ -1,6 +1,6 @@
 /** A Program, compiled to a module and bound to the memory: ready to run any number of times. */
+import { hasEnvironment } from "#platform";
 import { InternalError } from "../../base/errors.ts";
-import { dumpModule } from "../../codegen/wasm/dump.ts";
 import {
   type ArgumentLayout,
   barrierBlock,
@@ -62,7 +62,7 @@ export class WasmExecutable {
       memory: { shared: memory.shared, initialPages: 1, maximumPages: maxPages },
     });
     const written = performance.now();
-    printPass("wasm", () => dumpModule(emitted.bytes));
+    if (hasEnvironment) printPass("wasm", emitted.bytes);
     const module = new WebAssembly.Module(emitted.bytes as Uint8Array<ArrayBuffer>);
     const instance = new WebAssembly.Instance(module, { netwright: { memory: memory.memory } });
     this.emitMs = written - start;
