@@ -22,7 +22,13 @@ export { type CsvStreamOptions, parseCsv, type ReadTable, readCsv, streamCsv } f
 export { type CsvWriteOptions, formatCsv, writeCsv } from "./csv/write.ts";
 export { parseDate } from "./dates.ts";
 export { type ArrowTable, readArrow, tableFromArrow, writeArrow } from "./foreign/arrow.ts";
-export { type ParquetOptions, readParquet, writeParquet } from "./foreign/parquet.ts";
+export {
+  type ParquetOptions,
+  type ParquetStreamOptions,
+  readParquet,
+  streamParquet,
+  writeParquet,
+} from "./foreign/parquet.ts";
 export { readDuckDb, readSqlite } from "./foreign/sql.ts";
 export type { JoinOptions } from "./join.ts";
 export { type JsonlOptions, parseJsonl, readJsonl, streamJsonl, writeJsonl } from "./jsonl.ts";

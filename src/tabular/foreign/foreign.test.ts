@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { describe, expect, test } from "vitest";
 import { openSqlite } from "../../platform/node.ts";
 import { table } from "../table.ts";
 import { readArrow, tableFromArrow, writeArrow } from "./arrow.ts";
-import { readParquet, writeParquet } from "./parquet.ts";
+import { readParquet, streamParquet, writeParquet } from "./parquet.ts";
+import { openParquet, withPageIndex } from "./parquet-file.ts";
 import { readDuckDb, readSqlite } from "./sql.ts";
 import { columnOfValues, tableOfRows } from "./values.ts";
 
@@ -40,6 +42,60 @@ test("columns and rows of a Parquet file that are asked for, or too many", async
   await expect(readParquet(path, { maxRows: 2 })).rejects.toThrow(
     `${path} has 3 rows, more than the 2 allowed`,
   );
+});
+
+describe("a Parquet file with one large row group", () => {
+  const length = 20_000;
+  const rows = Array.from({ length }, (_, i) => i);
+  const columnData = [
+    { name: "i", type: "INT32", data: rows, nullable: false },
+    { name: "x", type: "DOUBLE", data: rows.map((i) => (i % 7 === 0 ? null : Math.sin(i))), nullable: true },
+    {
+      name: "s",
+      type: "STRING",
+      data: rows.map((i) => ["red", "green", null, "blue"][i % 4]),
+      nullable: true,
+    },
+    { name: "late", type: "STRING", data: rows.map((i) => (i < 15_000 ? null : `n${i}`)), nullable: true },
+  ];
+  const bytes = new Uint8Array(
+    parquetWriteBuffer({ columnData, rowGroupSize: length, pageSize: 4096 } as never),
+  );
+
+  test("comes in tables of any size, of the kinds that it states", async () => {
+    const whole = await readParquet(bytes);
+    for (const batchRows of [700, length, 1e6]) {
+      const found = [];
+      for await (const part of streamParquet(bytes, { batchRows })) {
+        expect(part.schema).toEqual(whole.schema);
+        expect(part.length).toBeLessThanOrEqual(batchRows);
+        found.push(...part.rows());
+      }
+      expect(found).toEqual([...whole.rows()]);
+    }
+    for await (const part of streamParquet(bytes, { columns: ["s"] })) expect(part.names).toEqual(["s"]);
+  });
+
+  test("is read page by page", async () => {
+    const parquet = await openParquet("test", bytes);
+    const [group] = parquet.metadata.row_groups;
+    const pages = await parquet.checkColumns(group!, ["i", "x"]);
+    const indexed = withPageIndex(parquet, group!, pages);
+    let read = 0;
+    const { slice } = indexed.file;
+    const file = { ...indexed.file, slice: (a: number, b?: number) => ((read += b! - a), slice(a, b)) };
+    const columns = ["i", "x"];
+    const found = await parquet.rows({
+      ...indexed,
+      file,
+      columns,
+      rowStart: 9000,
+      rowEnd: 9010,
+      useOffsetIndex: true,
+    });
+    expect(found.map(({ i }) => i)).toEqual(rows.slice(9000, 9010));
+    expect(read).toBeLessThan(bytes.length / 8);
+  });
 });
 
 test("files that are something else", async () => {

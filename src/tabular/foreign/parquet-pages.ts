@@ -25,22 +25,33 @@ interface PageHeader {
   readonly values: number;
 }
 
+/** A page with values. */
+export interface DataPage {
+  /** Where its header begins. */
+  readonly start: number;
+  /** With its header. */
+  readonly bytes: number;
+  /** How many values of the chunk come before. */
+  readonly first: number;
+}
+
 /** No page of a sound file is larger: writers make them about 1 MiB. */
 const mostPageBytes = 2 ** 30;
 
-/** @throws FormatError for pages that lie outside of their chunk, or hold other than as many values as the chunk says */
+/** Where a chunk's values are. @throws FormatError for pages that lie outside of their chunk, or hold other than as many values as the chunk says */
 export async function checkPages(
   what: string,
   chunk: ColumnChunk,
   fileBytes: number,
   read: ReadRange,
-): Promise<void> {
+): Promise<readonly DataPage[]> {
   const { name, start, end } = chunk;
   const fail = (why: string): never => {
     throw new FormatError(`${what} is damaged: column "${name}" ${why}`);
   };
   if (!(start >= 4 && start <= end && end <= fileBytes))
     fail(`has its pages at bytes ${start} to ${end} of ${fileBytes}`);
+  const pages: DataPage[] = [];
   let values = 0;
   for (let at = start; at < end && values < chunk.values; ) {
     const header = await headerAt(read, at, end).catch(() =>
@@ -54,10 +65,12 @@ export async function checkPages(
         `has a page at byte ${at} of ${compressedSize} bytes, ${uncompressedSize} when unpacked, with ${header.values} values`,
       );
     }
+    if (header.values > 0) pages.push({ start: at, bytes: next - at, first: values });
     values += header.values;
     at = next;
   }
   if (values !== chunk.values) fail(`has ${values} values in its pages, and should have ${chunk.values}`);
+  return pages;
 }
 
 /** Most headers are short; statistics of long texts make some long. */

@@ -1,40 +1,13 @@
 /** Parquet, through the packages `hyparquet` and `hyparquet-writer`. */
-import { openFile, writeFileAtomic } from "#platform";
-import { FormatError, NetwrightError } from "../../base/errors.ts";
+import { writeFileAtomic } from "#platform";
+import { ArgumentError, FormatError } from "../../base/errors.ts";
 import { optionalPackage } from "../../base/optional.ts";
 import { checkOptions } from "../../base/options.ts";
 import type { TableColumn } from "../column.ts";
 import { Table } from "../table.ts";
-import { checkPages } from "./parquet-pages.ts";
+import { explained, openParquet, withPageIndex, withParquet } from "./parquet-file.ts";
 import { columnOfValues, valuesOf } from "./values.ts";
 
-/** What is used of the packages. */
-interface AsyncBuffer {
-  readonly byteLength: number;
-  slice(start: number, end?: number): Promise<ArrayBuffer>;
-}
-interface Metadata {
-  readonly num_rows: bigint;
-  readonly row_groups: readonly {
-    readonly num_rows: bigint;
-    readonly columns: readonly {
-      readonly meta_data?: {
-        readonly path_in_schema: readonly string[];
-        readonly num_values: bigint;
-        readonly total_compressed_size: bigint;
-        readonly data_page_offset: bigint;
-        readonly dictionary_page_offset?: bigint;
-      };
-    }[];
-  }[];
-}
-interface Hyparquet {
-  parquetMetadataAsync(file: AsyncBuffer): Promise<Metadata>;
-  parquetSchema(metadata: Metadata): {
-    readonly children: readonly { readonly element: { readonly name: string } }[];
-  };
-  parquetReadObjects(options: object): Promise<Record<string, unknown>[]>;
-}
 interface HyparquetWriter {
   parquetWriteBuffer(options: object): ArrayBuffer;
 }
@@ -59,80 +32,82 @@ export interface ParquetOptions {
 export async function readParquet(source: string | Uint8Array, options: ParquetOptions = {}): Promise<Table> {
   checkOptions("readParquet", options, ["columns", "maxRows"]);
   const { columns, maxRows = 1e8 } = options;
-  const hyparquet = (await optionalPackage(
-    "hyparquet",
-    "readParquet",
-    () => import("hyparquet"),
-  )) as unknown as Hyparquet;
-  const what = typeof source === "string" ? source : "readParquet";
-  const opened = typeof source === "string" ? await openFile(source) : undefined;
-  const file: AsyncBuffer = opened
-    ? {
-        byteLength: opened.sizeBytes,
-        async slice(start, end = opened.sizeBytes) {
-          const bytes = new Uint8Array(Math.max(0, end - start));
-          await opened.readAt(start, bytes);
-          return bytes.buffer;
-        },
-      }
-    : inMemory(source as Uint8Array);
-  try {
-    const metadata = await hyparquet.parquetMetadataAsync(file);
+  return withParquet("readParquet", source, async (parquet) => {
+    const { what, metadata } = parquet;
     if (metadata.num_rows > maxRows)
       throw new FormatError(
-        `${what} has ${metadata.num_rows} rows, more than the ${maxRows} allowed; raise maxRows`,
+        `${what} has ${metadata.num_rows} rows, more than the ${maxRows} allowed; raise maxRows, or read it in parts: streamParquet`,
       );
-    const names = columns ?? hyparquet.parquetSchema(metadata).children.map(({ element }) => element.name);
-    await checkColumns(what, metadata, names, file);
-    const rows = await hyparquet.parquetReadObjects({ file, metadata, columns: [...names] });
-    const found = names.map((name): [string, TableColumn] => [
-      name,
-      columnOfValues(
-        what,
-        name,
-        rows.map((row) => row[name]),
-      ),
-    ]);
-    return new Table(new Map(found), rows.length);
-  } catch (cause) {
-    if (cause instanceof NetwrightError) throw cause;
-    throw new FormatError(`${what} cannot be read as Parquet: ${(cause as Error).message}`, { cause });
+    const names = columns ?? parquet.names;
+    for (const group of metadata.row_groups) await parquet.checkColumns(group, names);
+    const rows = await parquet.rows({ columns: [...names] });
+    return tableOf(rows, names, (name, values) => columnOfValues(what, name, values));
+  });
+}
+
+export interface ParquetStreamOptions extends Pick<ParquetOptions, "columns"> {
+  /** Rows of each table: 10,000. */
+  readonly batchRows?: number;
+}
+
+/**
+ * Reads a Parquet file of any size as tables of `batchRows` rows, one after the other (the last of each row group may have fewer). In memory
+ * are the rows of one table and the pages they lie in, however large the row groups are: writers make pages of about 1 MiB. Kinds are
+ * those that the file states. Needs the package `hyparquet`; what is said of trust at `readParquet` holds here.
+ *
+ * @throws PlatformError when the package is missing, FormatError when the file is none, or holds nested values, or whole numbers that a
+ * double does not hold
+ * @example
+ * await writeParquet(table({ x: [1, 2, 3] }), "numbers.parquet");
+ * let sum = 0;
+ * for await (const rows of streamParquet("numbers.parquet", { batchRows: 2 })) for (const x of rows.values("x")) sum += Number(x);
+ * sum; // 6
+ */
+export async function* streamParquet(
+  source: string | Uint8Array,
+  options: ParquetStreamOptions = {},
+): AsyncGenerator<Table, void> {
+  checkOptions("streamParquet", options, ["columns", "batchRows"]);
+  const { batchRows = 10_000 } = options;
+  if (!Number.isSafeInteger(batchRows) || batchRows < 1)
+    throw new ArgumentError(
+      `streamParquet: batchRows must be a whole number of at least 1, got ${batchRows}`,
+    );
+  const parquet = await openParquet("streamParquet", source);
+  try {
+    const names = options.columns ?? parquet.names;
+    let start = 0;
+    for (const group of parquet.metadata.row_groups) {
+      const pages = await explained(parquet.what, () => parquet.checkColumns(group, names));
+      const indexed = withPageIndex(parquet, group, pages);
+      const end = start + Number(group.num_rows);
+      for (let at = start; at < end; at += batchRows) {
+        const range = { rowStart: at - start, rowEnd: Math.min(end, at + batchRows) - start };
+        yield explained(parquet.what, async () => {
+          const rows = await parquet.rows({
+            ...indexed,
+            ...range,
+            columns: [...names],
+            useOffsetIndex: true,
+          });
+          return tableOf(rows, names, (name, values) => parquet.column(name, values));
+        });
+      }
+      start = end;
+    }
   } finally {
-    await opened?.close();
+    await parquet.close();
   }
 }
 
-/** Looks at where the columns' pages are, and how many values they hold, before the package follows them. */
-async function checkColumns(
-  what: string,
-  { num_rows, row_groups }: Metadata,
+function tableOf(
+  rows: readonly Readonly<Record<string, unknown>>[],
   names: readonly string[],
-  file: AsyncBuffer,
-): Promise<void> {
-  const read = async (start: number, end: number): Promise<Uint8Array> =>
-    new Uint8Array(await file.slice(start, end));
-  const total = row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
-  if (total !== Number(num_rows) || row_groups.some((group) => group.num_rows < 0n)) {
-    throw new FormatError(`${what} is damaged: it has ${num_rows} rows, its row groups have ${total}`);
-  }
-  for (const { meta_data: column } of row_groups.flatMap(({ columns }) => columns)) {
-    if (column === undefined) throw new FormatError(`${what} is damaged: a column says nothing of its pages`);
-    const name = String(column.path_in_schema[0]);
-    if (!names.includes(name)) continue;
-    const data = Number(column.data_page_offset);
-    const dictionary = Number(column.dictionary_page_offset ?? 0n);
-    // Some writers say 0 where there is no dictionary.
-    const start = dictionary > 0 ? Math.min(dictionary, data) : data;
-    const end = start + Number(column.total_compressed_size);
-    await checkPages(what, { name, start, end, values: Number(column.num_values) }, file.byteLength, read);
-  }
-}
-
-function inMemory(bytes: Uint8Array): AsyncBuffer {
-  return {
-    byteLength: bytes.length,
-    slice: async (start, end) => bytes.slice(start, end).buffer as ArrayBuffer,
-  };
+  columnOf: (name: string, values: readonly unknown[]) => TableColumn,
+): Table {
+  const values = (name: string): unknown[] => rows.map((row) => row[name]);
+  const columns = names.map((name): [string, TableColumn] => [name, columnOf(name, values(name))]);
+  return new Table(new Map(columns), rows.length);
 }
 
 const types = { string: "STRING", boolean: "BOOLEAN", date: "TIMESTAMP", number: "DOUBLE" } as const;
