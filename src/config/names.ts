@@ -16,6 +16,7 @@ import * as schedules from "../optim/schedules.ts";
 import { earlyStopping, type Metric, reduceOnPlateau } from "../train/index.ts";
 import { csvData } from "./csv-data.ts";
 import type { TrainingData } from "./define.ts";
+import { imageFolderData } from "./image-data.ts";
 
 /** What makes a value of arguments. */
 export type Maker = (...args: readonly any[]) => unknown;
@@ -83,7 +84,7 @@ export const metricNames: Names = { ...metrics, topKAccuracy };
 
 export const callbackNames: Names = { earlyStopping, reduceOnPlateau };
 
-export const dataNames: Names = { mnist: mnistData, csv: csvData };
+export const dataNames: Names = { mnist: mnistData, csv: csvData, imageFolder: imageFolderData };
 
 /** The training images without the last tenth, which is for validation unless told otherwise. */
 async function mnistData(

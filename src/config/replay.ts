@@ -60,7 +60,7 @@ export interface Replay {
 export async function replayStep(path: string, step: number, config?: ConfigFile): Promise<Replay> {
   const run = await readRun(path);
   const setup = await resolveConfig(config ?? (await configOfRun(run)));
-  checkData(run, setup);
+  await checkData(run, setup);
   const last = run.steps.at(-1)?.step ?? 0;
   if (!Number.isInteger(step) || step < 1 || step > last)
     throw new ArgumentError(`replay: step must be an integer from 1 to ${last}, the run's last, got ${step}`);
@@ -77,10 +77,10 @@ export async function replayStep(path: string, step: number, config?: ConfigFile
 }
 
 /** Other data would give other numbers: better to say so than to compare them. */
-function checkData({ path, config }: RunRecord, { data: { train } }: Setup): void {
+async function checkData({ path, config }: RunRecord, { data: { train } }: Setup): Promise<void> {
   const recorded = config.data?.["train"];
   if (recorded === undefined) return;
-  const now = datasetFacts(train);
+  const now = await datasetFacts(train);
   // A part that fit itself took for validation is not in the record.
   if (now.samples !== recorded.samples && config.options["validationSplit"] !== undefined) return;
   if (now.sha256 !== recorded.sha256)

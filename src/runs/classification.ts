@@ -44,7 +44,7 @@ const mostCurves = 12;
 const curvePoints = 200;
 
 /** Undefined where the answers are not those of a classifier. */
-export function classificationOf(asked: Answers): Classification | undefined {
+export async function classificationOf(asked: Answers): Promise<Classification | undefined> {
   const probabilities = probabilitiesOf(asked);
   if (probabilities === undefined) return undefined;
   const { labels, names, classCount } = probabilities;
@@ -60,7 +60,9 @@ export function classificationOf(asked: Answers): Classification | undefined {
     ...curvesOf(probabilities),
     calibration: calibrationCurve(confidences, isRight),
     calibrationError: expectedCalibrationError(confidences, isRight),
-    mistakes: mistakes.map((mistake) => ({ ...mistake, input: asked.keep(mistake.index) })),
+    mistakes: await Promise.all(
+      mistakes.map(async (mistake) => ({ ...mistake, input: await asked.keep(mistake.index) })),
+    ),
   };
 }
 

@@ -1,8 +1,10 @@
 /** What a trained model answers on its validation data, gathered for a report. */
+import { arrayTypeOf } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
-import type { Sample } from "../data/index.ts";
+import { type Dataset, loader, type Sample } from "../data/index.ts";
+import { isLater } from "../data/source.ts";
 import { predict, type TrainingRun } from "../train/index.ts";
 import { type Classification, classificationOf } from "./classification.ts";
 import { type DrawnInput, drawnInput } from "./inputs.ts";
@@ -51,11 +53,29 @@ export async function evaluation(
   if (validation === undefined || typeof loss !== "function") return undefined;
   const dataset = validation.take(samples);
   const answers = await predict(model, dataset, { inputs: columns.inputs });
-  const labels = dataset.column(columns.labels) as HostArray;
-  const keep = (index: number): DrawnInput => drawnInput(dataset, index, columns.inputs, options);
+  const labels = await labelsOf(dataset, columns.labels);
+  const keep = (index: number): Promise<DrawnInput> => drawnInput(dataset, index, columns.inputs, options);
   const lossName = loss.name;
   const asked = { answers, labels, lossName, mistakes, keep, classes: options.classes };
-  return classificationOf(asked) ?? regressionOf(asked);
+  return (await classificationOf(asked)) ?? (await regressionOf(asked));
+}
+
+/** The column; of samples that are read when they are delivered, what batches have of it. */
+async function labelsOf(dataset: Dataset<any>, name: string): Promise<HostArray> {
+  if (!isLater(dataset.source, [name])) return dataset.column(name) as HostArray;
+  const parts: HostArray[] = [];
+  for await (const batch of loader(dataset, { batchSize: 256 })) {
+    const { dtype, shape, data } = (batch as Readonly<Record<string, HostArray>>)[name]!;
+    parts.push({ dtype, shape, data: data.slice() });
+  }
+  const { dtype, shape } = parts[0]!;
+  const data = new (arrayTypeOf(dtype))(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  return { dtype, shape: [dataset.length, ...shape.slice(1)], data } as HostArray;
 }
 
 /** What an evaluation is made from. */
@@ -67,5 +87,5 @@ export interface Answers {
   readonly mistakes: number;
   readonly classes: readonly string[] | undefined;
   /** A sample as it will be shown. */
-  readonly keep: (index: number) => DrawnInput;
+  readonly keep: (index: number) => Promise<DrawnInput>;
 }

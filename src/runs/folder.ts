@@ -95,7 +95,10 @@ export async function configOf(name: string, { run, options, program }: Asked): 
     options: { ...optionsOf(run), ...(describe(options ?? {}) as Record<string, Described>) },
     ...{ epochs, stepsPerEpoch },
     model: describeModel(model, await weightsSha256(model)),
-    data: { train: datasetFacts(dataset), ...(validation ? { validation: datasetFacts(validation) } : {}) },
+    data: {
+      train: await datasetFacts(dataset),
+      ...(validation ? { validation: await datasetFacts(validation) } : {}),
+    },
   };
 }
 

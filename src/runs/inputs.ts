@@ -2,7 +2,7 @@
 
 import { decode } from "../base/dtype.ts";
 import type { HostArray } from "../base/host-array.ts";
-import type { Dataset } from "../data/index.ts";
+import type { Dataset, Sample } from "../data/index.ts";
 import { toBase64 } from "./base64.ts";
 import type { EvaluationOptions } from "./evaluation.ts";
 
@@ -23,21 +23,27 @@ const longestRow = 64;
 const longestText = 2000;
 const largestSide = 512;
 
-export function drawnInput(
+export async function drawnInput(
   dataset: Dataset<any>,
   index: number,
   inputs: readonly string[],
   { describe, features }: Pick<EvaluationOptions, "describe" | "features">,
-): DrawnInput {
+): Promise<DrawnInput> {
+  const batch = (await dataset.load([index])) as Record<string, HostArray>;
   if (describe !== undefined)
-    return { kind: "text", text: String(describe(dataset.sample(index))).slice(0, longestText) };
-  const batch = dataset.batch([index]) as Record<string, HostArray>;
+    return { kind: "text", text: String(describe(sampleOf(batch))).slice(0, longestText) };
   const arrays = inputs.map((name) => [name, first(batch[name]!)] as const);
   const image = arrays.length === 1 ? imageOf(arrays[0]![1]) : undefined;
   return image ?? { kind: "row", cells: cellsOf(arrays, features) };
 }
 
-/** The sample of a batch of one. */
+/** The sample of a batch of one, as datasets have it: numbers, and arrays without shapes. */
+const sampleOf = (batch: Record<string, HostArray>): Sample<any> =>
+  Object.fromEntries(
+    Object.entries(batch).map(([name, { shape, data }]) => [name, shape.length === 1 ? data[0]! : data]),
+  );
+
+/** One array of a batch of one. */
 const first = ({ dtype, shape, data }: HostArray): HostArray => ({ dtype, shape: shape.slice(1), data });
 
 /**

@@ -1,11 +1,11 @@
 /** Recording a run: a callback for `fit`, or calls in a loop of one's own, that leave a folder. */
 import { monotonicMs } from "#platform";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, SampleError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { weightsSha256 } from "../checkpoint/index.ts";
 import type { Callback, EpochRecord, Scores, StepRecord, TrainingRun } from "../train/index.ts";
 import { CheckpointKeeper, type CheckpointOptions } from "./checkpoints.ts";
-import { type EvaluationOptions, evaluation } from "./evaluation.ts";
+import { type Evaluation, type EvaluationOptions, evaluation } from "./evaluation.ts";
 import { configOf, openFolder, type RunFolder } from "./folder.ts";
 import { type HistogramSource, histogramLines } from "./histograms.ts";
 import { files, type ProgramFacts, type RunResult, type StepLine } from "./layout.ts";
@@ -173,13 +173,24 @@ export class RunRecorder implements Callback {
 
   async onTrainEnd(run: TrainingRun): Promise<void> {
     const { evaluation: options = {} } = this.#options;
-    const answered = options === false ? undefined : await evaluation(run, options);
+    const answered = options === false ? undefined : await this.#answers(run, options);
     if (answered !== undefined) await this.#folder!.write(files.evaluation, answered);
     await this.#keeper.trim();
     const { stopReason } = run.history;
     await this.#end(
       stopReason === undefined ? { status: "finished" } : { status: "stopped", reason: stopReason },
     );
+  }
+
+  /** A damaged sample costs the report its answers, not the run its end. */
+  async #answers(run: TrainingRun, options: EvaluationOptions): Promise<Evaluation | undefined> {
+    try {
+      return await evaluation(run, options);
+    } catch (error) {
+      if (!(error instanceof SampleError)) throw error;
+      this.onWarning(`the report has no answers of the model: ${error.message}`, run);
+      return undefined;
+    }
   }
 
   async onError(error: unknown): Promise<void> {

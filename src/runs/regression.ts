@@ -23,7 +23,12 @@ export interface Regression {
 const shownPoints = 500;
 
 /** Undefined where the answers are not one number for each label. */
-export function regressionOf({ answers, labels, mistakes, keep }: Answers): Regression | undefined {
+export async function regressionOf({
+  answers,
+  labels,
+  mistakes,
+  keep,
+}: Answers): Promise<Regression | undefined> {
   const samples = labels.shape[0]!;
   if (samples === 0 || answers.data.length !== samples || labels.data.length !== samples) return undefined;
   const predicted = decode(answers.dtype, answers.data as never);
@@ -43,14 +48,16 @@ export function regressionOf({ answers, labels, mistakes, keep }: Answers): Regr
       rootMeanSquaredError: scores.rootMeanSquaredError(),
       r2: scores.r2(),
     },
-    mistakes: order.slice(0, mistakes).map((index) => ({
-      ...{
-        index,
-        actual: actual[index]!,
-        predicted: predicted[index]!,
-        confidence: Math.abs(errors[index]!),
-      },
-      input: keep(index),
-    })),
+    mistakes: await Promise.all(
+      order.slice(0, mistakes).map(async (index) => ({
+        ...{
+          index,
+          actual: actual[index]!,
+          predicted: predicted[index]!,
+          confidence: Math.abs(errors[index]!),
+        },
+        input: await keep(index),
+      })),
+    ),
   };
 }
