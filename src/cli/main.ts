@@ -7,6 +7,8 @@ import { convert } from "./convert.ts";
 import { diff } from "./diff.ts";
 import { doctor } from "./doctor.ts";
 import { evaluateRun } from "./eval.ts";
+import { finetuneModel } from "./finetune.ts";
+import { generateText } from "./generate.ts";
 import { inspect } from "./inspect.ts";
 import { newProject } from "./new.ts";
 import { predictRun } from "./predict.ts";
@@ -21,6 +23,7 @@ import { tuneKernels } from "./tune-kernels.ts";
 const commands: Readonly<Record<string, Command>> = {
   new: newProject,
   ...{ train, eval: evaluateRun, predict: predictRun, tune },
+  ...{ finetune: finetuneModel, generate: generateText },
   ...{ runs, diff, replay, report, inspect, convert, doctor },
   "tune-kernels": tuneKernels,
   completion: completionOf(() => commands),

@@ -15,7 +15,7 @@ import {
   scaledDotProductAttention,
 } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { DecodeOptions, LanguageModel } from "./language-model.ts";
+import { type DecodeOptions, type LanguageModel, sameDocument } from "./language-model.ts";
 import { renamed } from "./names.ts";
 
 export interface DecoderOptions {
@@ -124,9 +124,10 @@ class DecoderAttention extends Module {
     return renamed(super.fields(), { ...names, qNorm: "q_norm", kNorm: "k_norm" });
   }
 
-  forward(x: Tensor, { cache, attentionMask, positions }: LayerOptions): Tensor {
+  forward(x: Tensor, { cache, attentionMask, positions, documents }: LayerOptions): Tensor {
     const start = cache && (cache.length as Tensor);
-    const place = { offset: start, positions, length: cache?.maxLength ?? sizesOf(x)[1] };
+    const own = positions?.shape.length === 2 ? (positions.expandDims(1) as Tensor) : positions;
+    const place = { offset: start, positions: own, length: cache?.maxLength ?? sizesOf(x)[1] };
     const turned = (heads: Tensor, norm: Module | undefined): Tensor =>
       this.rotary.forward(norm === undefined ? heads : norm.forward(heads), place);
     const [queries, keys, values] = this.projected(x);
@@ -138,6 +139,7 @@ class DecoderAttention extends Module {
       causal: true,
       offset: kept.offset,
       window: this.window,
+      mask: documents && sameDocument(documents),
       keyPaddingMask: attentionMask?.not() as Tensor | undefined,
       scale: this.settings.scoreScale,
       softCap: this.settings.scoreCap,
@@ -313,7 +315,9 @@ export class CausalLanguageModel extends Module implements LanguageModel {
   features(tokens: Tensor, options: DecodeOptions = {}): Tensor {
     if (sizesOf(tokens).length !== 2)
       throw new ShapeError(`tokens must be (N, T), got ${shapeText(sizesOf(tokens))}`);
-    const { caches } = options;
+    const { caches, documents } = options;
+    if (caches !== undefined && documents !== undefined)
+      throw new ArgumentError("texts that share a row have no caches: give documents or caches");
     if (caches !== undefined && caches.length !== this.options.numLayers)
       throw new ArgumentError(`a model of ${this.options.numLayers} layers got ${caches.length} caches`);
     return this.model.forward(tokens, options);

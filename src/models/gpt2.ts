@@ -16,7 +16,7 @@ import {
 import { arange, type Tensor } from "../tensor/index.ts";
 import { type ActivationName, activationName, activations } from "./activations.ts";
 import type { PretrainedConfig } from "./config.ts";
-import type { DecodeOptions, LanguageModel } from "./language-model.ts";
+import { type DecodeOptions, type LanguageModel, sameDocument } from "./language-model.ts";
 import { type BlockNames, type MatrixRole, TransformerBlock } from "./transformer-block.ts";
 
 export interface GPT2Options {
@@ -97,13 +97,14 @@ class Transformer extends Module {
     yield* [["h", this.layers] as const, ["ln_f", this.norm] as const];
   }
 
-  forward(tokens: Tensor, { caches, attentionMask, positions }: DecodeOptions): Tensor {
+  forward(tokens: Tensor, { caches, attentionMask, positions, documents }: DecodeOptions): Tensor {
     const places = positions ?? this.placesOf(tokens, caches?.[0]);
     const embedded = this.words.forward(tokens).add(this.positions.forward(places)); // (N, T, features)
     let x = this.drop.forward(embedded) as Tensor;
     const keyPaddingMask = attentionMask?.not() as Tensor | undefined;
+    const mask = documents && sameDocument(documents);
     for (const [i, layer] of this.layers.entries())
-      x = layer.forward(x, { cache: caches?.[i], keyPaddingMask, causal: true });
+      x = layer.forward(x, { cache: caches?.[i], keyPaddingMask, causal: true, mask });
     return this.norm.forward(x);
   }
 

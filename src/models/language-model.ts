@@ -9,6 +9,8 @@ export interface DecodeOptions {
   readonly attentionMask?: Tensor | undefined;
   /** i32 (N, T) or (T): where tokens stand in their texts; default 0, 1, 2 … behind what caches hold. */
   readonly positions?: Tensor | undefined;
+  /** i32 (N, T), without caches: numbers of texts that share a row; tokens see those of their own number alone. */
+  readonly documents?: Tensor | undefined;
 }
 
 /** Reads tokens one behind the other and tells for each how likely each token of the vocabulary is to follow. */
@@ -27,3 +29,7 @@ export interface TokenReader {
 export interface LanguageModel extends Module, TokenReader {
   forward(tokens: Tensor, options?: DecodeOptions): Tensor;
 }
+
+/** (N, T) → (N, 1, T, T): whether two tokens are of one text. */
+export const sameDocument = (documents: Tensor): Tensor =>
+  documents.expandDims(-1).equal(documents.expandDims(-2)).expandDims(1) as Tensor;

@@ -142,7 +142,8 @@ export class BlockAttention extends Module {
   }
 }
 
-interface AttendOptions extends Pick<AttentionOptions, "causal" | "keyPaddingMask" | "distanceBias"> {
+interface AttendOptions
+  extends Pick<AttentionOptions, "mask" | "causal" | "keyPaddingMask" | "distanceBias"> {
   readonly given?: KeysAndValues | undefined;
   readonly cache?: KeyValueCache | undefined;
 }

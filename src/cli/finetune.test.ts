@@ -1,0 +1,79 @@
+/** Fine-tuning and generating from the terminal, on a small GGUF file. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { runProgram } from "../../test/cli-program.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "netwright-cli-finetune-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const model = join(import.meta.dirname, "../../test/fixtures/llama-quantized.gguf");
+const data = join(folder, "chat.jsonl");
+writeFileSync(
+  data,
+  ["the dog", "an dog"].map((prompt) => JSON.stringify({ prompt, completion: "0 1 2" })).join("\n"),
+);
+
+test("what is learnt is shown, trained, saved and used", async () => {
+  const adapter = join(folder, "adapter");
+  const shown = await runProgram("finetune", model, "--data", data, "--show", "1");
+  expect(shown.stdout.replaceAll(folder, "FOLDER")).toMatchInlineSnapshot(`
+    ""FOLDER/chat.jsonl", line 1: 10 tokens, 6 are learnt
+    <|user|>the dog‹<|user|>0 1 2›
+    "
+  `);
+  const flags = [
+    "--rank",
+    "2",
+    "--max-length",
+    "32",
+    "--epochs",
+    "2",
+    "--accumulate",
+    "1",
+    "--output",
+    adapter,
+  ];
+  const trained = await runProgram("finetune", model, "--data", data, "--method", "qlora", ...flags);
+  expect(trained.stderr).toBe("");
+  expect(trained.stdout).toMatch(
+    /trains \d+ of \d+ parameters \(.* %\), 2 steps at a rate of up to 0\.001, about /,
+  );
+  expect(trained.stdout).toContain(`saved in "${adapter}"`);
+  expect(existsSync(join(adapter, "adapter_config.json"))).toBe(true);
+  const made = ["--temperature", "0", "--max-new-tokens", "4"];
+  const plain = await runProgram("generate", model, "the dog", ...made);
+  const adapted = await runProgram("generate", model, "the dog", "--adapter", adapter, ...made);
+  expect([plain.code, adapted.code]).toEqual([0, 0]);
+  expect(plain.stdout.length).toBeGreaterThan(1);
+  expect((await runProgram("generate", model, "the dog", "--raw", ...made)).code).toBe(0);
+});
+
+test("what is asked for wrongly", async () => {
+  const message = async (...args: string[]): Promise<string> => {
+    const { code, stderr } = await runProgram(...args);
+    return `${code} ${stderr.replaceAll(folder, "FOLDER").trim()}`;
+  };
+  const all: string[] = [];
+  for (const args of [
+    ["finetune", model],
+    ["finetune", model, "--data", data, "--method", "lra"],
+    ["finetune", model, "--data", data, "--rank", "x"],
+    ["finetune", model, "--data", data, "--target", "q_prj"],
+    ["finetune", model, "--data", join(folder, "none.jsonl")],
+    ["generate", model],
+    ["generate", model, "the dog", "--top-p", "much"],
+  ])
+    all.push(await message(...args));
+  expect(all).toMatchInlineSnapshot(`
+    [
+      "2 netwright: finetune needs --data FILE",
+      "2 netwright: --method must be one of lora, dora, qlora, full, got "lra"",
+      "2 netwright: --rank must be a number, got "x"",
+      "2 netwright: loraAdapters: no linear layer of Llama is called "q_prj"; did you mean "q_proj"? There are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+      "1 netwright: cannot read "FOLDER/none.jsonl": there is no such file or folder; check the path",
+      "2 netwright: generate takes a model and a text, got 1",
+      "2 netwright: --top-p must be a number, got "much"",
+    ]
+  `);
+});

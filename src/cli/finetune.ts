@@ -1,0 +1,161 @@
+/** `netwright finetune`: goes on with a published model on conversations. */
+import { joinPath, makeFolder, terminal, write } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
+import { save } from "../checkpoint/index.ts";
+import {
+  type Conversation,
+  chatTokens,
+  type FinetuneOptions,
+  type FinetunePlan,
+  finetune,
+  readConversations,
+  saveAdapters,
+  showLoss,
+} from "../finetune/index.ts";
+import { quantizeModel } from "../nn/index.ts";
+import type { ParsedFlags } from "../platform/platform.ts";
+import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
+import type { Command } from "./command.ts";
+import { durationText, numberText } from "./text.ts";
+
+const numbers = {
+  rank: "rank",
+  alpha: "alpha",
+  dropout: "dropout",
+  epochs: "epochs",
+  "learning-rate": "learningRate",
+  "weight-decay": "weightDecay",
+  "max-length": "maxLength",
+  "batch-size": "batchSize",
+  accumulate: "gradientAccumulationSteps",
+  "validation-split": "validationSplit",
+  patience: "patience",
+  seed: "seed",
+} as const satisfies Readonly<Record<string, keyof FinetuneOptions>>;
+
+const methods = ["lora", "dora", "qlora", "full"];
+
+export const finetuneModel: Command = {
+  summary: "goes on with a published model on conversations",
+  usage: `netwright finetune MODEL --data FILE [--output FOLDER] [FLAGS]
+
+  MODEL                  a folder of Hugging Face, or a GGUF file
+  --data FILE            JSON Lines: { "messages": [{ "role", "content" }, …] }, or { "prompt", "completion" }
+  --validation FILE      conversations to score on (default: a tenth of the data, from 20 on)
+  --output FOLDER        where adapters go, in PEFT's format (default: adapter)
+  --method METHOD        lora (default), dora, qlora (the frozen weights in 4 or 8 bits), full
+  --target NAME          a layer to adapt, by the end of its path; may be given again (default: all linear layers)
+  --rank N --alpha N --dropout P                      of the adapters: 16, twice the rank, 0
+  --epochs N --learning-rate R --weight-decay R       3, by method and size, 0
+  --max-length N --batch-size N --accumulate N        tokens of a row 512, rows 1, batches of a step 8
+  --validation-split P --patience N --seed N          0.1, 2, 0
+  --checkpoint FILE      the whole training state, after each epoch
+  --resume               goes on from it
+  --show N               only shows N conversations: green is what is learnt
+
+  netwright finetune SmolLM2-135M-Instruct --data chat.jsonl
+  netwright finetune model.gguf --data chat.jsonl --method qlora --rank 8 --output my-adapter`,
+  flags: {
+    ...Object.fromEntries(Object.keys(numbers).map((name) => [name, { type: "string" } as const])),
+    ...{ data: { type: "string" }, validation: { type: "string" }, output: { type: "string" } },
+    ...{ method: { type: "string" }, target: { type: "string", multiple: true }, show: { type: "string" } },
+    ...{ checkpoint: { type: "string" }, resume: { type: "boolean" } },
+  },
+  async run({ values, positionals }) {
+    const [path, extra] = positionals;
+    if (path === undefined || extra !== undefined)
+      throw new ArgumentError(`finetune takes one model, got ${positionals.length}`);
+    if (typeof values["data"] !== "string") throw new ArgumentError("finetune needs --data FILE");
+    const method = typeof values["method"] === "string" ? values["method"] : "lora";
+    if (!methods.includes(method))
+      throw new ArgumentError(`--method must be one of ${methods.join(", ")}, got ${JSON.stringify(method)}`);
+    const options = optionsOf(values);
+    const conversations = await readConversations(values["data"]);
+    const validation =
+      typeof values["validation"] === "string" ? await readConversations(values["validation"]) : undefined;
+    const pretrained = await opened(path, method);
+    if (typeof values["show"] === "string") {
+      await show(pretrained, conversations, numberOf("show", values["show"]));
+      return 0;
+    }
+    await show(pretrained, conversations, 1);
+    const output = typeof values["output"] === "string" ? values["output"] : "adapter";
+    const { adapters, perplexity } = await finetune(pretrained, conversations, {
+      ...options,
+      method: method === "qlora" ? "lora" : (method as "lora" | "dora" | "full"),
+      ...(validation && { validation }),
+      onPlan: (plan) => write("stdout", planText(plan)),
+    });
+    if (perplexity !== undefined) {
+      const { before, after } = perplexity;
+      write(
+        "stdout",
+        `perplexity of what was held out: ${numberText(before)} before, ${numberText(after)} after\n`,
+      );
+    }
+    if (adapters === undefined) await saveWhole(pretrained, output);
+    else await saveAdapters(adapters, output, { baseModel: path });
+    write("stdout", `saved in "${output}"\n`);
+    return 0;
+  },
+};
+
+async function saveWhole({ model }: Pretrained, folder: string): Promise<void> {
+  await makeFolder(folder);
+  await save(model, joinPath(folder, "model.safetensors"));
+}
+
+/** QLoRA: what a GGUF file holds in few bits stays so; a folder's weights are rounded. */
+async function opened(path: string, method: string): Promise<Pretrained> {
+  const isFile = path.endsWith(".gguf");
+  const pretrained = await loadPretrained(path, { quantized: method === "qlora" && isFile });
+  if (method === "qlora" && !isFile) await quantizeModel(pretrained.model);
+  return pretrained;
+}
+
+function optionsOf(values: ParsedFlags["values"]): FinetuneOptions {
+  const given = Object.entries(numbers).flatMap(([flag, option]) => {
+    const value = values[flag];
+    return typeof value === "string" ? [[option, numberOf(flag, value)] as const] : [];
+  });
+  const targets = values["target"];
+  return {
+    ...Object.fromEntries(given),
+    ...(Array.isArray(targets) && { targetModules: targets as string[] }),
+    ...(typeof values["checkpoint"] === "string" && { checkpoint: values["checkpoint"] }),
+    ...(values["resume"] === true && { resume: true }),
+  };
+}
+
+function numberOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw new ArgumentError(`--${flag} must be a number, got ${JSON.stringify(text)}`);
+}
+
+async function show(
+  pretrained: Pretrained,
+  conversations: readonly Conversation[],
+  count: number,
+): Promise<void> {
+  const color = terminal("stdout").isTerminal;
+  for (const { messages, place } of conversations.slice(0, count)) {
+    const tokens = await chatTokens(pretrained, messages);
+    const learnt = tokens.isLearnt.filter(Boolean).length;
+    write("stdout", `${place}: ${tokens.ids.length} tokens, ${learnt} are learnt\n`);
+    write("stdout", `${showLoss(pretrained, tokens, { color })}\n`);
+  }
+}
+
+function planText(plan: FinetunePlan): string {
+  const { parameters, trainableParameters, conversations, validationConversations } = plan;
+  const share = numberText((100 * trainableParameters) / parameters);
+  return [
+    `trains ${trainableParameters} of ${parameters} parameters (${share} %), ${plan.steps} steps at a rate of up to ${plan.learningRate}, ` +
+      `about ${durationText(plan.estimatedSeconds)}`,
+    `${conversations} conversations in ${plan.rows} rows, ${plan.tokens} tokens, ${plan.learntTokens} are learnt; ` +
+      `${validationConversations} held out`,
+    ...plan.warnings.map((warning) => `⚠ ${warning}`),
+    "",
+  ].join("\n");
+}

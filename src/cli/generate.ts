@@ -1,0 +1,62 @@
+/** `netwright generate`: goes on with a text, or answers. */
+import { write } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
+import { loadAdapters } from "../finetune/index.ts";
+import { type GenerateTextOptions, generate } from "../generate/index.ts";
+import { loadPretrained } from "../pretrained/index.ts";
+import type { Command } from "./command.ts";
+
+const numbers = {
+  "max-new-tokens": "maxNewTokens",
+  temperature: "temperature",
+  "top-k": "topK",
+  "top-p": "topP",
+  "min-p": "minP",
+  "repetition-penalty": "repetitionPenalty",
+  seed: "key",
+} as const satisfies Readonly<Record<string, keyof GenerateTextOptions>>;
+
+export const generateText: Command = {
+  summary: "goes on with a text, or answers a question",
+  usage: `netwright generate MODEL TEXT [FLAGS]
+
+  MODEL            a folder of Hugging Face, or a GGUF file, whose 4- and 8-bit weights stay as they are
+  TEXT             a question, in the model's template
+  --raw            TEXT is gone on with as it is
+  --system TEXT    what is said before the question
+  --adapter FOLDER adapters in PEFT's format, put into the weights
+  --stop TEXT      ends the answer; may be given again
+  --max-new-tokens N --temperature T --top-k N --top-p P --min-p P --repetition-penalty R --seed N
+
+  netwright generate model.gguf "What is the capital of France?" --temperature 0`,
+  flags: {
+    ...Object.fromEntries(Object.keys(numbers).map((name) => [name, { type: "string" } as const])),
+    ...{ raw: { type: "boolean" }, system: { type: "string" }, adapter: { type: "string" } },
+    stop: { type: "string", multiple: true },
+  },
+  async run({ values, positionals }) {
+    const [path, text, extra] = positionals;
+    if (path === undefined || text === undefined || extra !== undefined)
+      throw new ArgumentError(`generate takes a model and a text, got ${positionals.length}`);
+    const adapter = typeof values["adapter"] === "string" ? values["adapter"] : undefined;
+    const quantized = path.endsWith(".gguf") && adapter === undefined;
+    const pretrained = await loadPretrained(path, { quantized });
+    if (adapter !== undefined) (await loadAdapters(pretrained.model, adapter)).merge();
+    pretrained.model.eval();
+    const given = Object.entries(numbers).flatMap(([flag, option]) => {
+      const value = values[flag];
+      if (typeof value !== "string") return [];
+      if (value.trim() === "" || !Number.isFinite(Number(value)))
+        throw new ArgumentError(`--${flag} must be a number, got ${JSON.stringify(value)}`);
+      return [[option, Number(value)] as const];
+    });
+    const system =
+      typeof values["system"] === "string" ? [{ role: "system", content: values["system"] }] : [];
+    const prompt = values["raw"] === true ? text : [...system, { role: "user", content: text }];
+    const stop = Array.isArray(values["stop"]) ? (values["stop"] as string[]) : [];
+    for await (const piece of generate(pretrained, prompt, { ...Object.fromEntries(given), stop }))
+      write("stdout", piece);
+    write("stdout", "\n");
+    return 0;
+  },
+};

@@ -1,0 +1,286 @@
+/** Conversations: what is read, what carries loss, how texts share rows; a model that learns them. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { generate } from "../generate/index.ts";
+import { Llama } from "../models/index.ts";
+import { loadPretrained } from "../pretrained/index.ts";
+import { type Tensor, tensor } from "../tensor/index.ts";
+import {
+  type Conversation,
+  chatTokens,
+  type FinetuneOptions,
+  type FinetunePlan,
+  finetune,
+  packTokens,
+  readConversations,
+  showLoss,
+} from "./index.ts";
+
+const file = join(import.meta.dirname, "../../test/fixtures/llama.gguf");
+const quantizedFile = join(import.meta.dirname, "../../test/fixtures/llama-quantized.gguf");
+
+let folder = "";
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "netwright-"))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const said = (...turns: readonly [role: string, content: string][]) =>
+  turns.map(([role, content]) => ({ role, content }));
+
+describe("a file of conversations", () => {
+  const read = (text: string): Promise<Conversation[]> => {
+    const path = join(folder, "chat.jsonl");
+    writeFileSync(path, text);
+    return readConversations(path);
+  };
+
+  test("messages, or a prompt and its completion; empty lines and other keys are left alone", async () => {
+    const messages = said(["system", ""], ["user", "a dog"], ["assistant", "the dog"]);
+    const lines = [
+      { id: 7, messages },
+      { prompt: "x", completion: "y" },
+    ].map((row) => JSON.stringify(row));
+    const found = await read(`\ufeff${lines[0]}\n\n${lines[1]}\n`);
+    expect(found.map((each) => each.messages)).toEqual([messages, said(["user", "x"], ["assistant", "y"])]);
+    expect(found[1]!.place).toBe(`"${join(folder, "chat.jsonl")}", line 3`);
+  });
+
+  test("what is wrong is named by file, line and key", async () => {
+    const fine = '{"prompt":"x","completion":"y"}';
+    const message = (line: string): Promise<string> =>
+      read(`${fine}\n${line}\n`).then(
+        () => expect.unreachable(line),
+        (error: Error) => error.message.replaceAll(folder, "FOLDER"),
+      );
+    const messages = (...list: readonly unknown[]): string => JSON.stringify({ messages: list });
+    const lines = [
+      "{",
+      "[1]",
+      '{"message": []}',
+      '{"messages": "x"}',
+      '{"prompt": "x"}',
+      messages({ role: "user", content: "x" }),
+      messages({ role: "user", content: "x" }, { role: "asistant", content: "y" }),
+      messages({ role: "user", content: "x" }, { role: "assistant", content: 5 }),
+      messages({ role: "user", content: "x" }, { role: "assistant", content: " " }),
+      messages({ role: "user", content: "x" }, null),
+    ];
+    expect([...(await Promise.all([])), ...(await inTurn(lines, message))]).toMatchInlineSnapshot(`
+      [
+        ""FOLDER/chat.jsonl", line 2 is no JSON: Expected property name or '}' in JSON at position 1",
+        ""FOLDER/chat.jsonl", line 2: an object is expected, got a list",
+        ""FOLDER/chat.jsonl", line 2 has neither messages nor prompt and completion, but message; is "message" meant?",
+        ""FOLDER/chat.jsonl", line 2: messages must be a list, got a string",
+        ""FOLDER/chat.jsonl", line 2: completion must be a string, got nothing",
+        ""FOLDER/chat.jsonl", line 2: no message is the assistant's, so there is nothing to learn",
+        ""FOLDER/chat.jsonl", line 2: messages[1].role must be one of system, user, assistant, tool, got "asistant"; did you mean "assistant"?",
+        ""FOLDER/chat.jsonl", line 2: messages[1].content must be a string, got a number",
+        ""FOLDER/chat.jsonl", line 2: messages[1].content is empty",
+        ""FOLDER/chat.jsonl", line 2: messages[1] must be an object with role and content, got null",
+      ]
+    `);
+    await expect(read("\n")).rejects.toThrow(/holds no conversations/);
+  });
+});
+
+async function inTurn<X, Y>(list: readonly X[], each: (x: X) => Promise<Y>): Promise<Y[]> {
+  const all: Y[] = [];
+  for (const x of list) all.push(await each(x));
+  return all;
+}
+
+const chatTemplate =
+  "{% for m in messages %}<|user|>{{ m['role'] }}<|begin|>{{ m['content'] }}<|end|>a{% endfor %}" +
+  "{% if add_generation_prompt %}<|user|>assistant<|begin|>{% endif %}";
+
+test("the assistant's turns carry loss, with the token that ends them", async () => {
+  const pretrained = { ...(await loadPretrained(file)), chatTemplate };
+  const messages = said(["user", "the dog"], ["assistant", "an dog"], ["user", "x"], ["assistant", "the"]);
+  const tokens = await chatTokens(pretrained, messages);
+  expect(tokens.ids.length).toBe(tokens.isLearnt.length);
+  expect(showLoss(pretrained, tokens, { color: false })).toBe(
+    "<|user|>user<|begin|>the dog<|end|>a<|user|>assistant<|begin|>‹an dog<|end|>›a<|user|>user<|begin|>x<|end|>a" +
+      "<|user|>assistant<|begin|>‹the<|end|>›a",
+  );
+  expect(showLoss(pretrained, tokens)).toContain("\x1b[32man dog<|end|>\x1b[0m");
+});
+
+describe("packing", () => {
+  const text = (from: number, length: number, learnt = 1) => ({
+    ids: Array.from({ length }, (_, i) => from + i),
+    isLearnt: Array.from({ length }, (_, i) => i >= learnt),
+  });
+
+  test("texts go into the first row that has room; nothing is left out in silence", async () => {
+    const texts = [text(10, 5), text(20, 4, 2), text(1, 9, 9), text(30, 3), text(0, 10, 5)];
+    const packed = packTokens(texts, { maxLength: 8, padToken: 39 });
+    expect(packed).toMatchObject({ rows: 3, tokens: 20, truncated: [4], dropped: [2] });
+    const all = await packed.dataset.batch([0, 1, 2]);
+    const column = (name: string): number[][] => {
+      const data = Array.from((all as Record<string, { data: Int32Array }>)[name]!.data);
+      return [data.slice(0, 8), data.slice(8, 16), data.slice(16)];
+    };
+    expect(column("tokens").slice(0, 2)).toEqual([
+      [10, 11, 12, 13, 14, 30, 31, 32],
+      [20, 21, 22, 23, 39, 39, 39, 39],
+    ]);
+    expect(column("documents").slice(0, 2)).toEqual([
+      [1, 1, 1, 1, 1, 2, 2, 2],
+      [1, 1, 1, 1, 0, 0, 0, 0],
+    ]);
+    expect(column("positions")[0]).toEqual([0, 1, 2, 3, 4, 0, 1, 2]);
+    expect(column("labels").slice(0, 2)).toEqual([
+      [11, 12, 13, 14, -100, 31, 32, -100],
+      [-100, 22, 23, -100, -100, -100, -100, -100],
+    ]);
+    expect(packed.learntTokens).toBe(4 + 2 + 2 + 3);
+    expect(() => packTokens([text(1, 9, 9)], { maxLength: 8, padToken: 0 })).toThrow(
+      /no token of these texts/,
+    );
+  });
+
+  test("texts that share a row do not see each other", async () => {
+    const model = new Llama({
+      ...{
+        vocabSize: 40,
+        hiddenSize: 16,
+        numLayers: 2,
+        numHeads: 4,
+        numKeyValueHeads: 2,
+        intermediateSize: 24,
+      },
+    });
+    const ids = (list: readonly number[]): Tensor => tensor([list], { dtype: "i32" }) as Tensor;
+    const alone = (await model.forward(ids([7, 8, 9])).data()) as Float32Array;
+    const together = await model
+      .forward(ids([3, 4, 7, 8, 9, 0]), {
+        documents: ids([1, 1, 2, 2, 2, 0]),
+        positions: ids([0, 1, 0, 1, 2, 0]),
+      })
+      .data();
+    const found = (together as Float32Array).subarray(2 * 40, 5 * 40);
+    for (const [i, x] of alone.entries()) expect(Math.abs(found[i]! - x)).toBeLessThan(1e-5);
+    expect(() => model.forward(ids([1]), { documents: ids([1]), caches: model.caches(1, 4) })).toThrow(
+      /documents or caches/,
+    );
+  });
+});
+
+describe("finetune", () => {
+  const conversations = ["the dog", "an dog", "dog", "the the"].map((prompt, i) => ({
+    messages: said(["user", prompt], ["assistant", `${"abcd"[i]} 0 1 2`]),
+    place: `line ${i + 1}`,
+  }));
+  const common: FinetuneOptions = {
+    ...{
+      maxLength: 64,
+      epochs: 30,
+      learningRate: 0.02,
+      gradientAccumulationSteps: 1,
+      progress: "none",
+      seed: 3,
+    },
+  };
+  const answer = async (
+    pretrained: Awaited<ReturnType<typeof loadPretrained>>,
+    prompt: string,
+  ): Promise<string> => {
+    let text = "";
+    const messages = said(["user", prompt]);
+    for await (const piece of generate(pretrained, messages, { temperature: 0, maxNewTokens: 8 }))
+      text += piece;
+    return text;
+  };
+
+  test.each([
+    ["lora", file, {}],
+    ["dora", file, { method: "dora" }],
+    ["full", file, { method: "full", learningRate: 0.01 }],
+    ["a base of few bits", quantizedFile, {}],
+  ] as const)(
+    "%s: learns answers by heart, says what it will do, and how well it went",
+    async (_, path, more) => {
+      const pretrained = {
+        ...(await loadPretrained(path, { quantized: path === quantizedFile })),
+        chatTemplate,
+      };
+      let plan: FinetunePlan | undefined;
+      const { adapters, history, perplexity } = await finetune(pretrained, conversations, {
+        ...common,
+        ...more,
+        validation: conversations,
+        patience: 30,
+        onPlan: (found) => void (plan = found),
+      });
+      expect(plan).toMatchObject({ conversations: 4, validationConversations: 4, warnings: [] });
+      expect(plan!.trainableParameters).toBe(
+        pretrained.model
+          .parameters({ trainable: true })
+          .reduce((sum, { shape }) => sum + shape.reduce((a: number, b: number) => a * b, 1), 0),
+      );
+      expect(plan!.steps).toBe(plan!.rows * 30);
+      expect(history.epochs.length).toBe(30);
+      expect(perplexity!.after).toBeLessThan(perplexity!.before / 4);
+      expect(await answer(pretrained, "the dog")).toMatch(/^a 0 1 2/);
+      if (adapters === undefined) return;
+      adapters.merge();
+      expect(await answer(pretrained, "dog")).toMatch(/^c 0 1 2/);
+    },
+  );
+
+  test("stopped and gone on with it ends with the same bits; warnings name places", async () => {
+    const checkpoint = join(folder, "state.safetensors");
+    const plans: FinetunePlan[] = [];
+    const run = async (epochs: number, more: FinetuneOptions = {}): Promise<Float32Array> => {
+      const pretrained = await loadPretrained(file);
+      const { adapters } = await finetune(pretrained, [...conversations, conversations[0]!], {
+        ...common,
+        ...{
+          epochs: 4,
+          maxLength: 16,
+          targetModules: ["q_proj"],
+          rank: 2,
+          onPlan: (plan: FinetunePlan) => void plans.push(plan),
+        },
+        ...more,
+        callbacks:
+          epochs === 4
+            ? []
+            : [{ onEpochEnd: ({ epoch }, training) => void (epoch === epochs && training.stop("enough")) }],
+      });
+      return (await adapters!.parameters()[1]!.data()) as Float32Array;
+    };
+    const whole = await run(4);
+    await run(2, { checkpoint });
+    expect(await run(4, { checkpoint, resume: true })).toEqual(whole);
+    expect(plans[0]!.warnings).toEqual(["1 conversation stood there before and count once"]);
+  });
+
+  test("options that mean nothing", async () => {
+    const pretrained = await loadPretrained(file);
+    const message = (options: object): Promise<string> =>
+      finetune(pretrained, conversations, options).then(
+        () => expect.unreachable(),
+        (error: Error) => error.message,
+      );
+    const rows = [
+      { method: "lra" },
+      { method: "full", rank: 4 },
+      { validationSplit: 1 },
+      { maxLength: 1 },
+      { useDora: true },
+      { targetModules: ["q_prj"] },
+    ];
+    expect(await inTurn(rows, message)).toMatchInlineSnapshot(`
+      [
+        "finetune: method must be "lora", "dora" or "full", got "lra"",
+        "finetune: rank is an option of adapters, which method "full" has none of",
+        "finetune: validationSplit must be in [0, 1), got 1",
+        "packTokens: maxLength must be an integer of at least 2, got 1",
+        "finetune: there is no option "useDora"; did you mean "useRslora"?",
+        "loraAdapters: no linear layer of Llama is called "q_prj"; did you mean "q_proj"? There are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head",
+      ]
+    `);
+  });
+});

@@ -1,0 +1,288 @@
+/** Going on with a published model on conversations. */
+import { monotonicMs } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
+import { permutation, type RandomKey, randomKey } from "../base/random.ts";
+import { crossEntropy } from "../losses/index.ts";
+import type { LanguageModel } from "../models/index.ts";
+import { Module } from "../nn/index.ts";
+import { adamw, cosine, warmup } from "../optim/index.ts";
+import type { Pretrained } from "../pretrained/index.ts";
+import { compile, type Tensor, tensor } from "../tensor/index.ts";
+import {
+  type Callback,
+  type CheckpointOptions,
+  earlyStopping,
+  evaluate,
+  fit,
+  type History,
+  type ProgressStyle,
+} from "../train/index.ts";
+import { type ChatTokens, chatTokens } from "./chat-tokens.ts";
+import type { Conversation } from "./conversations.ts";
+import { type LoraAdapters, type LoraOptions, loraAdapters, loraOptionNames } from "./lora.ts";
+import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
+
+export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
+  /**
+   * "lora", the default, and "dora" train adapters beside a frozen model (QLoRA, where its weights are quantized); "full" trains all
+   * of it but what is frozen already.
+   */
+  readonly method?: "lora" | "dora" | "full";
+  /** Tokens of a row, default 512; longer conversations lose their ends. */
+  readonly maxLength?: number;
+  /** Rows of a step, default 1. */
+  readonly batchSize?: number;
+  /** Batches whose gradients make one step, default 8. */
+  readonly gradientAccumulationSteps?: number;
+  /** Passes over the conversations, default 3. */
+  readonly epochs?: number;
+  /** The highest; default by method and size: adapters 1e-3 below 500 million parameters, else 2e-4, all weights a tenth of it. */
+  readonly learningRate?: number;
+  /** Default 0. */
+  readonly weightDecay?: number;
+  /** Conversations to score on; by default a part of those given. */
+  readonly validation?: readonly Conversation[];
+  /** That part, default 0.1 of at least 20 distinct conversations; 0 for none. */
+  readonly validationSplit?: number;
+  /** Epochs without a better score before it ends, with the best weights; default 2, where there is validation. */
+  readonly patience?: number;
+  /** Of first values, order and validation; default 0. */
+  readonly seed?: number;
+  /** As in `fit`. */
+  readonly checkpoint?: string | CheckpointOptions;
+  readonly resume?: boolean;
+  readonly progress?: ProgressStyle;
+  readonly callbacks?: readonly Callback[];
+  /** Is told what will happen, before it does. */
+  readonly onPlan?: (plan: FinetunePlan) => void;
+}
+
+const optionNames = [
+  ...loraOptionNames.filter((name) => name !== "useDora"),
+  ...[
+    "method",
+    "maxLength",
+    "batchSize",
+    "gradientAccumulationSteps",
+    "epochs",
+    "learningRate",
+    "weightDecay",
+  ],
+  ...["validation", "validationSplit", "patience", "seed", "checkpoint", "resume", "progress", "callbacks"],
+  "onPlan",
+];
+
+/** What a fine-tuning will do, and what was found in its data. */
+export interface FinetunePlan {
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly conversations: number;
+  readonly validationConversations: number;
+  readonly rows: number;
+  readonly tokens: number;
+  readonly learntTokens: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** From the arithmetic of the model and how fast this machine multiplies just now. */
+  readonly estimatedSeconds: number;
+  /** Conversations whose ends were cut off, whose learnt parts were cut off altogether, that stand there twice. */
+  readonly warnings: readonly string[];
+}
+
+export interface Finetuned {
+  /** Undefined where all weights were trained. */
+  readonly adapters: LoraAdapters | undefined;
+  readonly history: History;
+  /** e to the loss per learnt token on what was held out; undefined without it. */
+  readonly perplexity: { readonly before: number; readonly after: number } | undefined;
+}
+
+/** What `fit` trains: logits of rows that hold several texts. */
+class PackedModel extends Module {
+  readonly model: LanguageModel;
+  constructor(model: LanguageModel) {
+    super();
+    this.model = model;
+  }
+  forward(tokens: Tensor, documents: Tensor, positions: Tensor): Tensor {
+    return this.model.forward(tokens, { documents, positions });
+  }
+}
+
+const objective = {
+  inputs: ["tokens", "documents", "positions"],
+  labels: "labels",
+  loss: (logits: Tensor, labels: Tensor) => crossEntropy(logits, labels, { ignoreIndex: ignoredLabel }),
+  lossCount: (labels: Tensor) => labels.notEqual(ignoredLabel).sum() as Tensor,
+} as const;
+
+/**
+ * Trains a model on conversations: the assistant's turns are learnt, the rest is read. Conversations are packed into rows and do not
+ * see each other; the rate rises over 3 % of the steps and falls in a cosine. Afterwards the adapters are on the model: save them
+ * (`saveAdapters`) or put them into its weights (`merge`).
+ *
+ * The same seed, model and conversations give the same weights, bit for bit; so does going on from a checkpoint.
+ *
+ * @throws ArgumentError for options that mean nothing, for a model without tokenizer or template, and where nothing is to be learnt
+ * @example
+ * const pretrained = await loadPretrained("llama.gguf");
+ * const messages = [{ role: "user", content: "a dog" }, { role: "assistant", content: "the dog" }];
+ * const options = { rank: 2, maxLength: 32, epochs: 1, progress: "none" } as const;
+ * const { adapters } = await finetune(pretrained, [{ messages, place: "line 1" }], options);
+ * adapters!.layers.size; // 14
+ */
+export async function finetune(
+  pretrained: Pretrained,
+  conversations: readonly Conversation[],
+  options: FinetuneOptions = {},
+): Promise<Finetuned> {
+  checkOptions("finetune", options, optionNames);
+  const { batchSize = 1, gradientAccumulationSteps = 8, epochs = 3, seed = 0, weightDecay = 0 } = options;
+  const data = await dataOf(pretrained, conversations, options);
+  const { model } = pretrained;
+  const parameterCount = sizeOf(model.parameters());
+  const adapters = adaptersOf(model, options);
+  const { train, validation } = data;
+  const steps = epochs * Math.ceil(train.rows / (batchSize * gradientAccumulationSteps));
+  const { learningRate = defaultRate(parameterCount, options.method) } = options;
+  const seconds = await estimate(
+    parameterCount,
+    epochs * train.rows * (options.maxLength ?? 512),
+    options.method,
+  );
+  options.onPlan?.({
+    ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
+    ...{ conversations: data.conversations, validationConversations: data.validationConversations },
+    ...{ rows: train.rows, tokens: train.tokens, learntTokens: train.learntTokens, steps, learningRate },
+    ...{ estimatedSeconds: seconds, warnings: data.warnings },
+  });
+  const network = new PackedModel(model);
+  const score = async (): Promise<number> =>
+    Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
+  const before = validation && (await score());
+  const rising = Math.max(1, Math.round(0.03 * steps));
+  const rate = warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
+  const history = await fit(network, train.dataset, {
+    ...objective,
+    optimizer: adamw({ learningRate: rate, weightDecay }),
+    ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1 },
+    ...(validation && { validation: validation.dataset }),
+    callbacks: [
+      ...(validation ? [earlyStopping({ monitor: "validationLoss", patience: options.patience ?? 2 })] : []),
+      ...(options.callbacks ?? []),
+    ],
+    // Labels of −100 are meant.
+    checks: false,
+    ...(options.progress !== undefined && { progress: options.progress }),
+    ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
+    ...(options.resume !== undefined && { resume: options.resume }),
+  });
+  model.eval();
+  return {
+    adapters,
+    history,
+    perplexity: before === undefined ? undefined : { before, after: await score() },
+  };
+}
+
+const sizeOf = (parameters: readonly Tensor[]): number =>
+  parameters.reduce(
+    (sum, { shape }) => sum + (shape as readonly number[]).reduce((n, size) => n * size, 1),
+    0,
+  );
+
+const defaultRate = (parameters: number, method: FinetuneOptions["method"]): number =>
+  (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
+
+function adaptersOf(model: LanguageModel, options: FinetuneOptions): LoraAdapters | undefined {
+  const { method = "lora", seed = 0, rank, alpha, targetModules, dropout, useRslora, key = seed } = options;
+  if (!["lora", "dora", "full"].includes(method))
+    throw new ArgumentError(
+      `finetune: method must be "lora", "dora" or "full", got ${JSON.stringify(method)}`,
+    );
+  const given = { rank, alpha, targetModules, dropout, useRslora };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (method !== "full")
+    return loraAdapters(model, { ...Object.fromEntries(set), useDora: method === "dora", key });
+  if (set.length > 0)
+    throw new ArgumentError(
+      `finetune: ${set[0]![0]} is an option of adapters, which method "full" has none of`,
+    );
+  if (model.parameters({ trainable: true }).length === 0)
+    throw new ArgumentError('finetune: method "full" needs weights that are not frozen');
+  return undefined;
+}
+
+// ---- data -----------------------------------------------------------------------------------------------------
+
+interface FinetuneData {
+  readonly train: PackedTokens;
+  readonly validation: PackedTokens | undefined;
+  readonly conversations: number;
+  readonly validationConversations: number;
+  readonly warnings: readonly string[];
+}
+
+async function dataOf(
+  pretrained: Pretrained,
+  conversations: readonly Conversation[],
+  options: FinetuneOptions,
+): Promise<FinetuneData> {
+  const { maxLength = 512, seed = 0 } = options;
+  const distinct = new Map(conversations.map((each) => [JSON.stringify(each.messages), each]));
+  const warnings: string[] = [];
+  const repeated = conversations.length - distinct.size;
+  if (repeated > 0) warnings.push(`${counted(repeated, "conversation")} stood there before and count once`);
+  const all = [...distinct.values()];
+  const share = options.validationSplit ?? (all.length >= 20 ? 0.1 : 0);
+  if (!(share >= 0 && share < 1))
+    throw new ArgumentError(`finetune: validationSplit must be in [0, 1), got ${share}`);
+  const heldCount = options.validation === undefined ? Math.round(share * all.length) : 0;
+  const order = [...permutation(randomKey(seed) as RandomKey, all.length)].map((i) => all[i]!);
+  const held = options.validation ?? order.slice(0, heldCount);
+  const { config, endTokens } = pretrained;
+  const padToken = Number(config.values["pad_token_id"] ?? endTokens[0] ?? 0);
+  const pack = async (part: readonly Conversation[]): Promise<PackedTokens> => {
+    const texts: ChatTokens[] = [];
+    for (const { messages } of part) texts.push(await chatTokens(pretrained, messages));
+    const packed = packTokens(texts, { maxLength, padToken });
+    const name = (places: readonly number[]): string => placesText(places.map((i) => part[i]!.place));
+    if (packed.truncated.length > 0)
+      warnings.push(`longer than ${maxLength} tokens, cut off there: ${name(packed.truncated)}`);
+    if (packed.dropped.length > 0)
+      warnings.push(
+        `left out, as nothing to learn is in the first ${maxLength} tokens: ${name(packed.dropped)}`,
+      );
+    return packed;
+  };
+  const kept = order.slice(heldCount);
+  return {
+    train: await pack(kept),
+    validation: held.length > 0 ? await pack(held) : undefined,
+    ...{ conversations: kept.length, validationConversations: held.length, warnings },
+  };
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+const placesText = (places: readonly string[]): string =>
+  `${places.slice(0, 3).join("; ")}${places.length > 3 ? ` … (${places.length})` : ""}`;
+
+// ---- time -----------------------------------------------------------------------------------------------------
+
+/** Seconds of products, 2 operations a parameter and token forward, as much for each of the gradients that are needed. */
+async function estimate(
+  parameters: number,
+  tokens: number,
+  method: FinetuneOptions["method"],
+): Promise<number> {
+  const size = 512;
+  const matrix = tensor(new Float32Array(size * size).fill(1), { shape: [size, size] }) as Tensor;
+  const product = compile((x: Tensor) => x.matmul(x).sum());
+  await product(matrix).item();
+  const start = monotonicMs();
+  await product(matrix).item();
+  const flopPerSecond = (2 * size ** 3) / ((monotonicMs() - start) / 1000);
+  return ((method === "full" ? 6 : 4) * parameters * tokens) / flopPerSecond;
+}
