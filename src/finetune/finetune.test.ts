@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate } from "../generate/index.ts";
 import { Llama } from "../models/index.ts";
-import { loadPretrained } from "../pretrained/index.ts";
+import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import {
   type Conversation,
@@ -182,10 +182,7 @@ describe("finetune", () => {
       seed: 3,
     },
   };
-  const answer = async (
-    pretrained: Awaited<ReturnType<typeof loadPretrained>>,
-    prompt: string,
-  ): Promise<string> => {
+  const answer = async (pretrained: Pretrained, prompt: string): Promise<string> => {
     let text = "";
     const messages = said(["user", prompt]);
     for await (const piece of generate(pretrained, messages, { temperature: 0, maxNewTokens: 8 }))
