@@ -22,6 +22,11 @@ export interface FftnOptions {
   readonly norm?: FftNorm;
 }
 
+export interface IrfftnOptions extends FftnOptions {
+  /** How many real numbers the last of the axes holds: says whether it is odd; 2·(size − 1) when left out. */
+  readonly n?: number;
+}
+
 /** The factor of a forward transform, and what an inverse that divides by n is multiplied with. */
 function scales(norm: FftNorm, n: number): { readonly forward: number; readonly inverse: number } {
   switch (norm) {
@@ -156,11 +161,22 @@ function severalAxes(
   each: (x: Complex, options: FftOptions) => Complex,
 ): Complex {
   const given = complexOf(what, x);
-  const rank = given.real.shape.length;
-  const chosen = (axes ?? Array.from({ length: rank }, (_, i) => i)).map((axis) =>
-    normalizeAxis(axis, rank, what),
-  );
+  const chosen = axesOf(what, given.real, axes);
   return chosen.reduce<Complex>((value, axis) => each(value, { axis, ...(norm && { norm }) }), given);
+}
+
+/** All when left out. */
+function axesOf(what: string, { shape }: Tensor, axes: readonly number[] | undefined): number[] {
+  const given = axes ?? Array.from({ length: shape.length }, (_, i) => i);
+  return given.map((axis) => normalizeAxis(axis, shape.length, what));
+}
+
+/** The axis that holds half of the elements, and the others. */
+function halvedAxis(what: string, x: Tensor, axes: readonly number[] | undefined): [number, number[]] {
+  const chosen = axesOf(what, x, axes);
+  const last = chosen.pop();
+  if (last === undefined) throw new ArgumentError(`${what}: there is no axis to transform along`);
+  return [last, chosen];
 }
 
 /** {@link fft} along several axes, all when left out. @example fftn(ones([3, 4])).real.shape // [3, 4] */
@@ -178,6 +194,39 @@ export const fft2 = (x: ComplexLike, options: FftnOptions = {}): Complex =>
 /** The inverse of {@link fft2}. @example (await ifft2(fft2([[1, 2]])).real.toArray()).flat().map(Math.round) // [1, 2] */
 export const ifft2 = (x: ComplexLike, options: FftnOptions = {}): Complex =>
   severalAxes("ifft2", x, { axes: [-2, -1], ...options }, ifft);
+
+/**
+ * {@link fftn} of real numbers, all axes when left out: of the last axis the first ⌊n/2⌋ + 1 elements, of which the others follow.
+ *
+ * @throws ArgumentError without an axis; ShapeError for an axis whose size is not known
+ * @example rfftn(ones([3, 4])).real.shape // [3, 3]
+ */
+export function rfftn(x: TensorLike, { axes, norm = "backward" }: FftnOptions = {}): Complex {
+  const given = realOf(x);
+  const [axis, others] = halvedAxis("rfftn", given, axes);
+  return severalAxes("rfftn", rfft(given, { axis, norm }), { axes: others, norm }, fft);
+}
+
+/**
+ * The inverse of {@link rfftn}: real numbers.
+ *
+ * @throws ArgumentError without an axis; ShapeError for an axis whose size is not known
+ * @example (await irfftn(rfftn([[1, 2, 3], [4, 5, 6]]), { n: 3 }).toArray()).flat().map(Math.round) // [1, 2, 3, 4, 5, 6]
+ */
+export function irfftn(x: ComplexLike, { axes, n, norm = "backward" }: IrfftnOptions = {}): Tensor {
+  const given = complexOf("irfftn", x);
+  const [axis, others] = halvedAxis("irfftn", given.real, axes);
+  const rest = severalAxes("irfftn", given, { axes: others, norm }, ifft);
+  return irfft(rest, { axis, norm, ...(n !== undefined && { n }) });
+}
+
+/** {@link rfftn} along the last two axes. @example rfft2(ones([5, 3, 4])).real.shape // [5, 3, 3] */
+export const rfft2 = (x: TensorLike, options: FftnOptions = {}): Complex =>
+  rfftn(x, { axes: [-2, -1], ...options });
+
+/** The inverse of {@link rfft2}. @example (await irfft2(rfft2([[1, 2]])).toArray()).flat().map(Math.round) // [1, 2] */
+export const irfft2 = (x: ComplexLike, options: IrfftnOptions = {}): Tensor =>
+  irfftn(x, { axes: [-2, -1], ...options });
 
 /** The frequencies of `fft`'s elements, 0 first, in cycles a unit of `spacing`. @example fftfreq(4) // [0, 0.25, -0.5, -0.25] */
 export function fftfreq(n: number, spacing = 1): Tensor<[number], "f32"> {
