@@ -8,6 +8,10 @@ import { fromNode } from "../tensor/tensor.ts";
 export const checked = (values: Tensor, condition: Tensor, rule: string): Tensor =>
   fromNode(check(nodeOf(values), nodeOf(condition), rule));
 
+/** Labels that are 1 or −1; others fail the step. */
+export const signs = (what: string, labels: Tensor): Tensor =>
+  checked(labels, labels.abs().equal(1), `${what}: labels must be 1 or -1`);
+
 /** Below the smallest normal number a probability counts as 0. */
 const smallestProbability = 1.2e-38;
 /** −log of what counts as 0, as in PyTorch: large, but a number. */

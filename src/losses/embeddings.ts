@@ -5,16 +5,23 @@ import { sameShape, shapeText } from "../base/shape.ts";
 import { pairwiseDistance } from "../nn/similarity.ts";
 import { asTensor, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
-import { checked } from "./checks.ts";
-import { type MarginOptions, signs } from "./margins.ts";
+import { checked, signs } from "./checks.ts";
+import type { MarginOptions } from "./margins.ts";
 import { type LossOptions, masked, reduce, requireEqualShapes, sharedOptions } from "./reduction.ts";
 
-/** Labels of pairs of vectors, (…) for vectors (…, features). */
-function requireLabels(what: string, vectors: Tensor, labels: Tensor): void {
-  const samples = vectors.shape.slice(0, -1);
-  if (sameShape(labels.shape, samples)) return;
+/** Pairs of vectors (…, features) and their labels (…), options checked, shapes compared. */
+function labelledPairs(
+  what: string,
+  { a, b, labels }: { readonly a: Tensor; readonly b: TensorLike; readonly labels: TensorLike },
+  options: MarginOptions,
+): readonly [second: Tensor, labels: Tensor] {
+  checkOptions(what, options, ["margin", ...sharedOptions]);
+  const [second, given] = [asTensor(b), asTensor(labels)];
+  requireEqualShapes(`${what}, second vectors`, a, second);
+  const samples = a.shape.slice(0, -1);
+  if (sameShape(given.shape, samples)) return [second, given];
   throw new ShapeError(
-    `${what}: vectors ${shapeText(vectors.shape)} need labels ${shapeText(samples)}, got ${shapeText(labels.shape)}`,
+    `${what}: vectors ${shapeText(a.shape)} need labels ${shapeText(samples)}, got ${shapeText(given.shape)}`,
   );
 }
 
@@ -40,10 +47,7 @@ export function cosineEmbedding(
   options: MarginOptions = {},
 ): Tensor {
   return located(() => {
-    checkOptions("cosineEmbedding", options, ["margin", ...sharedOptions]);
-    const [other, given] = [asTensor(b), asTensor(labels)];
-    requireEqualShapes("cosineEmbedding, second vectors", a, other);
-    requireLabels("cosineEmbedding", a, given);
+    const [other, given] = labelledPairs("cosineEmbedding", { a, b, labels }, options);
     const y = masked(given, options, { filler: 1 });
     const cosine = cosineOf(countedVectors(a, options), countedVectors(other, options));
     const apart = cosine.sub(options.margin ?? 0).relu();
@@ -133,10 +137,7 @@ export function contrastive(
   options: MarginOptions = {},
 ): Tensor {
   return located(() => {
-    checkOptions("contrastive", options, ["margin", ...sharedOptions]);
-    const [other, given] = [asTensor(b), asTensor(labels)];
-    requireEqualShapes("contrastive, second vectors", a, other);
-    requireLabels("contrastive", a, given);
+    const [other, given] = labelledPairs("contrastive", { a, b, labels }, options);
     const y = masked(given.cast(a.dtype), options);
     const isPair = y.equal(0).or(y.equal(1));
     const label = checked(y, isPair as Tensor, "contrastive: labels must be 0 or 1");

@@ -4,14 +4,10 @@ import type { TensorShape } from "../base/shape-types.ts";
 import { asTensor, type Tensor, type TensorLike, where } from "../tensor/index.ts";
 import { located } from "../tensor/located.ts";
 import type { ShapeOf } from "../tensor/types.ts";
-import { checked } from "./checks.ts";
+import { signs } from "./checks.ts";
 import { pairLoss } from "./pairs.ts";
 import { type LossOptions, masked, reduce, requireEqualShapes, sharedOptions } from "./reduction.ts";
 import type { TargetsCheck } from "./shape-check.ts";
-
-/** Labels that are 1 or −1; others fail the step. */
-export const signs = (what: string, labels: Tensor): Tensor =>
-  checked(labels, labels.abs().equal(1), `${what}: labels must be 1 or -1`);
 
 /**
  * max(0, 1 − y·x): 0 where a score x has the label's sign and is 1 or more.
