@@ -172,3 +172,41 @@ describe("gradients of gradients are what differences of gradients say", () => {
     });
   });
 });
+
+describe("what a mask leaves out changes nothing, be it NaN", () => {
+  const mask = tensor([
+    [false, false, true],
+    [false, true, true],
+  ]) as Tensor;
+  const keys = numbers(5, [2, 3, 4]);
+  const broken = keys.set(Number.NaN, [0, 2]).set(Number.NaN, [1, 1]).set(Number.NaN, [1, 2]) as Tensor;
+  const query = numbers(6, [2, 2, 4]);
+
+  it.each([
+    ["LuongAttention", luong],
+    ["BahdanauAttention", bahdanau],
+  ] as const)("%s, in values and gradients", async (_, layer) => {
+    const run = compile((x: Tensor) => {
+      const { context, weights } = layer.forward(query, x, { keyPaddingMask: mask });
+      const loss = context.square().sum() as Tensor;
+      return [context, weights, ...grad(loss, layer.parameters(), { allowUnused: true })] as Tensor[];
+    });
+    const [clean, dirty] = [run(keys), run(broken)];
+    for (const [i, value] of clean.entries())
+      expect(await dirty[i]!.toArray()).toEqual(await value.toArray());
+  });
+
+  it("EmbeddingBag passes over its padding index", async () => {
+    const bag = new nn.EmbeddingBag(5, 3, { mode: "mean", paddingIndex: 2, key });
+    const indices = tensor(
+      [
+        [0, 2, 4],
+        [2, 2, 1],
+      ],
+      { dtype: "i32" },
+    ) as Tensor;
+    const clean = await bag.forward(indices).toArray();
+    bag.weight.assign(bag.weight.set(Number.NaN, [2]) as Tensor);
+    expect(await bag.forward(indices).toArray()).toEqual(clean);
+  });
+});
