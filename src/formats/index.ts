@@ -3,6 +3,7 @@ export type { HostArray, NamedTensors } from "../base/host-array.ts";
 export type { MappedArray, MappedFile } from "../base/mapped-array.ts";
 export type { GgufValue } from "./gguf/header.ts";
 export { type GgufFile, openGguf } from "./gguf/reader.ts";
+export { type GgufArray, type GgufInput, writeGguf } from "./gguf/writer.ts";
 export * from "./idx.ts";
 export { type KerasContent, type KerasLayerConfig, readKeras } from "./keras/reader.ts";
 export {

@@ -1,6 +1,6 @@
 /** The tokenizer that a GGUF file carries, as `tokenizer.json` would say it. */
 import { ArgumentError, FormatError } from "../base/errors.ts";
-import type { GgufFile } from "../formats/index.ts";
+import type { GgufFile, GgufInput } from "../formats/index.ts";
 import type { AddedToken, TokenizerFile } from "../text/tokenizer.ts";
 
 /** How texts are cut before tokens are looked for: by `tokenizer.ggml.pre`. */
@@ -78,4 +78,52 @@ function addedTokens(tokens: readonly string[], types: unknown): AddedToken[] {
     const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
     return [{ id, content, special: types[id] === kinds.control, ...plain }];
   });
+}
+
+/**
+ * What a GGUF file says of a tokenizer: the reverse of `tokenizerOf`.
+ *
+ * @throws ArgumentError for other models than byte-level BPE, and for ways to cut texts that have no name in GGUF files
+ */
+export function metadataOfTokenizer(file: TokenizerFile): Record<string, GgufInput> {
+  const { type, vocab, merges } = file.model as {
+    type?: string;
+    vocab?: object;
+    merges?: readonly unknown[];
+  };
+  if (type !== "BPE" || vocab === undefined || merges === undefined)
+    throw new ArgumentError(
+      `a GGUF file holds byte-level BPE tokenizers; this one is ${JSON.stringify(type)}`,
+    );
+  const cut = Object.keys(cutters).findLast((name) => isSameCut(cutters[name]!, file.pre_tokenizer));
+  if (cut === undefined)
+    throw new ArgumentError(
+      `the tokenizer cuts texts in a way that has no name here; known are ${Object.keys(cutters).join(", ")}`,
+    );
+  const tokens: string[] = [];
+  for (const [token, id] of Object.entries(vocab)) tokens[id as number] = token;
+  const types = new Int32Array(Math.max(tokens.length, ...file.added_tokens.map(({ id }) => id + 1))).fill(1);
+  for (const { id, content, special } of file.added_tokens) {
+    tokens[id] = content;
+    types[id] = special ? kinds.control : kinds.userDefined;
+  }
+  return {
+    "tokenizer.ggml.model": "gpt2",
+    "tokenizer.ggml.pre": cut,
+    "tokenizer.ggml.tokens": Array.from(tokens, (token, id) => token ?? `[PAD${id}]`),
+    "tokenizer.ggml.token_type": types,
+    "tokenizer.ggml.merges": merges.map((pair) => (Array.isArray(pair) ? pair.join(" ") : String(pair))),
+  };
+}
+
+/** Alike, whatever the order of keys, and whatever trims offsets, which tokens do not depend on. */
+function isSameCut(known: unknown, given: unknown): boolean {
+  if (typeof known !== "object" || known === null || typeof given !== "object" || given === null)
+    return known === given;
+  const keys = [...new Set([...Object.keys(known), ...Object.keys(given)])].filter(
+    (key) => key !== "trim_offsets",
+  );
+  return keys.every((key) =>
+    isSameCut((known as Record<string, unknown>)[key], (given as Record<string, unknown>)[key]),
+  );
 }

@@ -8,7 +8,7 @@ import { isQuantizedType, type QuantizedInit } from "../nn/index.ts";
 import type { Weights } from "./weights.ts";
 
 /** What a family of GGUF files does its own way. */
-interface Architecture {
+export interface Architecture {
   readonly modelType: string;
   /** llama.cpp turns neighbours where Hugging Face turns halves, and stores rows of queries and keys in that order. */
   readonly hasTurnedRows?: boolean;
@@ -60,6 +60,25 @@ function architectureOf(path: string, metadata: GgufFile["metadata"]): [string, 
   if (known !== undefined) return [name as string, known];
   const all = Object.keys(architectures).join(", ");
   throw new ArgumentError(`"${path}" is of architecture ${JSON.stringify(name)}; known are ${all}`);
+}
+
+/** The name and ways of the files that a configuration's models are written to. */
+export function architectureFor(config: PretrainedConfig): [string, Architecture] {
+  const type = config.string("model_type");
+  const wanted = type === "mistral" ? "llama" : type;
+  const found = Object.entries(architectures).find(([, { modelType }]) => modelType === wanted);
+  if (found !== undefined) return found;
+  const known = Object.values(architectures).map(({ modelType }) => modelType);
+  throw new ArgumentError(`GGUF files are written of ${known.join(", ")}; "${type}" is none of them`);
+}
+
+/** A weight's name in such a file: the reverse of `publishedName`. */
+export function storedName(published: string, { names = {} }: Architecture): string {
+  const [, layer, part, kind] = /^(?:model\.layers\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(published) ?? [];
+  const table = layer === undefined ? modelNames : { ...layerNames, ...names };
+  const stored = Object.keys(table).find((name) => table[name] === part);
+  if (stored === undefined) throw new ArgumentError(`no GGUF file has a name for "${published}"`);
+  return layer === undefined ? `${stored}.${kind}` : `blk.${layer}.${stored}.${kind}`;
 }
 
 /** The configuration as `config.json` would say it. */

@@ -7,7 +7,7 @@ import { openGguf } from "../formats/index.ts";
 import { type LanguageModel, PretrainedConfig } from "../models/index.ts";
 import { type Module, type StateValue, setQuantizedWeight } from "../nn/index.ts";
 import { jsonOfFile } from "../text/json-file.ts";
-import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { loadTokenizer, type Tokenizer, type TokenizerFile } from "../text/tokenizer.ts";
 import { modelFromConfig, type Task, type TaskModels } from "./families.ts";
 import { fittedWeights, headNames } from "./fit.ts";
 import { configOf, weightsOf } from "./gguf.ts";
@@ -43,6 +43,15 @@ export interface Pretrained<M extends Module = LanguageModel> {
   readonly endTokens: readonly number[];
   /** Names in the file that the model has no use for: heads of other tasks. */
   readonly leftOut: readonly string[];
+  /** Where it came from: what `savePretrained` takes over. */
+  readonly origin?: PretrainedOrigin;
+}
+
+export interface PretrainedOrigin {
+  readonly path: string;
+  readonly task: Task;
+  /** What a GGUF file says of its tokenizer, as `tokenizer.json` has it. */
+  readonly tokenizerFile?: TokenizerFile;
 }
 
 /**
@@ -102,6 +111,7 @@ async function fromFolder<T extends Task>(
     chatTemplate: (await textIn(folder, "chat_template.jinja")) ?? templateOf(tokenizerConfig.chat_template),
     ...endsOf({ ...config.values, ...generation }),
     leftOut,
+    origin: { path: folder, task },
   };
 }
 
@@ -127,13 +137,15 @@ async function fromGguf<T extends Task>(
     const { weights, blocks } = await weightsOf(path, file, { config, quantized });
     for (const [name, init] of blocks) setQuantizedWeight(layerOf(model, name), init);
     const leftOut = fill(model, config, weights);
+    const tokenizerFile = tokenizerOf(path, file);
     return {
       model,
       config,
-      tokenizer: await loadTokenizer(tokenizerOf(path, file)),
+      tokenizer: await loadTokenizer(tokenizerFile),
       chatTemplate: templateOf(file.metadata.get("tokenizer.chat_template")),
       ...endsOf(config.values),
       leftOut,
+      origin: { path, task, tokenizerFile },
     };
   } finally {
     await file.close();
