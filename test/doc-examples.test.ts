@@ -63,6 +63,7 @@ beforeAll(() => {
   writeFileSync(join(scratch, "model.safetensors"), serializeSafetensors(new Map()));
   symlinkSync(join(root, "test", "fixtures", "quantized.gguf"), join(scratch, "model.gguf"));
   symlinkSync(join(root, "test", "fixtures", "llama.gguf"), join(scratch, "llama.gguf"));
+  writeFileSync(join(scratch, "chat.jsonl"), '{"prompt":"a dog","completion":"the dog"}\n');
   process.chdir(scratch);
 }, 180_000);
 

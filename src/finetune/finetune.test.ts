@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sizeOf } from "../../test/model-states.ts";
 import { generate } from "../generate/index.ts";
 import { Llama } from "../models/index.ts";
 import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
@@ -216,6 +217,8 @@ describe("finetune", () => {
           .parameters({ trainable: true })
           .reduce((sum, { shape }) => sum + shape.reduce((a: number, b: number) => a * b, 1), 0),
       );
+      const whole = [...(await loadPretrained(path)).model.namedParameters().values()];
+      expect(plan!.parameters).toBe(whole.reduce((sum, { shape }) => sum + sizeOf(shape), 0));
       expect(plan!.steps).toBe(plan!.rows * 30);
       expect(history.epochs.length).toBe(30);
       expect(perplexity!.after).toBeLessThan(perplexity!.before / 4);

@@ -5,7 +5,7 @@ import { checkOptions } from "../base/options.ts";
 import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { crossEntropy } from "../losses/index.ts";
 import type { LanguageModel } from "../models/index.ts";
-import { Module } from "../nn/index.ts";
+import { Module, QuantizedWeight } from "../nn/index.ts";
 import { adamw, cosine, warmup } from "../optim/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import { compile, type Tensor, tensor } from "../tensor/index.ts";
@@ -141,7 +141,7 @@ export async function finetune(
   const { batchSize = 1, gradientAccumulationSteps = 8, epochs = 3, seed = 0, weightDecay = 0 } = options;
   const data = await dataOf(pretrained, conversations, options);
   const { model } = pretrained;
-  const parameterCount = sizeOf(model.parameters());
+  const parameterCount = sizeOf(model.parameters()) + quantizedSize(model);
   const adapters = adaptersOf(model, options);
   const { train, validation } = data;
   const steps = epochs * Math.ceil(train.rows / (batchSize * gradientAccumulationSteps));
@@ -189,6 +189,13 @@ export async function finetune(
 const sizeOf = (parameters: readonly Tensor[]): number =>
   parameters.reduce(
     (sum, { shape }) => sum + (shape as readonly number[]).reduce((n, size) => n * size, 1),
+    0,
+  );
+
+/** Weights of few bits are no parameters. */
+const quantizedSize = (model: Module): number =>
+  [...model.namedModules().values()].reduce(
+    (sum, module) => (module instanceof QuantizedWeight ? sum + module.shape[0] * module.shape[1] : sum),
     0,
   );
 

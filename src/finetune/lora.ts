@@ -47,6 +47,11 @@ export const loraOptionNames = [
  * are learnt.
  *
  * Names in state dicts are PEFT's: `lora_A.weight`, `lora_B.weight`, `lora_magnitude_vector`.
+ *
+ * @example
+ * const model = new Sequential(new Linear(8, 4));
+ * const adapter = loraAdapters(model, { rank: 2 }).layers.get("0")!;
+ * [...adapter.namedParameters().keys()]; // ["lora_A.weight", "lora_B.weight"]
  */
 export class LoraAdapter extends Adapter {
   readonly a: Parameter;

@@ -3,7 +3,7 @@ import { ArgumentError } from "../base/errors.ts";
 import { arrayDataset, type Dataset } from "../data/index.ts";
 import type { ChatTokens } from "./chat-tokens.ts";
 
-/** The label of tokens that are not learnt. */
+/** The label of tokens that are not learnt. @example ignoredLabel // -100 */
 export const ignoredLabel = -100;
 
 export interface PackOptions {

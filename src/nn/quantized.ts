@@ -38,6 +38,11 @@ const layouts = {
  */
 export type QuantizedType = keyof typeof layouts;
 
+/**
+ * Whether weights can be kept in a layout.
+ *
+ * @example isQuantizedType("Q6_K") // false
+ */
 export const isQuantizedType = (name: string): name is QuantizedType => Object.hasOwn(layouts, name);
 
 const layoutOf = (type: QuantizedType): Layout => {
