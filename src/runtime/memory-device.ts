@@ -32,8 +32,11 @@ import {
   type ValueRun,
 } from "./storage.ts";
 
-/** Results up to this size are copied out at the end of a run: the JavaScript collector then sees and frees them. */
-const copiedOutBytes = 64 * 1024;
+/**
+ * Results up to this size are copied out at the end of a run: the JavaScript collector then sees and frees them. Larger ones would
+ * take longer to copy than to compute.
+ */
+const copiedOutBytes = 8 * 1024;
 
 /** Memory that addresses name. */
 export interface MemoryPool {
