@@ -14,6 +14,8 @@ export interface Example {
   readonly metric: string;
   /** With shuffled training labels the score stays below this, in quick mode; with the right ones it is above. */
   readonly chance: number;
+  /** Nothing is to be learnt here, and the example shows it: the score stays below `chance` with the right labels too. */
+  readonly isUnpredictable?: boolean;
   /** What others reach, by the name of the score. */
   readonly reference: Readonly<Record<string, { readonly value: number; readonly from: string }>>;
   readonly run: (run: Run) => Promise<Result>;
