@@ -108,7 +108,7 @@ test.skipIf(!existsSync("/bin/bash"))("completion in bash gives commands, flags 
     return execFileSync("/bin/bash", [], { input: script, cwd: folder, encoding: "utf8" }).trim().split(" ");
   };
   expect(await complete("netwright", "re")).toEqual(["replay", "report"]);
-  expect(await complete("netwright", "replay", "--s")).toEqual(["--step"]);
+  expect(await complete("netwright", "replay", "--st")).toEqual(["--step"]);
   writeFileSync(at("zebra.csv"), "");
   expect(await complete("netwright", "inspect", "ze")).toEqual(["zebra.csv"]);
 });

@@ -23,7 +23,7 @@ const elsewhere = {
     ...["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential", "Unflatten"],
   ],
   "rows of BatchNorm1d, 2d, 3d": ["BatchNorm"],
-  "tests of their own: no layers": ["Adapter", "Module", "Parametrization"],
+  "tests of their own: no layers": ["Adapter", "Module", "Parametrization", "QuantizedWeight"],
 };
 
 test("every layer has a row, or a test that is named here", () => {
