@@ -56,11 +56,8 @@ function reachableTypes() {
 const core =
   /[\\/]build[\\/]src[\\/](base|platform|graph|ops|autodiff|ir|compiler|codegen|runtime|tensor|nn|losses|optim)[\\/]/;
 
-/**
- * Rooms with files of their own: their tables of what users may name hold every class and function of the rooms they speak of.
- * A page's bundler leaves a file out that it does not need, but no table within one that it does.
- */
-const apart = /[\\/]build[\\/]src[\\/](config|models|tabular)[\\/]/;
+/** Every other room has a file: a page's bundler leaves files out that it does not need, but few tables within one that it does. */
+const room = /[\\/]build[\\/]src[\\/](\w+)[\\/]/;
 
 tsc("tsconfig.build.json");
 rmSync("dist", { recursive: true, force: true });
@@ -84,15 +81,14 @@ const { output } = await bundle.generate({
   format: "esm",
   chunkFileNames: "[name].js",
   // Each file more costs a start about a millisecond, each 100 kB about four: what every program needs is one file, what else
-  // several entries share another.
+  // several entries share another for each room.
   comments: { jsdoc: false },
   codeSplitting: {
     // Else a group takes whatever its modules import with it.
     includeDependenciesRecursively: false,
     groups: [
       { name: "core", test: core, minShareCount: 2, priority: 1 },
-      { debugName: "apart", name: (id) => apart.exec(id)?.[1], test: apart, minShareCount: 2, priority: 1 },
-      { name: "shared", minShareCount: 2 },
+      { debugName: "room", name: (id) => room.exec(id)?.[1], test: room, minShareCount: 2 },
     ],
   },
 });
