@@ -13,6 +13,10 @@ const numbers = {
   "top-p": "topP",
   "min-p": "minP",
   "repetition-penalty": "repetitionPenalty",
+  "no-repeat-ngram-size": "noRepeatNgramSize",
+  "num-beams": "numBeams",
+  "length-penalty": "lengthPenalty",
+  "prompt-lookup": "promptLookup",
   seed: "key",
 } as const satisfies Readonly<Record<string, keyof GenerateTextOptions>>;
 
@@ -27,6 +31,9 @@ export const generateText: Command = {
   --adapter FOLDER adapters in PEFT's format, put into the weights
   --stop TEXT      ends the answer; may be given again
   --max-new-tokens N --temperature T --top-k N --top-p P --min-p P --repetition-penalty R --seed N
+  --no-repeat-ngram-size N  no N tokens in a row come twice
+  --num-beams N --length-penalty P  the likeliest text of N that are followed at once
+  --prompt-lookup N  guesses N tokens from the text and checks them together: the same answer, sooner
 
   netwright generate model.gguf "What is the capital of France?" --temperature 0`,
   flags: {

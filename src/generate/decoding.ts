@@ -18,9 +18,11 @@ const chunk = 64;
  */
 export class Decoding {
   readonly maxLength: number;
-  private readonly caches: readonly KeyValueCache[];
+  /** What the model keeps of what was read. */
+  readonly caches: readonly KeyValueCache[];
   private readonly readPiece: (tokens: Tensor, count: Tensor) => Tensor;
   private readonly readOne: (token: Tensor) => Tensor;
+  private readonly readAll: (tokens: Tensor, count: Tensor) => Tensor;
   private count = 0;
 
   /** @param options.maxLength the most tokens of a text, prompt and answer */
@@ -36,12 +38,18 @@ export class Decoding {
     // What fills up a piece is written behind the text too, where nobody looks before it is overwritten.
     const caches = model.caches(1, Math.ceil(maxLength / chunk) * chunk + chunk);
     this.caches = caches;
-    this.readPiece = compile((tokens: Tensor, count: Tensor) => {
+    const piece = (tokens: Tensor, count: Tensor): Tensor => {
       const start = caches[0]!.length.value;
-      const features = model.features(tokens, { caches }); // (1, chunk, features)
+      const features = model.features(tokens, { caches }); // (1, T, features)
       for (const cache of caches) cache.length.assign(start.add(count) as Tensor);
-      return model.logits(features.at(0, count.sub(1) as Tensor) as Tensor);
-    });
+      return features;
+    };
+    this.readPiece = compile((tokens: Tensor, count: Tensor) =>
+      model.logits(piece(tokens, count).at(0, count.sub(1) as Tensor) as Tensor),
+    );
+    this.readAll = compile((tokens: Tensor, count: Tensor) =>
+      model.logits(piece(tokens, count).at(0) as Tensor),
+    );
     this.readOne = compile((token: Tensor) =>
       model.logits(model.features(token, { caches }).at(0, 0) as Tensor),
     );
@@ -59,21 +67,46 @@ export class Decoding {
    * @throws ArgumentError when there is nothing to read, or no room for it
    */
   async read(tokens: ArrayLike<number>): Promise<Float32Array> {
-    if (tokens.length === 0) throw new ArgumentError("Decoding: there must be a token to read");
-    if (this.count + tokens.length > this.maxLength) {
-      throw new ArgumentError(
-        `Decoding: ${tokens.length} tokens behind ${this.count} are more than maxLength ${this.maxLength}`,
-      );
-    }
+    this.requireRoom(tokens.length);
     let logits: Tensor | undefined;
     const ids = Int32Array.from(tokens);
     for (let from = 0; from < ids.length; from += chunk) {
       const piece = ids.subarray(from, from + chunk);
       logits =
-        piece.length === 1 ? this.readOne(row(piece)) : this.readPiece(filled(piece), scalar(piece.length));
+        piece.length === 1
+          ? this.readOne(row(piece))
+          : this.readPiece(filled(piece, chunk), scalar(piece.length));
       this.count += piece.length;
     }
     return (await logits!.data()) as Float32Array;
+  }
+
+  /**
+   * Reads tokens as `read` does, up to 64 of them.
+   *
+   * @returns for each of them the logits of the token that comes next
+   * @throws ArgumentError when there is nothing to read, or no room for it
+   */
+  async readEach(tokens: ArrayLike<number>): Promise<Float32Array[]> {
+    if (tokens.length > chunk)
+      throw new ArgumentError(`Decoding: readEach takes up to ${chunk} tokens, got ${tokens.length}`);
+    if (tokens.length === 1) return [await this.read(tokens)];
+    this.requireRoom(tokens.length);
+    // One program for each power of two.
+    const room = 2 ** Math.ceil(Math.log2(tokens.length));
+    const logits = this.readAll(filled(Int32Array.from(tokens), room), scalar(tokens.length));
+    this.count += tokens.length;
+    const all = (await logits.data()) as Float32Array;
+    const size = all.length / room;
+    return Array.from(tokens, (_, i) => all.subarray(i * size, (i + 1) * size));
+  }
+
+  private requireRoom(count: number): void {
+    if (count === 0) throw new ArgumentError("Decoding: there must be a token to read");
+    if (this.count + count > this.maxLength)
+      throw new ArgumentError(
+        `Decoding: ${count} tokens behind ${this.count} are more than maxLength ${this.maxLength}`,
+      );
   }
 
   /** Forgets all but the first `length` tokens, so that another text which begins alike need not be read again. */
@@ -85,11 +118,17 @@ export class Decoding {
   }
 }
 
+/** Where a prompt and its answer are read, unless the caller says. */
+export function decodingFor(model: TokenReader, promptLength: number, maxNewTokens: number): Decoding {
+  const bound = Math.max(promptLength, model.maxTokens ?? Infinity);
+  return new Decoding(model, { maxLength: Math.min(promptLength + maxNewTokens, bound) });
+}
+
 const row = (ids: Int32Array): Tensor => tensor(ids, { shape: [1, ids.length] }) as Tensor;
 const scalar = (value: number): Tensor => tensor(value, { dtype: "i32" }) as Tensor;
 
-function filled(piece: Int32Array): Tensor {
-  const ids = new Int32Array(chunk);
+function filled(piece: Int32Array, room: number): Tensor {
+  const ids = new Int32Array(room);
   ids.set(piece);
   return row(ids);
 }

@@ -93,6 +93,9 @@ describe("sampleToken", () => {
     expectShares({ topP: 0.6 }, [1, 0, 0, 0, 0]);
     expectShares({ minP: 0.3 }, softmax([2, 1, -Infinity, -Infinity, -Infinity]));
     expectShares({ repetitionPenalty: 2 }, softmax([1, 1, 0, -2, -Infinity]), [0, 3, 0]);
+    expectShares({ noRepeatNgramSize: 1 }, softmax([-Infinity, 1, 0, -Infinity, -Infinity]), [0, 3, 0]);
+    expectShares({ noRepeatNgramSize: 3 }, softmax([2, -Infinity, 0, -1, -Infinity]), [2, 3, 1, 2, 3]);
+    expectShares({ noRepeatNgramSize: 4 }, softmax(logits), [2, 3, 1, 2, 3]);
     expectShares({ logitBias: new Map([[0, -Infinity]]) }, softmax([-Infinity, 1, 0, -1, -Infinity]));
     expect(sampleToken(Float32Array.of(1, 3, 3), { temperature: 0 }, [], [0, 0])).toBe(1);
   });
@@ -110,6 +113,8 @@ describe("sampleToken", () => {
       await error({ minP: 2 }),
       await error({ repetitionPenalty: 0 }),
       await error({ maxNewTokens: 0 }),
+      await error({ noRepeatNgramSize: 0.5 }),
+      await error({ promptLookup: 64 }),
       await error({ temprature: 1 }),
     ]).toMatchInlineSnapshot(`
       [
@@ -119,6 +124,8 @@ describe("sampleToken", () => {
         "minP must be in [0, 1], got 2",
         "repetitionPenalty must be positive, got 0",
         "generateTokens: maxNewTokens must be a positive integer, got 0",
+        "noRepeatNgramSize must be an integer of 0 or more, got 0.5",
+        "generateTokens: promptLookup must be an integer of 0 to 63, got 64",
         "generateTokens: there is no option "temprature"; did you mean "temperature"?",
       ]
     `);

@@ -4,27 +4,34 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type RandomKey, toRandomKey } from "../base/random.ts";
 import type { TokenReader } from "../models/index.ts";
-import { Decoding } from "./decoding.ts";
+import { type BeamOptions, type BeamSearchOptions, beamOptionNames, beamSearch } from "./beam-search.ts";
+import { type Decoding, decodingFor } from "./decoding.ts";
+import { guessNext } from "./prompt-lookup.ts";
 import { checkSampling, keyAt, type SamplingOptions, sampleToken } from "./sampling.ts";
 
-export interface GenerateOptions extends SamplingOptions {
+export interface GenerateOptions extends SamplingOptions, BeamOptions {
   /** Default 256. */
   readonly maxNewTokens?: number;
   /** Tokens that end the answer; they are not given. Default none. */
   readonly endTokens?: readonly number[];
   /** A key or a seed of what is drawn; by default the next key of the default stream. */
   readonly key?: RandomKey | number;
+  /**
+   * How many tokens are guessed at a time, from where the last ones stood before in the text, and checked in one run; default 0.
+   * The answer is the same, and comes sooner where it repeats the prompt. Leviathan and others, 2023; Saxena, 2023.
+   */
+  readonly promptLookup?: number;
   /** Where the text is read; by default one that is made for it. What it has read already must be the prompt's beginning. */
   readonly decoding?: Decoding;
 }
 
 const optionNames = [
   ...["maxNewTokens", "endTokens", "key", "decoding", "temperature", "topK", "topP", "minP"],
-  ...["repetitionPenalty", "logitBias"],
+  ...["repetitionPenalty", "noRepeatNgramSize", "logitBias", "promptLookup", ...beamOptionNames],
 ] as const satisfies readonly (keyof GenerateOptions)[];
 
 /**
- * Tokens that follow a prompt, as they are chosen.
+ * Tokens that follow a prompt, as they are chosen; with `numBeams` those of the best text that `beamSearch` finds.
  *
  * @throws ArgumentError for an empty prompt, options that mean nothing, and a prompt that leaves no room
  * @example
@@ -40,23 +47,68 @@ export async function* generateTokens(
 ): AsyncGenerator<number, void, undefined> {
   checkOptions("generateTokens", options, optionNames);
   checkSampling(options);
-  const { maxNewTokens = 256, endTokens = [], key = nextKey() } = options;
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
-    throw new ArgumentError(`generateTokens: maxNewTokens must be a positive integer, got ${maxNewTokens}`);
-  const maxLength = Math.min(
-    prompt.length + maxNewTokens,
-    Math.max(prompt.length, model.maxTokens ?? Infinity),
-  );
-  const decoding = options.decoding ?? new Decoding(model, { maxLength });
-  const root = toRandomKey(key);
-  const seen = Array.from(prompt);
-  let unread: readonly number[] = seen.slice(decoding.length);
-  for (let made = 0; made < maxNewTokens && seen.length < decoding.maxLength; made++) {
-    const logits = await decoding.read(unread);
-    const token = sampleToken(logits.slice(), options, seen, keyAt(root, seen.length));
-    if (endTokens.includes(token)) return;
-    seen.push(token);
-    unread = [token];
-    yield token;
+  const { maxNewTokens = 256, endTokens = [], promptLookup = 0 } = options;
+  requireCount("maxNewTokens", maxNewTokens, { least: 1 });
+  requireCount("promptLookup", promptLookup, { least: 0, most: 63 });
+  if ((options.numBeams ?? 1) > 1) {
+    yield* (await beamSearch(model, prompt, searchOptions(options)))[0]!.tokens;
+    return;
   }
+  const root = toRandomKey(options.key ?? nextKey());
+  const decoding = options.decoding ?? decodingFor(model, prompt.length, maxNewTokens);
+  const seen = Array.from(prompt);
+  const end = Math.min(prompt.length + maxNewTokens, decoding.maxLength);
+  while (seen.length < end) {
+    const guesses = guessNext(seen, Math.min(promptLookup, end - seen.length - 1));
+    const unread = seen.slice(decoding.length);
+    const rows = await readWithGuesses(decoding, unread, guesses);
+    // How much of what was read is of the text.
+    let sure = seen.length;
+    try {
+      for (const [i, logits] of rows.entries()) {
+        const token = sampleToken(logits.slice(), options, seen, keyAt(root, seen.length));
+        if (endTokens.includes(token)) return;
+        seen.push(token);
+        yield token;
+        if (token !== guesses[i]) break;
+        sure++;
+      }
+    } finally {
+      if (sure < decoding.length) decoding.rewind(sure);
+    }
+  }
+}
+
+/** Logits behind the text, and behind each of the guesses. */
+async function readWithGuesses(
+  decoding: Decoding,
+  unread: readonly number[],
+  guesses: readonly number[],
+): Promise<readonly Float32Array[]> {
+  if (guesses.length === 0) return [await decoding.read(unread)];
+  if (unread.length > 1) await decoding.read(unread.slice(0, -1));
+  return decoding.readEach([...unread.slice(-1), ...guesses]);
+}
+
+/** What `beamSearch` takes; sampling has no part in it. */
+function searchOptions(options: GenerateOptions): BeamSearchOptions {
+  const { temperature = 0, topK, topP, minP, key: _, promptLookup, ...rest } = options;
+  const chance = { temperature: temperature || undefined, topK, topP, minP, promptLookup };
+  for (const [name, value] of Object.entries(chance))
+    if (value !== undefined)
+      throw new ArgumentError(
+        `generateTokens: ${name} goes without numBeams, which takes the likeliest text`,
+      );
+  return rest;
+}
+
+function requireCount(name: string, value: number, { least = 0, most = Infinity }): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  const wanted =
+    most < Infinity
+      ? `an integer of ${least} to ${most}`
+      : least === 1
+        ? "a positive integer"
+        : `at least ${least}`;
+  throw new ArgumentError(`generateTokens: ${name} must be ${wanted}, got ${value}`);
 }

@@ -1,5 +1,6 @@
 /** Going on with texts: sampling, caches, conversations. */
+export { type BeamOptions, type BeamSearchOptions, beamSearch, type FoundText } from "./beam-search.ts";
 export { Decoding } from "./decoding.ts";
 export { type GenerateOptions, generateTokens } from "./generate.ts";
-export { type SamplingOptions, sampleToken } from "./sampling.ts";
+export { type SamplingOptions, type ScoreOptions, sampleToken } from "./sampling.ts";
 export { type ChatMessage, chatPrompt, type GenerateTextOptions, generate } from "./text.ts";

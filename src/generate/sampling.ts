@@ -2,7 +2,17 @@
 import { ArgumentError } from "../base/errors.ts";
 import { fold, type RandomKey, uniform } from "../base/random.ts";
 
-export interface SamplingOptions {
+/** What changes scores of tokens before one is chosen. */
+export interface ScoreOptions {
+  /** Logits of tokens that came already are divided by it, or multiplied where negative; default 1. Keskar and others, 2019. */
+  readonly repetitionPenalty?: number;
+  /** No so many tokens in a row come twice; default 0, they may. Paulus and others, 2018. */
+  readonly noRepeatNgramSize?: number;
+  /** Added to logits of tokens; −Infinity forbids one. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+}
+
+export interface SamplingOptions extends ScoreOptions {
   /** What logits are divided by: lower is surer; 0 takes the likeliest token always. Default 1. */
   readonly temperature?: number;
   /** Only so many of the likeliest tokens; default all. */
@@ -11,10 +21,6 @@ export interface SamplingOptions {
   readonly topP?: number;
   /** Tokens at least so likely as this share of the likeliest; default 0. Nguyen and others, 2024. */
   readonly minP?: number;
-  /** Logits of tokens that came already are divided by it, or multiplied where negative; default 1. Keskar and others, 2019. */
-  readonly repetitionPenalty?: number;
-  /** Added to logits of tokens; −Infinity forbids one. */
-  readonly logitBias?: ReadonlyMap<number, number>;
 }
 
 /** @throws ArgumentError for values that mean nothing */
@@ -24,6 +30,7 @@ export function checkSampling({
   topP = 1,
   minP = 0,
   repetitionPenalty = 1,
+  noRepeatNgramSize = 0,
 }: SamplingOptions): void {
   const require = (isRight: boolean, name: string, what: string, got: unknown): void => {
     if (!isRight) throw new ArgumentError(`${name} must be ${what}, got ${got}`);
@@ -34,12 +41,14 @@ export function checkSampling({
   require(minP >= 0 && minP <= 1, "minP", "in [0, 1]", minP);
   require(repetitionPenalty > 0 &&
     repetitionPenalty < Infinity, "repetitionPenalty", "positive", repetitionPenalty);
+  require(Number.isInteger(noRepeatNgramSize) &&
+    noRepeatNgramSize >= 0, "noRepeatNgramSize", "an integer of 0 or more", noRepeatNgramSize);
 }
 
 /**
- * A token, by logits and options; in Hugging Face's order: penalty, bias, temperature, topK, topP, minP. `logits` are changed.
+ * A token, by logits and options; in Hugging Face's order: penalty, repeated n-grams, bias, temperature, topK, topP, minP. `logits` are changed.
  *
- * @param seen tokens of prompt and answer so far, for `repetitionPenalty`
+ * @param seen tokens of prompt and answer so far, for `repetitionPenalty` and `noRepeatNgramSize`
  * @param key of this draw: the same key, the same token
  * @throws ArgumentError when no token is possible
  * @example
@@ -51,9 +60,8 @@ export function sampleToken(
   seen: Iterable<number>,
   key: RandomKey,
 ): number {
-  const { temperature = 1, logitBias } = options;
-  penalize(logits, options.repetitionPenalty ?? 1, seen);
-  for (const [token, bias] of logitBias ?? []) if (token < logits.length) logits[token]! += bias;
+  const { temperature = 1 } = options;
+  adjustScores(logits, options, seen);
   const best = likeliest(logits);
   if (!(logits[best]! > -Infinity))
     throw new ArgumentError(
@@ -69,6 +77,29 @@ export function sampleToken(
     if (left < 0) return token;
   }
   return candidates.at(-1)!.token;
+}
+
+/** Changes scores of tokens, logits or logarithms of probabilities, by what came before and what is asked for. */
+export function adjustScores(
+  scores: Float32Array,
+  { repetitionPenalty = 1, noRepeatNgramSize = 0, logitBias }: ScoreOptions,
+  seen: Iterable<number>,
+): void {
+  penalize(scores, repetitionPenalty, seen);
+  forbidRepeated(scores, noRepeatNgramSize, seen);
+  for (const [token, bias] of logitBias ?? []) if (token < scores.length) scores[token]! += bias;
+}
+
+/** Tokens that would end an n-gram which stands there already. */
+function forbidRepeated(scores: Float32Array, size: number, seen: Iterable<number>): void {
+  if (size === 0) return;
+  const text = Array.isArray(seen) ? (seen as readonly number[]) : [...seen];
+  const start = text.length - size + 1;
+  for (let at = 0; at < start; at++) {
+    let same = 0;
+    while (same < size - 1 && text[at + same] === text[start + same]) same++;
+    if (same === size - 1) scores[text[at + same]!] = -Infinity;
+  }
 }
 
 function penalize(logits: Float32Array, penalty: number, seen: Iterable<number>): void {
