@@ -36,6 +36,15 @@ export {
 } from "./margins.ts";
 export { dice, jaccard, type OverlapOptions, type TverskyOptions, tversky } from "./overlap.ts";
 export { l1Penalty, l2Penalty } from "./penalties.ts";
+export {
+  type DistillationOptions,
+  type DpoOptions,
+  distillation,
+  dpo,
+  type OrpoOptions,
+  orpo,
+  sequenceLogProbability,
+} from "./preferences.ts";
 export type { LossOptions, Reduction } from "./reduction.ts";
 export {
   type HuberOptions,

@@ -57,6 +57,8 @@ const rows: Record<string, Row> = {
   cosineEmbedding: { others: [numbers, [1, -1, 1]], ofSamples: true },
   tripletMargin: { others: [numbers, signs], ofSamples: true, options: { swap: true } },
   contrastive: { others: [numbers, [1, 0, 1]], ofSamples: true },
+  dpo: { others: [numbers, numbers, signs], options: { labelSmoothing: 0.1 } },
+  distillation: { others: [numbers], ofSamples: true },
 };
 
 describe("a mask", () => {
@@ -138,10 +140,38 @@ describe("gradients to second order", () => {
       (x, y) => losses.contrastive(x!, y!, [1, 0], { margin: 9 }),
       [host(8, 2, 2), host(9, 2, 2)],
     ],
+    dpo: [(x, y) => losses.dpo(x!, y!, [-1, 2], [0.5, 1], { beta: 2 }), [host(11, 2), host(12, 2)]],
+    orpo: [
+      (x, y) => losses.orpo(x!.sub(2) as Tensor, y!.sub(2) as Tensor, { beta: 2 }),
+      [host(13, 2), host(14, 2)],
+    ],
+    distillation: [(x) => losses.distillation(x!, [[1, 0, -1]], { temperature: 3 }), [host(15, 1, 3)]],
     dice: [(x) => losses.dice(x!, [[1, 0, 1]] as never, { from: "logits" }), [host(10, 1, 3)]],
   };
   it.each(Object.entries(cases))("of %s", (_, [loss, inputs]) => {
     checkGradients((nodes) => nodeOf(loss(...nodes.map((node) => fromNode(node!)))), inputs);
+  });
+});
+
+describe("preferences", () => {
+  it("need shapes that fit and options that mean something", () => {
+    const x = tensor([-1, -2]) as Tensor;
+    const run = (options: object) => () => losses.dpo(x, x, x, x, options);
+    expect(run({ beta: 0 })).toThrow("dpo: beta must be above 0, got 0");
+    expect(run({ labelSmoothing: 0.5 })).toThrow("dpo: labelSmoothing must be from 0 to below 0.5, got 0.5");
+    expect(run({ kind: "ipo", labelSmoothing: 0.1 })).toThrow('labelSmoothing goes with kind "sigmoid"');
+    expect(run({ kind: "hinge" })).toThrow('dpo: kind must be "sigmoid" or "ipo", got "hinge"');
+    expect(() => losses.dpo(x, x, x, [1])).toThrow("dpo: predictions (2,) and targets (1,) differ in shape");
+    expect(() => losses.orpo(x, x, { beta: -1 })).toThrow("orpo: beta must be above 0, got -1");
+    expect(() => losses.distillation(x, x, { temperature: 0 })).toThrow("temperature must be above 0, got 0");
+    expect(() => losses.sequenceLogProbability(tensor([[[1, 2]]]), [1])).toThrow(
+      "sequenceLogProbability: logits (1, 1, 2) need labels (1, 1) of class indices, got (1,)",
+    );
+  });
+
+  it("of a certain answer are finite", async () => {
+    expect(await losses.orpo(tensor([0]), [-3]).item()).toBeLessThan(1e-6);
+    expect(await losses.orpo(tensor([-3]), [0]).item()).toBeLessThan(10);
   });
 });
 
