@@ -64,6 +64,7 @@ beforeAll(() => {
   symlinkSync(join(root, "test", "fixtures", "quantized.gguf"), join(scratch, "model.gguf"));
   symlinkSync(join(root, "test", "fixtures", "llama.gguf"), join(scratch, "llama.gguf"));
   writeFileSync(join(scratch, "chat.jsonl"), '{"prompt":"a dog","completion":"the dog"}\n');
+  writeFileSync(join(scratch, "pairs.jsonl"), '{"prompt":"a dog","chosen":"the dog","rejected":"a cat"}\n');
   process.chdir(scratch);
 }, 180_000);
 

@@ -22,16 +22,48 @@ const roles = ["system", "user", "assistant", "tool"];
  * conversations[0]!.messages[0]!.role; // "user"
  */
 export async function readConversations(path: string): Promise<Conversation[]> {
+  return (await readRows(path, "conversations")).map(conversationOf);
+}
+
+/** Two answers to the same, and where they stand. */
+export interface Preference {
+  /** The conversation with the better answer at its end. */
+  readonly chosen: readonly ChatMessage[];
+  /** The same with the worse one. */
+  readonly rejected: readonly ChatMessage[];
+  /** For messages: `"pairs.jsonl", line 3`. */
+  readonly place: string;
+}
+
+/**
+ * Reads a JSONL file of preferences: each line is an object with `prompt`, what a user says or a list of `{ role, content }`, and two
+ * answers, `chosen` and `rejected`. Other keys of a line are left alone. Empty lines are passed over.
+ *
+ * @throws FileError; FormatError naming file, line and key for what is no such object, and for answers that are equal
+ * @example
+ * const pairs = await readPreferences("pairs.jsonl");
+ * pairs[0]!.rejected.at(-1)!.role; // "assistant"
+ */
+export async function readPreferences(path: string): Promise<Preference[]> {
+  return (await readRows(path, "preferences")).map(preferenceOf);
+}
+
+interface Row {
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly place: string;
+}
+
+async function readRows(path: string, what: string): Promise<Row[]> {
   const text = new TextDecoder().decode(await readFile(path));
   const lines = text.replace(/^\ufeff/, "").split("\n");
   const found = lines.flatMap((line, i) =>
-    line.trim() === "" ? [] : [conversationOf(line, `"${path}", line ${i + 1}`)],
+    line.trim() === "" ? [] : [rowOf(line, `"${path}", line ${i + 1}`)],
   );
-  if (found.length === 0) throw new FormatError(`"${path}" holds no conversations: one JSON object a line`);
+  if (found.length === 0) throw new FormatError(`"${path}" holds no ${what}: one JSON object a line`);
   return found;
 }
 
-function conversationOf(line: string, place: string): Conversation {
+function rowOf(line: string, place: string): Row {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -40,7 +72,33 @@ function conversationOf(line: string, place: string): Conversation {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new FormatError(`${place}: an object is expected, got ${kindOf(value)}`);
-  const row = value as Readonly<Record<string, unknown>>;
+  return { row: value as Row["row"], place };
+}
+
+function preferenceOf({ row, place }: Row): Preference {
+  const [chosen, rejected] = (["chosen", "rejected"] as const).map((key) =>
+    textOf(keyOf(row, key, place), `${place}: ${key}`),
+  ) as [string, string];
+  if (chosen === rejected)
+    throw new FormatError(`${place}: chosen and rejected are equal, so nothing is preferred`);
+  const prompt = keyOf(row, "prompt", place);
+  const before = Array.isArray(prompt)
+    ? prompt.map((message: unknown, i) => messageOf(message, `${place}: prompt[${i}]`))
+    : [{ role: "user", content: textOf(prompt, `${place}: prompt`) }];
+  if (before.length === 0) throw new FormatError(`${place}: prompt is empty`);
+  const withAnswer = (content: string): ChatMessage[] => [...before, { role: "assistant", content }];
+  return { chosen: withAnswer(chosen), rejected: withAnswer(rejected), place };
+}
+
+/** The value of a key that must be there. */
+function keyOf(row: Row["row"], key: string, place: string): unknown {
+  if (row[key] !== undefined) return row[key];
+  const nearest = nearestName(key, Object.keys(row));
+  const hint = nearest === undefined ? "" : `; is "${nearest}" meant?`;
+  throw new FormatError(`${place}: ${key} is missing${hint}`);
+}
+
+function conversationOf({ row, place }: Row): Conversation {
   if (row["messages"] !== undefined) return { messages: messagesOf(row["messages"], place), place };
   if (row["prompt"] === undefined && row["completion"] === undefined)
     throw new FormatError(noMessages(place, row));

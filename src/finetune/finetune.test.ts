@@ -4,18 +4,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../test/model-states.ts";
+import type { Dataset } from "../data/index.ts";
 import { generate } from "../generate/index.ts";
+import { dpo, sequenceLogProbability } from "../losses/index.ts";
 import { Llama } from "../models/index.ts";
+import { adamw } from "../optim/index.ts";
 import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
-import { type Tensor, tensor } from "../tensor/index.ts";
+import { compile, grad, type HostArray, type Tensor, tensor } from "../tensor/index.ts";
 import {
   type Conversation,
   chatTokens,
   type FinetuneOptions,
   type FinetunePlan,
   finetune,
+  loraAdapters,
+  type Preference,
   packTokens,
   readConversations,
+  readPreferences,
   showLoss,
 } from "./index.ts";
 
@@ -82,6 +88,96 @@ describe("a file of conversations", () => {
       ]
     `);
     await expect(read("\n")).rejects.toThrow(/holds no conversations/);
+  });
+});
+
+describe("a file of preferences", () => {
+  const path = (): string => join(folder, "pairs.jsonl");
+  const read = (text: string): Promise<Preference[]> => {
+    writeFileSync(path(), text);
+    return readPreferences(path());
+  };
+
+  test("a prompt, or what was said before, with two answers", async () => {
+    const prompt = said(["system", "s"], ["user", "x"], ["assistant", "y"], ["user", "z"]);
+    const answers = { chosen: "good", rejected: "bad" };
+    const lines = [
+      { prompt: "x", ...answers },
+      { prompt, ...answers, score: 2 },
+    ];
+    const found = await read(lines.map((line) => JSON.stringify(line)).join("\n\n"));
+    expect(found).toEqual([
+      {
+        chosen: said(["user", "x"], ["assistant", "good"]),
+        rejected: said(["user", "x"], ["assistant", "bad"]),
+        place: `"${path()}", line 1`,
+      },
+      {
+        chosen: [...prompt, ...said(["assistant", "good"])],
+        rejected: [...prompt, ...said(["assistant", "bad"])],
+        place: `"${path()}", line 3`,
+      },
+    ]);
+  });
+
+  test("what is wrong is named by file, line and key", async () => {
+    const message = (row: object): Promise<string> =>
+      read(JSON.stringify(row)).then(
+        () => expect.unreachable(),
+        (error: Error) => error.message.replaceAll(folder, "FOLDER"),
+      );
+    const rows = [
+      { prompt: "x", chosen: "y" },
+      { prompt: "x", chosen: "y", rejectd: "z" },
+      { prompt: "x", chosen: "y", rejected: " " },
+      { prompt: "x", chosen: "y", rejected: "y" },
+      { prompt: 5, chosen: "y", rejected: "z" },
+      { prompt: [], chosen: "y", rejected: "z" },
+      { prompt: [{ role: "usr", content: "x" }], chosen: "y", rejected: "z" },
+    ];
+    expect(await inTurn(rows, message)).toMatchInlineSnapshot(`
+      [
+        ""FOLDER/pairs.jsonl", line 1: rejected is missing",
+        ""FOLDER/pairs.jsonl", line 1: rejected is missing; is "rejectd" meant?",
+        ""FOLDER/pairs.jsonl", line 1: rejected is empty",
+        ""FOLDER/pairs.jsonl", line 1: chosen and rejected are equal, so nothing is preferred",
+        ""FOLDER/pairs.jsonl", line 1: prompt must be a string, got a number",
+        ""FOLDER/pairs.jsonl", line 1: prompt is empty",
+        ""FOLDER/pairs.jsonl", line 1: prompt[0].role must be one of system, user, assistant, tool, got "usr"; did you mean "user"?",
+      ]
+    `);
+    await expect(read("")).rejects.toThrow(/holds no preferences/);
+  });
+
+  test("steps of DPO on them prefer the chosen answer", async () => {
+    const pretrained = { ...(await loadPretrained(file)), chatTemplate };
+    const { model } = pretrained;
+    const [pair] = await read('{"prompt":"the dog","chosen":"an dog","rejected":"dog"}');
+    const packed: { dataset: Dataset<any> }[] = [];
+    for (const messages of [pair!.chosen, pair!.rejected]) {
+      const tokens = await chatTokens(pretrained, messages);
+      packed.push(packTokens([tokens], { maxLength: 32, padToken: 0 }));
+    }
+    const rows = await Promise.all(packed.map(({ dataset }) => dataset.batch([0])));
+    const columns = rows.map((row) => row as unknown as Record<string, HostArray>);
+    const likely = (row: Record<string, HostArray>): Tensor =>
+      sequenceLogProbability(
+        model.forward(tensor(row["tokens"]!) as Tensor),
+        tensor(row["labels"]!) as Tensor,
+      );
+    const reference: Tensor[] = [];
+    for (const row of columns) reference.push(tensor([(await likely(row).item()) as number]) as Tensor);
+    const adapters = loraAdapters(model, { rank: 2 });
+    const optimizer = adamw({ learningRate: 0.02 })(adapters.parameters());
+    const step = compile(() => {
+      const loss = dpo(likely(columns[0]!), likely(columns[1]!), reference[0]!, reference[1]!);
+      optimizer.step(grad(loss, adapters.parameters()) as Tensor[]);
+      return loss;
+    });
+    const first = (await step().item()) as number;
+    expect(first).toBeCloseTo(Math.LN2, 5);
+    for (let i = 0; i < 8; i++) step();
+    expect((await step().item()) as number).toBeLessThan(0.9 * first);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Fine-tuning: adapters and their files, conversations. */
 export { type ChatTokens, chatTokens, showLoss } from "./chat-tokens.ts";
-export { type Conversation, readConversations } from "./conversations.ts";
+export { type Conversation, type Preference, readConversations, readPreferences } from "./conversations.ts";
 export { type Finetuned, type FinetuneOptions, type FinetunePlan, finetune } from "./finetune.ts";
 export { LoraAdapter, LoraAdapters, type LoraOptions, type LoraSettings, loraAdapters } from "./lora.ts";
 export { ignoredLabel, type PackedTokens, type PackOptions, packTokens } from "./packing.ts";
