@@ -2,6 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import { beforeAll, expect, test } from "vitest";
 import { filesUnder, readText, root } from "./source.ts";
 
@@ -52,6 +54,27 @@ test("every entry of exports is packed", () => {
   );
   expect(targets.filter((target) => !paths.has(target))).toEqual([]);
 });
+
+/** Loads a module with none before it; why it failed, if it did. */
+function loadAlone(path: string): Promise<string | undefined> {
+  const code = `import(${JSON.stringify(pathToFileURL(path).href)})`;
+  return new Promise((resolve) => {
+    const worker = new Worker(code, { eval: true, execArgv: [] });
+    worker.once("error", (error) => resolve(`${path}: ${(error as Error).message}`));
+    worker.once("exit", () => resolve(undefined));
+  });
+}
+
+// Files that import each other in a circle may load in one order and fail in another.
+test("every entry may be the first to be loaded", async () => {
+  const failed: string[] = [];
+  for (const entry of Object.values(manifest.exports)) {
+    if (typeof entry === "string") continue;
+    const reason = await loadAlone(join(root, entry.default));
+    if (reason !== undefined) failed.push(reason);
+  }
+  expect(failed).toEqual([]);
+}, 120_000);
 
 test("nothing is required beside the package itself", () => {
   const { dependencies, optionalDependencies, peerDependencies = {}, peerDependenciesMeta = {} } = manifest;
