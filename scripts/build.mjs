@@ -59,6 +59,12 @@ const core =
 /** Every other room has a file: a page's bundler leaves files out that it does not need, but few tables within one that it does. */
 const room = /[\\/]build[\\/]src[\\/](\w+)[\\/]/;
 
+/** What a page may never need, and loads when it does: files of their own, with what they alone use. */
+const late = {
+  "late/progress": /[\\/]build[\\/]src[\\/]train[\\/](progress|header)\.js$/,
+  "late/failed-step": /[\\/]build[\\/]src[\\/](train[\\/]failed-step|tensor[\\/]explain-nan)\.js$/,
+};
+
 tsc("tsconfig.build.json");
 rmSync("dist", { recursive: true, force: true });
 for (const file of reachableTypes()) {
@@ -87,6 +93,7 @@ const { output } = await bundle.generate({
     // Else a group takes whatever its modules import with it.
     includeDependenciesRecursively: false,
     groups: [
+      ...Object.entries(late).map(([name, test]) => ({ name, test, priority: 2 })),
       { name: "core", test: core, minShareCount: 2, priority: 1 },
       { debugName: "room", name: (id) => room.exec(id)?.[1], test: room, minShareCount: 2 },
     ],

@@ -9,12 +9,12 @@ import { type BatchProgram, finiteRules } from "./step.ts";
  * operation looked at.
  */
 export async function explained(
-  error: unknown,
+  error: StepError,
   program: BatchProgram,
   columns: readonly HostArray[],
   place: string,
-): Promise<unknown> {
-  const failed = error instanceof StepError ? watchedIn(error) : undefined;
+): Promise<StepError> {
+  const failed = watchedIn(error);
   if (failed === undefined) return error;
   const explanation = await explainNaN(() => program(...columns));
   const cause = explanation ? `: ${explanation}` : "";

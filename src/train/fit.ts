@@ -15,7 +15,7 @@ import type { GradientLimits } from "./gradients.ts";
 import type { History } from "./history.ts";
 import { inMode } from "./mode.ts";
 import { type LossOptions, lossOptionNames } from "./objective.ts";
-import { type ProgressStyle, progress } from "./progress.ts";
+import type { ProgressStyle } from "./progress.ts";
 import type { Run } from "./run.ts";
 import type { CheckOptions } from "./run-report.ts";
 import type { Metrics } from "./scoring.ts";
@@ -123,7 +123,8 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
     throw new ArgumentError("fit: resume needs the file to go on from: { checkpoint: path }");
   }
   requireSamples("fit", dataset);
-  const callbacks = [progress(options.progress), ...(options.callbacks ?? [])];
+  const shown = options.progress === "none" ? [] : await progressOf(options.progress);
+  const callbacks = [...shown, ...(options.callbacks ?? [])];
   const training = new Training(model, dataset, options, callbacks);
   const { run } = training;
   const forgetInterrupt = onInterrupt(() => run.interrupt(interruption(run, checkpoint)));
@@ -136,6 +137,12 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
     forgetInterrupt();
   }
   return run.history;
+}
+
+/** A page loads it where it shows any; one that has lost its server since trains without. */
+async function progressOf(style: ProgressStyle | undefined): Promise<Callback[]> {
+  const loaded = await import("./progress.ts").catch(() => undefined);
+  return loaded === undefined ? [] : [loaded.progress(style)];
 }
 
 function interruption(run: Run, checkpoint: FitOptions["checkpoint"]): string {

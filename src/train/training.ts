@@ -1,6 +1,6 @@
 /** The loop of `fit`: epochs, steps, validation. */
 import { monotonicMs } from "#platform";
-import { ArgumentError } from "../base/errors.ts";
+import { ArgumentError, StepError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { type Dataset, type Loader, loader } from "../data/index.ts";
 import { RunningMean } from "../metrics/index.ts";
@@ -11,7 +11,6 @@ import { Breather } from "./breather.ts";
 import { type Callback, notify, type StepRecord } from "./callback.ts";
 import { BatchLayout, type ColumnRoles, columnRoles, divisorsOf } from "./columns.ts";
 import { type Evaluator, evaluator, loadingOf } from "./evaluate.ts";
-import { explained } from "./failed-step.ts";
 import type { FitOptions } from "./fit.ts";
 import { type Scores, validationName } from "./history.ts";
 import { headsOf, lossOptions } from "./objective.ts";
@@ -196,8 +195,15 @@ export class Training {
       if (this.#described !== undefined) await this.#report(added.loss, update.gradientSquares);
       return { learningRate, gradientNorm, gradients: gradients && this.#named(gradients) };
     } catch (error) {
-      throw await explained(error, program, columns, `epoch ${this.run.epoch}, step ${this.run.step + 1}`);
+      throw error instanceof StepError ? await this.#explained(error, program, columns) : error;
     }
+  }
+
+  /** A page loads the explanation when it is needed; one that has lost its server since has the error as it came. */
+  async #explained(error: StepError, program: BatchProgram, columns: readonly HostArray[]): Promise<unknown> {
+    const loaded = await import("./failed-step.ts").catch(() => undefined);
+    const place = `epoch ${this.run.epoch}, step ${this.run.step + 1}`;
+    return loaded === undefined ? error : loaded.explained(error, program, columns, place);
   }
 
   /** Before the first batch. */
