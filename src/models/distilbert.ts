@@ -132,10 +132,11 @@ export class DistilBertForTokenClassification extends EncoderForTask {
   }
 
   static fromConfig(config: PretrainedConfig): DistilBertForTokenClassification {
+    // `seq_classif_dropout` is for texts alone.
     return new DistilBertForTokenClassification({
       ...optionsOf(config),
-      labels: classesOf(config).labels,
-    } as ClassifierOptions);
+      labels: classifierOptions(config).labels,
+    });
   }
 }
 
