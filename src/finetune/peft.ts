@@ -1,11 +1,11 @@
 /** Adapters in the files of PEFT: `adapter_config.json` and `adapter_model.safetensors`. */
-import { joinPath, makeFolder, readFile, writeFileAtomic } from "#platform";
+import { joinPath, makeFolder, writeFileAtomic } from "#platform";
 import { ArgumentError, FormatError, nearestName } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { readSafetensors, writeSafetensors } from "../formats/index.ts";
 import type { Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { jsonOfFile } from "../text/json-file.ts";
+import { readJson } from "../text/json-file.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
 
 const files = { config: "adapter_config.json", weights: "adapter_model.safetensors" } as const;
@@ -79,7 +79,7 @@ function targetNames({ layers, settings: { targetModules } }: LoraAdapters): str
  */
 export async function loadAdapters(model: Module, folder: string): Promise<LoraAdapters> {
   const path = joinPath(folder, files.config);
-  const options = optionsOf(path, jsonOfFile(`"${path}"`, await readFile(path)));
+  const options = optionsOf(path, await readJson(path));
   const { tensors } = await readSafetensors(joinPath(folder, files.weights));
   const adapters = loraAdapters(model, options);
   try {

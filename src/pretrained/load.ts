@@ -6,7 +6,7 @@ import { sameShape } from "../base/shape.ts";
 import { openGguf } from "../formats/index.ts";
 import { type LanguageModel, PretrainedConfig } from "../models/index.ts";
 import { type Module, type StateValue, setQuantizedWeight } from "../nn/index.ts";
-import { jsonOfFile } from "../text/json-file.ts";
+import { readJson } from "../text/json-file.ts";
 import { loadTokenizer, type Tokenizer, type TokenizerFile } from "../text/tokenizer.ts";
 import { modelFromConfig, type Task, type TaskModels } from "./families.ts";
 import { fittedWeights, headNames } from "./fit.ts";
@@ -195,7 +195,7 @@ function templateOf(value: unknown): string | undefined {
 
 async function jsonOf(folder: string, name: string): Promise<unknown> {
   const path = joinPath(folder, name);
-  return jsonOfFile(`"${path}"`, await readFile(path));
+  return readJson(path);
 }
 
 const has = async (folder: string, name: string): Promise<boolean> =>

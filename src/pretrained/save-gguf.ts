@@ -1,5 +1,5 @@
 /** Saving causal language models as GGUF files, for llama.cpp and what is built on it. */
-import { fileSize, joinPath, readFile } from "#platform";
+import { fileSize, joinPath } from "#platform";
 import { encode } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { bytesView, type HostArray } from "../base/host-array.ts";
@@ -9,7 +9,7 @@ import type { LanguageModel, PretrainedConfig } from "../models/index.ts";
 import { isQuantizedType, quantizeBlocks } from "../nn/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 
-import { jsonOfFile } from "../text/json-file.ts";
+import { readJson } from "../text/json-file.ts";
 import type { TokenizerFile } from "../text/tokenizer.ts";
 import { type Architecture, architectureFor, storedName } from "./gguf.ts";
 import { metadataOfTokenizer } from "./gguf-tokenizer.ts";
@@ -167,7 +167,7 @@ async function tokenizerFileOf({ origin }: Pretrained<LanguageModel>): Promise<T
   const path = origin && joinPath(origin.path, "tokenizer.json");
   if (path === undefined || (await fileSize(path)) === undefined)
     throw new ArgumentError("saveGguf: the model comes without a tokenizer, which a GGUF file holds");
-  return jsonOfFile(`"${path}"`, await readFile(path)) as TokenizerFile;
+  return (await readJson(path)) as TokenizerFile;
 }
 
 function endsOf({

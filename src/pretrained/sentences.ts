@@ -1,10 +1,10 @@
 /** Texts as vectors: encoders of sentences. Reimers and Gurevych, "Sentence-BERT", 2019. */
-import { fileSize, joinPath, readFile } from "#platform";
+import { fileSize, joinPath } from "#platform";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type EncodeOptions, PretrainedConfig, type TokenEncoder } from "../models/index.ts";
 import { compile, slice, type Tensor, tensor, where } from "../tensor/index.ts";
-import { jsonOfFile } from "../text/json-file.ts";
+import { readJson } from "../text/json-file.ts";
 import { padSequences } from "../text/padding.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type LoadPretrainedOptions, loadPretrained } from "./load.ts";
@@ -158,7 +158,7 @@ export async function loadSentenceEncoder(
 async function modulesOf(folder: string): Promise<SentenceEncoderOptions> {
   const path = joinPath(folder, "modules.json");
   if ((await fileSize(path)) === undefined) return {};
-  const modules = jsonOfFile(`"${path}"`, await readFile(path));
+  const modules = await readJson(path);
   if (!Array.isArray(modules)) throw new FormatError(`"${path}" is no list of modules`);
   const kinds = modules.map((module) => new PretrainedConfig(module, `"${path}"`));
   const kindOf = (module: PretrainedConfig): string => module.string("type").split(".").at(-1)!;
@@ -197,5 +197,5 @@ async function poolingOf(folder: string, module: PretrainedConfig): Promise<Pool
 async function configIn(folder: string, name: string): Promise<PretrainedConfig | undefined> {
   const path = joinPath(folder, name);
   if ((await fileSize(path)) === undefined) return undefined;
-  return new PretrainedConfig(jsonOfFile(`"${path}"`, await readFile(path)), `"${path}"`);
+  return new PretrainedConfig(await readJson(path), `"${path}"`);
 }

@@ -1,10 +1,10 @@
 /** Weights where they lie: a folder of safetensors, in one file or in shards. */
-import { fileSize, joinPath, readFile } from "#platform";
+import { fileSize, joinPath } from "#platform";
 import { FileError, FormatError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import type { MappedArray } from "../base/mapped-array.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/index.ts";
-import { jsonOfFile } from "../text/json-file.ts";
+import { readJson } from "../text/json-file.ts";
 
 export type Weights = Map<string, HostArray | MappedArray>;
 
@@ -42,7 +42,7 @@ async function shardsOf(folder: string): Promise<Map<string, readonly string[] |
   const path = joinPath(folder, index);
   if ((await fileSize(path)) === undefined)
     throw new FileError(`"${folder}" holds neither ${single} nor ${index}: is it the folder of a model?`);
-  const { weight_map: map } = (jsonOfFile(`"${path}"`, await readFile(path)) ?? {}) as {
+  const { weight_map: map } = ((await readJson(path)) ?? {}) as {
     weight_map?: unknown;
   };
   if (typeof map !== "object" || map === null) throw new FormatError(`"${path}" has no weight_map`);

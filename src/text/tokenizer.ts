@@ -1,8 +1,7 @@
 /** Tokenizers of Hugging Face's format, `tokenizer.json`, by Hugging Face's own package. */
-import { readFile } from "#platform";
 import { FormatError } from "../base/errors.ts";
 import { optionalPackage } from "../base/optional.ts";
-import { jsonOfFile } from "./json-file.ts";
+import { readJson } from "./json-file.ts";
 
 /** What `tokenizer.json` holds; the trainers of this room give it. */
 export interface TokenizerFile {
@@ -72,7 +71,7 @@ export async function loadTokenizer(
 ): Promise<Tokenizer> {
   const { Tokenizer } = await packageOf("reading tokenizer.json");
   const name = typeof source === "string" ? `"${source}"` : "the given tokenizer";
-  const file = typeof source === "string" ? jsonOfFile(name, await readFile(source)) : source;
+  const file = typeof source === "string" ? await readJson(source) : source;
   checkFile(name, file);
   try {
     return new HuggingFaceTokenizer(new Tokenizer(file, config));
