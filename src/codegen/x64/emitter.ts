@@ -23,6 +23,8 @@ export interface KernelOptions {
   readonly flush: ReadonlySet<KernelBuffer>;
   /** Buffers that are larger than the caches and only written: vectors go past the caches. */
   readonly streamed: ReadonlySet<KernelBuffer>;
+  /** Buffers that the caches near the processor do not hold. */
+  readonly far: ReadonlySet<KernelBuffer>;
   dimensionOffset(dimension: Dimension): number;
   /** Several threads call it, each with its number; parallel loops share out their iterations. */
   readonly isShared: boolean;

@@ -22,6 +22,8 @@ export interface Isa {
   readonly hasScale: boolean;
   /** Sums of products of bytes, and of 16-bit integers, are one instruction (AVX-512 VNNI). */
   readonly hasByteProducts: boolean;
+  /** Asking for the next row of a matrix while one is worked on pays (`rows-ahead.ts`); so it was measured, where it is true. */
+  readonly fetchesRows: boolean;
   /** From wide to narrow: a kernel uses the widest whose lanes divide those of all its registers. */
   readonly shapes: readonly Shape[];
 }
@@ -39,6 +41,7 @@ export const avx2: Isa = {
   hasTernaryLogic: false,
   hasScale: false,
   hasByteProducts: false,
+  fetchesRows: false,
   shapes: [ymm, scalarShape],
 };
 
@@ -50,6 +53,7 @@ export const avx512: Isa = {
   hasTernaryLogic: true,
   hasScale: true,
   hasByteProducts: false,
+  fetchesRows: false,
   shapes: [zmm, ymm, scalarShape],
 };
 

@@ -24,6 +24,7 @@ import { type Isa, type Shape, scalarShape } from "./isa.ts";
 import { Lanes, type Vectors } from "./lanes.ts";
 import { record } from "./layout.ts";
 import { type FinishedFunction, finishFunction } from "./machine/finish.ts";
+import { rowsAhead } from "./rows-ahead.ts";
 import { type Address, Scope, Scopes } from "./scopes.ts";
 import { SharedLoop } from "./shared-loop.ts";
 import { Storage } from "./storage.ts";
@@ -47,6 +48,8 @@ export class KernelEmitter {
   readonly scalar: Lanes;
   readonly lanes: Lanes;
   readonly storage: Storage;
+  /** Loads that ask for the same place in the next row, so many bytes further on. */
+  readonly ahead: ReadonlyMap<Value, number>;
   /** Values outside vector loops. */
   readonly values = new Map<Value, Register>();
   private readonly registers = new Map<LoopRegister, Register[]>();
@@ -65,6 +68,7 @@ export class KernelEmitter {
     this.scalar = new Lanes(this.e, scalarShape);
     this.lanes = new Lanes(this.e, shapeFor(kernel, options.isa));
     this.storage = new Storage(this.e, this.lanes);
+    this.ahead = rowsAhead(kernel, options.far);
   }
 
   block(statements: readonly Statement[]): void {

@@ -34,17 +34,46 @@ describe.each([avx2, avx512])("a product's tiles with $name", (isa) => {
   });
 });
 
+/** Instructions of a kernel that reads rows twice: for their sum, and to subtract it. */
+function rowKernel(
+  isa: Isa,
+  { rows, columns, lastCacheBytes }: { rows: number; columns: number; lastCacheBytes?: () => number },
+): string[] {
+  const fn = withTrace(new Trace("compiled"), () => {
+    const x = parameter({ shape: [rows, columns], dtype: "f32" });
+    const sums = expandAxes(sum(x, 1), [1], x.shape);
+    return { name: "rows", parameters: [x], results: [sub(x, sums)], assignments: [] };
+  });
+  const { code } = emitProgram(compileProgram(fn, { target: x64Target }), { isa, lastCacheBytes });
+  const { start, bytes } = code.symbols.find(({ name }) => name.startsWith("row "))!;
+  return [...disassemble(code.bytes.slice(start, start + bytes)).values()];
+}
+
+describe.each([avx2, avx512])("the next row with $name", (isa) => {
+  const requests = (rows: number, columns: number, fetchesRows = true): string[] =>
+    rowKernel({ ...isa, fetchesRows }, { rows, columns })
+      .filter((line) => line.startsWith("prefetcht0"))
+      .map((line) => line.replace(/^.*?\+/, ""));
+
+  it("is asked for line by line in the second pass over a row", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    // A chunk of the loop, or the whole row: lines one after the other, a row of 1,024 bytes further on.
+    const found = requests(4096, 256);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found).toEqual(found.map((_, i) => `0x${(1024 + 64 * i).toString(16)}]`));
+  });
+  it("is not where the rows are in the cache, are long, or it does not pay", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    expect(requests(64, 256)).toEqual([]);
+    expect(requests(256, 8192)).toEqual([]);
+    expect(requests(4096, 256, false)).toEqual([]);
+  });
+});
+
 describe.each([avx2, avx512])("stores with $name", (isa) => {
   const rows = 1024;
   const storesOf = (columns: number, lastCacheBytes?: () => number): string[] => {
-    const fn = withTrace(new Trace("compiled"), () => {
-      const x = parameter({ shape: [rows, columns], dtype: "f32" });
-      const sums = expandAxes(sum(x, 1), [1], x.shape);
-      return { name: "rows", parameters: [x], results: [sub(x, sums)], assignments: [] };
-    });
-    const { code } = emitProgram(compileProgram(fn, { target: x64Target }), { isa, lastCacheBytes });
-    const { start, bytes } = code.symbols.find(({ name }) => name.startsWith("row "))!;
-    const lines = [...disassemble(code.bytes.slice(start, start + bytes)).values()];
+    const lines = rowKernel(isa, { rows, columns, lastCacheBytes });
     return lines
       .filter((line) => /^vmov\w+ .*PTR \[(?!rsp).*, *[yz]mm|^sfence/.test(line))
       .map((line) => line.split(" ")[0]!);

@@ -64,6 +64,9 @@ const defaultParallelMicroseconds = 20;
 /** Nothing smaller is larger than a last cache: its size need not be asked for. */
 const leastStreamedBytes = 2 ** 20;
 
+/** What is no larger may lie in a second-level cache. */
+const nearBytes = 2 ** 20;
+
 /** What the entry keeps on its stack, behind the record of the kernel it calls. */
 interface Frame {
   readonly bytes: number;
@@ -77,7 +80,7 @@ interface Frame {
 type LoopStep = Extract<ProgramStep, { kind: "loop" }>;
 
 /** What calls of one kernel may differ in. */
-type KernelVariant = Pick<KernelOptions, "flush" | "streamed" | "isShared" | "threadBytes">;
+type KernelVariant = Pick<KernelOptions, "flush" | "streamed" | "far" | "isShared" | "threadBytes">;
 
 const r8 = gpr64(8);
 const saved = [rbx, rbp, gpr64(12), gpr64(13), gpr64(14), gpr64(15)];
@@ -345,6 +348,7 @@ class ProgramEmitter {
     const target = this.kernelFunction(kernel, {
       flush: new Set(flush),
       streamed: new Set(kernel.buffers.filter((handle, i) => this.isStreamed(handle, buffers[i]!))),
+      far: new Set(kernel.buffers.filter((_, i) => this.isFar(buffers[i]!))),
       isShared,
       threadBytes: new Map(scratch),
     });
@@ -369,6 +373,10 @@ class ProgramEmitter {
     const { lastCacheBytes } = this.options;
     if (lastCacheBytes === undefined || access !== "write" || scope !== "program") return false;
     return bytes >= leastStreamedBytes && bytes > lastCacheBytes();
+  }
+
+  private isFar({ bytes, scope }: ProgramBuffer): boolean {
+    return this.options.isa.fetchesRows && scope === "program" && bytes > nearBytes;
   }
 
   /** One parallel loop, nothing but values and registers beside it, and enough work. */
@@ -461,10 +469,10 @@ class ProgramEmitter {
   }
 
   private kernelFunction(kernel: Kernel, options: KernelVariant): Label {
-    const { flush, streamed, isShared, threadBytes } = options;
+    const { flush, streamed, far, isShared, threadBytes } = options;
     const flagOf = (buffer: KernelBuffer): string =>
       flush.has(buffer) ? "f" : streamed.has(buffer) ? "s" : "-";
-    const flags = kernel.buffers.map(flagOf).join("");
+    const flags = kernel.buffers.map((buffer) => flagOf(buffer) + (far.has(buffer) ? "r" : "")).join("");
     const key = `${flags}:${isShared}:${[...threadBytes.values()]}`;
     const known = this.functions.get(kernel) ?? new Map<string, Label>();
     this.functions.set(kernel, known);

@@ -6,7 +6,7 @@ import { strideOf } from "../../ir/affine.ts";
 import type { Affine, Index, KernelBuffer, Loop, Value } from "../../ir/kernel.ts";
 import { at, type Register, rsp, withBits } from "./assembler/operands.ts";
 import { computeElementwise } from "./elementwise.ts";
-import type { Emitter } from "./emitter.ts";
+import { type Emitter, placeAt } from "./emitter.ts";
 import type { DynamicOperand, FlatItem, FlatValue, LoadRun, StoreItem } from "./flatten.ts";
 import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
@@ -157,6 +157,8 @@ export class GroupWriter {
         );
       const dynamic = value.dynamic.map(({ stride }, i) => ({ stride, index: operands[i]! }));
       const from = this.addresses(value.buffer, flat.affine!, dynamic, group);
+      const ahead = this.k.ahead.get(value);
+      if (ahead !== undefined) this.fetch(from, ahead, (bytesOf(value.buffer.dtype) * group.offset) % 64);
       return this.k.storage.load(value.buffer.dtype, from, group.active);
     }
     const vectors = operands.map((operand) => this.vectorsOf(operand, group));
@@ -175,6 +177,11 @@ export class GroupWriter {
       default:
         return computeElementwise(this.lanes, value, vectors);
     }
+  }
+
+  /** Asks for the line `ahead`, once for all groups that lie in it. */
+  private fetch({ base, offset }: Address, ahead: number, inLine: number): void {
+    if (inLine === 0) this.e.code.emit("prefetcht0", placeAt(base, offset + ahead, 8));
   }
 
   /** All loads of a run at once. */

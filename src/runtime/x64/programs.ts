@@ -73,6 +73,7 @@ function purposeOf({ target, isFused, options: { isa, threads } }: NativeProgram
     tiles: tiles?.stamp,
     isFused,
     isa: isa.name,
+    fetchesRows: isa.fetchesRows,
     isShared: threads !== undefined,
   };
 }
