@@ -25,7 +25,7 @@ export interface GenerateOptions extends SamplingOptions, BeamOptions {
   readonly decoding?: Decoding;
 }
 
-const optionNames = [
+export const optionNames = [
   ...["maxNewTokens", "endTokens", "key", "decoding", "temperature", "topK", "topP", "minP"],
   ...["repetitionPenalty", "noRepeatNgramSize", "logitBias", "promptLookup", ...beamOptionNames],
 ] as const satisfies readonly (keyof GenerateOptions)[];

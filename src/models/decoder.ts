@@ -5,6 +5,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import {
+  type AttentionCache,
   Embedding,
   KeyValueCache,
   Linear,
@@ -125,7 +126,7 @@ class DecoderAttention extends Module {
   }
 
   forward(x: Tensor, { cache, attentionMask, positions, documents }: LayerOptions): Tensor {
-    const start = cache && (cache.length as Tensor);
+    const start = cache && (cache.length as Tensor | undefined);
     const own = positions?.shape.length === 2 ? (positions.expandDims(1) as Tensor) : positions;
     const place = { offset: start, positions: own, length: cache?.maxLength ?? sizesOf(x)[1] };
     const turned = (heads: Tensor, norm: Module | undefined): Tensor =>
@@ -134,16 +135,15 @@ class DecoderAttention extends Module {
     const q = turned(this.heads(queries), this.qNorm); // (N, heads, T, size)
     const k = turned(this.heads(keys), this.kNorm);
     const v = this.heads(values);
-    const kept = cache?.append(k, v) ?? { keys: k, values: v, offset: 0 };
-    const attended = scaledDotProductAttention(q, kept.keys, kept.values, {
+    const asked = {
       causal: true,
-      offset: kept.offset,
       window: this.window,
       mask: documents && sameDocument(documents),
       keyPaddingMask: attentionMask?.not() as Tensor | undefined,
       scale: this.settings.scoreScale,
       softCap: this.settings.scoreCap,
-    });
+    };
+    const attended = cache?.attend(q, k, v, asked) ?? scaledDotProductAttention(q, k, v, asked);
     const [batch, steps] = sizesOf(x) as [number, number];
     const joined = attended.permute([0, 2, 1, 3]).reshape([batch, steps, -1]);
     return this.oProj.forward(joined as Tensor) as Tensor;
@@ -196,7 +196,7 @@ class GatedNetwork extends Module {
 }
 
 interface LayerOptions extends Omit<DecodeOptions, "caches"> {
-  readonly cache: KeyValueCache | undefined;
+  readonly cache: AttentionCache | undefined;
 }
 
 class DecoderLayer extends Module {

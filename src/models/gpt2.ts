@@ -4,6 +4,7 @@ import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import {
+  type AttentionCache,
   Dropout,
   Embedding,
   initializers,
@@ -109,7 +110,7 @@ class Transformer extends Module {
   }
 
   /** What fills up a piece behind a text's end may lie beyond the last place; nobody looks at it. */
-  private placesOf(tokens: Tensor, cache: KeyValueCache | undefined): Tensor {
+  private placesOf(tokens: Tensor, cache: AttentionCache | undefined): Tensor {
     const from = arange((tokens.shape as readonly number[])[1]!) as Tensor;
     if (cache === undefined) return from;
     return from.add(cache.length as Tensor).minimum(this.positions.numEmbeddings - 1) as Tensor;

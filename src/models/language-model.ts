@@ -1,10 +1,10 @@
 /** What generation asks of a model, whatever it is made of. */
-import type { KeyValueCache, Module } from "../nn/index.ts";
+import type { AttentionCache, KeyValueCache, Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
 export interface DecodeOptions {
   /** A cache a layer: the tokens come behind what those hold, and are kept there. See `LanguageModel.caches`. */
-  readonly caches?: readonly KeyValueCache[] | undefined;
+  readonly caches?: readonly AttentionCache[] | undefined;
   /** bool (N, S): true for tokens, false for padding; S counts what caches hold too. */
   readonly attentionMask?: Tensor | undefined;
   /** i32 (N, T) or (T): where tokens stand in their texts; default 0, 1, 2 … behind what caches hold. */

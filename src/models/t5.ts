@@ -5,6 +5,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import {
+  type AttentionCache,
   Dropout,
   Embedding,
   initializers,
@@ -128,7 +129,7 @@ class Stack extends Module {
     const distanceBias =
       cache === undefined
         ? this.bias.forward(steps, steps)
-        : this.bias.forward(steps, cache.maxLength, cache.length.value as Tensor);
+        : this.bias.forward(steps, cache.maxLength, cache.length?.value as Tensor | undefined);
     const keyPaddingMask = attentionMask?.not() as Tensor | undefined;
     const memoryPaddingMask = memory?.attentionMask?.not() as Tensor | undefined;
     let x = this.drop.forward(embedded) as Tensor;
@@ -147,7 +148,7 @@ class Stack extends Module {
 
 interface StackOptions extends SourceOptions {
   readonly memory?: Memory;
-  readonly caches?: readonly KeyValueCache[] | undefined;
+  readonly caches?: readonly AttentionCache[] | undefined;
 }
 
 /**

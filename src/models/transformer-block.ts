@@ -4,10 +4,10 @@
  */
 import { ArgumentError } from "../base/errors.ts";
 import {
+  type AttentionCache,
   type AttentionOptions,
   Dropout,
   initializers,
-  type KeyValueCache,
   Linear,
   Module,
   scaledDotProductAttention,
@@ -116,13 +116,14 @@ export class BlockAttention extends Module {
   /** (N, T, features) → the same: to x itself, behind what a cache holds, or to the given keys. */
   forward(x: Tensor, { given, cache, ...asked }: AttendOptions): Tensor {
     const [q, own] = given === undefined ? this.projected(x) : [this.queries(x), given];
-    const kept = cache === undefined ? { ...own, offset: undefined } : cache.append(own.keys, own.values);
-    const attended = scaledDotProductAttention(q, kept.keys, kept.values, {
+    const options = {
       ...asked,
-      offset: kept.offset,
       scale: this.scale,
       dropout: this.drop.p > 0 ? this.drop : undefined,
-    });
+    };
+    const attended =
+      cache?.attend(q, own.keys, own.values, options) ??
+      scaledDotProductAttention(q, own.keys, own.values, options);
     const [batch, steps] = sizesOf(x) as [number, number];
     return this.output.forward(attended.permute([0, 2, 1, 3]).reshape([batch, steps, -1])) as Tensor;
   }
@@ -145,7 +146,7 @@ export class BlockAttention extends Module {
 interface AttendOptions
   extends Pick<AttentionOptions, "mask" | "causal" | "keyPaddingMask" | "distanceBias"> {
   readonly given?: KeysAndValues | undefined;
-  readonly cache?: KeyValueCache | undefined;
+  readonly cache?: AttentionCache | undefined;
 }
 
 export interface BlockOptions extends Omit<AttendOptions, "given"> {

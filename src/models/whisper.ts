@@ -3,6 +3,7 @@ import { melSpectrogram } from "../audio/index.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import {
+  type AttentionCache,
   Conv1d,
   Dropout,
   Embedding,
@@ -175,7 +176,7 @@ class TextDecoder extends Module {
   }
 
   /** What fills up a piece behind a text's end may lie beyond the last place; nobody looks at it. */
-  private placesOf(tokens: Tensor, cache: KeyValueCache | undefined): Tensor {
+  private placesOf(tokens: Tensor, cache: AttentionCache | undefined): Tensor {
     const from = arange(sizesOf(tokens)[1]!) as Tensor;
     if (cache === undefined) return from;
     return from.add(cache.length as Tensor).minimum(this.positions.numEmbeddings - 1) as Tensor;

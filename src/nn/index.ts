@@ -82,7 +82,12 @@ export { type BagOptions, EmbeddingBag, type EmbeddingBagOptions } from "./embed
 export { Flatten, Identity, Unflatten } from "./flatten.ts";
 export type { Initializer, InitializerRequest } from "./initializers.ts";
 export * as initializers from "./initializers.ts";
-export { type CachedKeys, KeyValueCache, type KeyValueCacheSizes } from "./key-value-cache.ts";
+export {
+  type AttentionCache,
+  type CachedKeys,
+  KeyValueCache,
+  type KeyValueCacheSizes,
+} from "./key-value-cache.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export type { Listing, Member } from "./members.ts";
 export { Adapter, type ForwardHook, type ForwardPreHook, Module, type Registration } from "./module.ts";
@@ -129,6 +134,7 @@ export {
   ZeroPad2d,
   ZeroPad3d,
 } from "./padding.ts";
+export { PagedCache, type PagedCacheSizes, type PagedRows } from "./paged-cache.ts";
 export { Parameter, type ParameterOptions } from "./parameter.ts";
 export {
   Parametrization,

@@ -3,6 +3,17 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
 import { arange, StateTensor, type Tensor, tensor } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
+import { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
+
+/** Where a layer keeps keys and values of what was read: behind it come new ones, and queries look at all of them. */
+export interface AttentionCache {
+  /** The most positions that a text has. */
+  readonly maxLength: number;
+  /** How many positions are filled; undefined where texts differ in it, and positions must be told. */
+  readonly length: StateTensor | undefined;
+  /** Keeps k and v behind what there is; what queries q (…, T, size) find there. `offset` is the cache's own. */
+  attend(q: Tensor, k: Tensor, v: Tensor, options: Omit<AttentionOptions, "offset" | "method">): Tensor;
+}
 
 export interface KeyValueCacheSizes {
   readonly batchSize: number;
@@ -35,7 +46,7 @@ export interface CachedKeys {
  * const { keys, values, offset } = cache.append(x, x);
  * scaledDotProductAttention(x, keys, values, { causal: true, offset }).shape; // [1, 2, 3, 8]
  */
-export class KeyValueCache {
+export class KeyValueCache implements AttentionCache {
   readonly maxLength: number;
   readonly keys: StateTensor;
   readonly values: StateTensor;
@@ -74,6 +85,12 @@ export class KeyValueCache {
     const all = { keys: kept(this.keys, keys), values: kept(this.values, values), offset };
     this.length.assign(offset.add(steps) as Tensor);
     return all;
+  }
+
+  /** `append`, and attention to all that is kept then. */
+  attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+    const { keys, values, offset } = this.append(k, v);
+    return scaledDotProductAttention(q, keys, values, { ...options, offset });
   }
 
   /** Forgets everything: the next positions are the first. */

@@ -1,29 +1,19 @@
 /**
  * Attention without a matrix of all scores: blocks of queries meet blocks of keys one after another, with the largest score,
- * the sum of powers and the weighted sum of values carried along. Dao: "FlashAttention-2", 2023.
- *
- * For each row of scores s, over blocks of keys in turn:
- *
- *     m′ = max(m, max s)    p = exp(s − m′)    l′ = l·exp(m − m′) + Σ p    a′ = a·exp(m − m′) + p·v
- *
- * and at the end a / l is the result, m + log l the log-sum-exp, from which the backward walk has every weight again.
+ * the sum of powers and the weighted sum of values carried along (`running-softmax.ts`), from which the backward walk has every weight
+ * again. Dao: "FlashAttention-2", 2023.
  */
 import type { Node } from "../../../graph/node.ts";
-import { add, div, mul, sub } from "../../arithmetic.ts";
-import { broadcastTo, reshape, sum } from "../../broadcast.ts";
+import { mul } from "../../arithmetic.ts";
 import { cast } from "../../cast.ts";
-import { equal } from "../../compare.ts";
-import { full, like, zerosLike } from "../../constants.ts";
+import { like } from "../../constants.ts";
 import { customGradient } from "../../custom-gradient.ts";
 import { dot } from "../../dot.ts";
-import { exp, log } from "../../exponential.ts";
-import { maximum } from "../../magnitude.ts";
 import { transpose } from "../../permute.ts";
-import { max } from "../../reduce.ts";
-import { select } from "../../select.ts";
 import { type Blocks, eachBlock, mapBlocks, type Operands } from "./blocks.ts";
 import { attentionGradient } from "./gradient.ts";
 import { fromQueryBlocks, type Layout, layoutOf, type Name } from "./layout.ts";
+import { ended, nothingSeen, type RunningMean, withBlock } from "./running-softmax.ts";
 import { dropped, placeOf, scoresOf } from "./scores.ts";
 import type { BlockedAttentionOptions } from "./terms.ts";
 
@@ -70,39 +60,14 @@ function forward(layout: Layout): readonly Node[] {
 function ofQueries(operands: Operands<Name>, range: Node | undefined, layout: Layout): readonly Node[] {
   const [q, v] = [operands.q!.node, operands.v!.node];
   const [rows, width] = [q.shape[0]!, v.shape[v.shape.length - 1]!];
-  const initial = [
-    full([rows, 1], Number.NEGATIVE_INFINITY, q.dtype),
-    full([rows, 1], 0, q.dtype),
-    full([rows, width], 0, q.dtype),
-  ];
   const loop = { level: "keys", length: layout.counts.keys, range } as const;
-  const { carry } = eachBlock(loop, operands, initial, ([largest, total, weighted], block) => {
+  const { carry } = eachBlock(loop, operands, nothingSeen(rows, width, q.dtype), (carried, block) => {
     const place = placeOf(block);
     const raw = dot(block.q!.node, transpose(block.k!.node));
     const { scores } = scoresOf(raw, place, layout.terms, layout.sizes);
-    const next = maximum(largest!, reshape(max(scores, 1), [rows, 1]));
-    const base = finite(next);
-    const powers = exp(sub(scores, broadcastTo(base, scores.shape)));
-    const shrink = exp(sub(largest!, base));
-    const sums = reshape(sum(powers, [1]), [rows, 1]);
-    const values = dot(dropped(powers, place, layout.terms), block.v!.node);
-    return {
-      carry: [
-        next,
-        add(mul(total!, shrink), sums),
-        add(mul(weighted!, broadcastTo(shrink, weighted!.shape)), values),
-      ],
-    };
+    const mixed = (powers: Node): Node => dot(dropped(powers, place, layout.terms), block.v!.node);
+    return { carry: withBlock(carried as unknown as RunningMean, scores, mixed) };
   });
-  const [largest, total, weighted] = carry as [Node, Node, Node];
-  const isEmpty = equal(total, zerosLike(total));
-  const whole = select(isEmpty, like(total, 1), total);
-  return [
-    mul(weighted, broadcastTo(div(like(whole, 1), whole), weighted.shape)),
-    select(isEmpty, like(total, Number.POSITIVE_INFINITY), add(largest, log(whole))),
-  ];
+  const { mean, logSum } = ended(carry as unknown as RunningMean);
+  return [mean, logSum];
 }
-
-/** What may be subtracted: 0 instead of −Infinity, the largest score of a row that has none. */
-const finite = (largest: Node): Node =>
-  select(equal(largest, like(largest, Number.NEGATIVE_INFINITY)), zerosLike(largest), largest);

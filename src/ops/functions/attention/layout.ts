@@ -130,7 +130,7 @@ function blocksBetween(
 }
 
 /** The block that a position lies in; 0 for those before all. */
-function blockAt(position: Node, { size }: Cut): Node {
+export function blockAt(position: Node, { size }: Pick<Cut, "size">): Node {
   const middle = add(
     cast(maximum(position, like(position, 0)), "f32"),
     like({ ...position, dtype: "f32" }, 0.5),
