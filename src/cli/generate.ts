@@ -1,10 +1,9 @@
 /** `netwright generate`: goes on with a text, or answers. */
 import { write } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
-import { loadAdapters } from "../finetune/index.ts";
 import { type GenerateTextOptions, generate } from "../generate/index.ts";
-import { loadPretrained } from "../pretrained/index.ts";
 import type { Command } from "./command.ts";
+import { numbersOf, openModel } from "./model-flags.ts";
 
 const numbers = {
   "max-new-tokens": "maxNewTokens",
@@ -45,24 +44,13 @@ export const generateText: Command = {
     const [path, text, extra] = positionals;
     if (path === undefined || text === undefined || extra !== undefined)
       throw new ArgumentError(`generate takes a model and a text, got ${positionals.length}`);
-    const adapter = typeof values["adapter"] === "string" ? values["adapter"] : undefined;
-    const quantized = path.endsWith(".gguf") && adapter === undefined;
-    const pretrained = await loadPretrained(path, { quantized });
-    if (adapter !== undefined) (await loadAdapters(pretrained.model, adapter)).merge();
-    pretrained.model.eval();
-    const given = Object.entries(numbers).flatMap(([flag, option]) => {
-      const value = values[flag];
-      if (typeof value !== "string") return [];
-      if (value.trim() === "" || !Number.isFinite(Number(value)))
-        throw new ArgumentError(`--${flag} must be a number, got ${JSON.stringify(value)}`);
-      return [[option, Number(value)] as const];
-    });
+    const pretrained = await openModel(path, values);
+    const given = numbersOf(values, numbers);
     const system =
       typeof values["system"] === "string" ? [{ role: "system", content: values["system"] }] : [];
     const prompt = values["raw"] === true ? text : [...system, { role: "user", content: text }];
     const stop = Array.isArray(values["stop"]) ? (values["stop"] as string[]) : [];
-    for await (const piece of generate(pretrained, prompt, { ...Object.fromEntries(given), stop }))
-      write("stdout", piece);
+    for await (const piece of generate(pretrained, prompt, { ...given, stop })) write("stdout", piece);
     write("stdout", "\n");
     return 0;
   },

@@ -15,6 +15,7 @@ import { predictRun } from "./predict.ts";
 import { replay } from "./replay.ts";
 import { report } from "./report.ts";
 import { runs } from "./runs.ts";
+import { serveModel } from "./serve.ts";
 import { train } from "./train.ts";
 import { tune } from "./tune.ts";
 import { tuneKernels } from "./tune-kernels.ts";
@@ -23,7 +24,7 @@ import { tuneKernels } from "./tune-kernels.ts";
 const commands: Readonly<Record<string, Command>> = {
   new: newProject,
   ...{ train, eval: evaluateRun, predict: predictRun, tune },
-  ...{ finetune: finetuneModel, generate: generateText },
+  ...{ finetune: finetuneModel, generate: generateText, serve: serveModel },
   ...{ runs, diff, replay, report, inspect, convert, doctor },
   "tune-kernels": tuneKernels,
   completion: completionOf(() => commands),

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { GPT2, Llama } from "../models/index.ts";
-import { Batching, type BatchRequest, Decoding, generateTokens } from "./index.ts";
+import { Batching, type BatchRequest, Decoding, generateTokens, type MadeToken } from "./index.ts";
 import { PagePool } from "./page-pool.ts";
 
 const sizes = { vocabSize: 60, hiddenSize: 16, numLayers: 2, numHeads: 4, intermediateSize: 24 };
 const llama = new Llama({ ...sizes, numKeyValueHeads: 2, maxPositions: 512 });
 const gpt2 = new GPT2({ ...sizes, maxPositions: 96 }).eval();
 
-async function collect(items: AsyncIterable<number>): Promise<number[]> {
+async function collect(items: AsyncIterable<number | MadeToken>): Promise<number[]> {
   const all: number[] = [];
-  for await (const item of items) all.push(item);
+  for await (const item of items) all.push(typeof item === "number" ? item : item.token);
   return all;
 }
 
@@ -50,7 +50,7 @@ describe("Batching", () => {
     const prompt = [1, 2, 3];
     const stop = new AbortController();
     const left = (async () => {
-      for await (const token of batching.generate({ prompt: [4], maxNewTokens: 190, temperature: 0 }))
+      for await (const { token } of batching.generate({ prompt: [4], maxNewTokens: 190, temperature: 0 }))
         return token;
     })();
     const aborted = collect(

@@ -1,4 +1,5 @@
 /** Many texts that are gone on with at once: as one ends, another takes its place. */
+import { yieldToEventLoop } from "#platform";
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
@@ -7,7 +8,7 @@ import type { TokenReader } from "../models/index.ts";
 import { type GenerateOptions, optionNames } from "./generate.ts";
 import { PagePool } from "./page-pool.ts";
 import { PagedDecoding, type PagedToken } from "./paged-decoding.ts";
-import { checkSampling, keyAt, sampleToken } from "./sampling.ts";
+import { checkSampling, keyAt, likeliestOf, logProbabilities, sampleToken } from "./sampling.ts";
 
 export interface BatchingOptions {
   /** Texts that are gone on with at once; default 16. */
@@ -27,11 +28,22 @@ export interface BatchRequest
   extends Pick<
     GenerateOptions,
     | ("maxNewTokens" | "endTokens" | "key" | "temperature" | "topK" | "topP" | "minP")
-    | ("repetitionPenalty" | "noRepeatNgramSize" | "logitBias")
+    | ("repetitionPenalty" | "noRepeatNgramSize" | "presencePenalty" | "frequencyPenalty" | "logitBias")
   > {
   readonly prompt: ArrayLike<number>;
+  /** How many of the likeliest tokens come with each token, with their probabilities and its own; by default none do. */
+  readonly logProbabilities?: number | undefined;
   /** Ends the text: what waits for its next token gets the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A token of an answer. */
+export interface MadeToken {
+  readonly token: number;
+  /** With `logProbabilities`: the logarithm of its probability, before options change any. */
+  readonly logProbability?: number;
+  /** The likeliest tokens, the first first. */
+  readonly likeliest?: readonly { readonly token: number; readonly logProbability: number }[];
 }
 
 /** What a batch has done and does. */
@@ -76,7 +88,7 @@ interface Text {
  * const batching = new Batching(model, { slots: 4, maxLength: 64 });
  * const answer = async (prompt: number[]) => {
  *   const tokens: number[] = [];
- *   for await (const token of batching.generate({ prompt, maxNewTokens: 5, temperature: 0 })) tokens.push(token);
+ *   for await (const { token } of batching.generate({ prompt, maxNewTokens: 5, temperature: 0 })) tokens.push(token);
  *   return tokens.length;
  * };
  * await Promise.all([answer([1, 2, 3]), answer([4, 5])]); // [5, 5]
@@ -132,7 +144,7 @@ export class Batching {
    *
    * @throws ArgumentError for an empty prompt, one that leaves no room, and options that mean nothing
    */
-  generate(request: BatchRequest): AsyncGenerator<number, void, undefined> {
+  generate(request: BatchRequest): AsyncGenerator<MadeToken, void, undefined> {
     const text = this.textOf(request);
     this.waiting.push(text);
     if (!this.isRunning) void this.run();
@@ -140,12 +152,14 @@ export class Batching {
   }
 
   private textOf(request: BatchRequest): Text {
-    const { prompt, signal: _, ...options } = request;
+    const { prompt, signal: _, logProbabilities = 0, ...options } = request;
     checkOptions("Batching.generate", options, optionNames);
     checkSampling(options);
     const { maxNewTokens = 256 } = options;
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
       throw new ArgumentError(`Batching: maxNewTokens must be a positive integer, got ${maxNewTokens}`);
+    if (!Number.isInteger(logProbabilities) || logProbabilities < 0)
+      throw new ArgumentError(`Batching: logProbabilities must be 0 or more, got ${logProbabilities}`);
     if (prompt.length === 0) throw new ArgumentError("Batching: there must be a token to read");
     if (prompt.length >= this.maxLength)
       throw new ArgumentError(
@@ -170,6 +184,9 @@ export class Batching {
         this.admit();
         if (this.running.length === 0) break;
         await this.step();
+        this.dropEnded();
+        // Small models compute at once: requests and those who leave must be heard all the same.
+        await yieldToEventLoop();
       }
     } catch (error) {
       for (const text of [...this.running, ...this.waiting.splice(0)]) text.made.fail(error);
@@ -280,11 +297,16 @@ export class Batching {
 
   private choose({ request, key, tokens, end, made }: Text, logits: Float32Array): void {
     try {
-      const token = sampleToken(logits.slice(), request, tokens, keyAt(key, tokens.length));
+      const token = sampleToken(
+        ...([logits.slice(), request, tokens, keyAt(key, tokens.length), request.prompt.length] as const),
+      );
       if (request.endTokens?.includes(token)) return made.end();
       this.counts.madeTokens++;
       tokens.push(token);
-      made.push(token);
+      made.push({
+        token,
+        ...(request.logProbabilities !== undefined && chances(logits, token, request.logProbabilities)),
+      });
       if (tokens.length === end) made.end();
     } catch (error) {
       // What is asked of one text alone, such as a bias that leaves no token, fails it alone.
@@ -293,14 +315,21 @@ export class Batching {
   }
 }
 
+/** Logarithms of probabilities: of a token, and of the likeliest. */
+function chances(logits: Float32Array, token: number, count: number): Required<Omit<MadeToken, "token">> {
+  const all = logProbabilities(logits);
+  const likeliest = likeliestOf(all, count).map((i) => ({ token: i, logProbability: all[i]! }));
+  return { logProbability: all[token]!, likeliest };
+}
+
 /** Tokens between who makes them and who waits for them. */
 class TokenQueue {
   isOver = false;
-  private readonly ready: number[] = [];
+  private readonly ready: MadeToken[] = [];
   private failure: { readonly error: unknown } | undefined;
   private wake: (() => void) | undefined;
 
-  push(token: number): void {
+  push(token: MadeToken): void {
     this.ready.push(token);
     this.wake?.();
   }
@@ -314,7 +343,7 @@ class TokenQueue {
   }
 
   /** @param onLeave called when nobody listens any more */
-  async *values(onLeave: () => void): AsyncGenerator<number, void, undefined> {
+  async *values(onLeave: () => void): AsyncGenerator<MadeToken, void, undefined> {
     try {
       for (;;) {
         while (this.ready.length > 0) yield this.ready.shift()!;

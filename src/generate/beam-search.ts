@@ -5,7 +5,7 @@ import type { TokenReader } from "../models/index.ts";
 import type { KeyValueCache } from "../nn/index.ts";
 import { compile, type Tensor, tensor } from "../tensor/index.ts";
 import { type Decoding, decodingFor } from "./decoding.ts";
-import { adjustScores, checkSampling, type ScoreOptions } from "./sampling.ts";
+import { adjustScores, checkSampling, logProbabilities, type ScoreOptions } from "./sampling.ts";
 
 export interface BeamOptions {
   /** How many texts are followed at once; default 1, the likeliest token always. */
@@ -35,7 +35,7 @@ export const beamOptionNames = ["numBeams", "lengthPenalty", "earlyStopping"] as
 const optionNames = [
   ...beamOptionNames,
   ...["numReturnSequences", "maxNewTokens", "endTokens", "decoding"],
-  ...["repetitionPenalty", "noRepeatNgramSize", "logitBias"],
+  ...["repetitionPenalty", "noRepeatNgramSize", "presencePenalty", "frequencyPenalty", "logitBias"],
 ];
 
 /** A text that beam search found. */
@@ -89,7 +89,7 @@ export async function beamSearch(
   const reader = new BeamReader(model, decoding.caches, numBeams);
   for (let length = 1; ; length++) {
     const candidates = continuations(running, rows, kept, (scores, { tokens }) =>
-      adjustScores(scores, options, [...before, ...tokens]),
+      adjustScores(scores, options, [...before, ...tokens], before.length),
     );
     const ends = ({ tokens }: Beam): boolean => length === longest || endTokens.includes(tokens.at(-1)!);
     const found = candidates
@@ -164,15 +164,6 @@ function continuations(
     total,
     parent: row,
   }));
-}
-
-function logProbabilities(logits: Float32Array): Float32Array {
-  let largest = -Infinity;
-  for (const logit of logits) largest = Math.max(largest, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  const shift = largest + Math.log(sum);
-  return logits.map((logit) => logit - shift);
 }
 
 /** Reads the last tokens of texts, each behind what its parent has read. */

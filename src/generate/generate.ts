@@ -27,7 +27,15 @@ export interface GenerateOptions extends SamplingOptions, BeamOptions {
 
 export const optionNames = [
   ...["maxNewTokens", "endTokens", "key", "decoding", "temperature", "topK", "topP", "minP"],
-  ...["repetitionPenalty", "noRepeatNgramSize", "logitBias", "promptLookup", ...beamOptionNames],
+  ...[
+    "repetitionPenalty",
+    "noRepeatNgramSize",
+    "presencePenalty",
+    "frequencyPenalty",
+    "logitBias",
+    "promptLookup",
+    ...beamOptionNames,
+  ],
 ] as const satisfies readonly (keyof GenerateOptions)[];
 
 /**
@@ -66,7 +74,7 @@ export async function* generateTokens(
     let sure = seen.length;
     try {
       for (const [i, logits] of rows.entries()) {
-        const token = sampleToken(logits.slice(), options, seen, keyAt(root, seen.length));
+        const token = sampleToken(logits.slice(), options, seen, keyAt(root, seen.length), prompt.length);
         if (endTokens.includes(token)) return;
         seen.push(token);
         yield token;

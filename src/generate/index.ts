@@ -1,5 +1,12 @@
 /** Going on with texts: sampling, caches, conversations. */
-export { Batching, type BatchingOptions, type BatchRequest, type BatchStatistics } from "./batching.ts";
+export { AnswerText } from "./answer-text.ts";
+export {
+  Batching,
+  type BatchingOptions,
+  type BatchRequest,
+  type BatchStatistics,
+  type MadeToken,
+} from "./batching.ts";
 export { type BeamOptions, type BeamSearchOptions, beamSearch, type FoundText } from "./beam-search.ts";
 export { Decoding } from "./decoding.ts";
 export { type GenerateOptions, generateTokens } from "./generate.ts";

@@ -8,6 +8,9 @@ export interface ScoreOptions {
   readonly repetitionPenalty?: number;
   /** No so many tokens in a row come twice; default 0, they may. Paulus and others, 2018. */
   readonly noRepeatNgramSize?: number;
+  /** Taken from logits of tokens that came in the answer: once, and for each time that they came; default 0. OpenAI's names. */
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
   /** Added to logits of tokens; −Infinity forbids one. */
   readonly logitBias?: ReadonlyMap<number, number>;
 }
@@ -31,6 +34,8 @@ export function checkSampling({
   minP = 0,
   repetitionPenalty = 1,
   noRepeatNgramSize = 0,
+  presencePenalty = 0,
+  frequencyPenalty = 0,
 }: SamplingOptions): void {
   const require = (isRight: boolean, name: string, what: string, got: unknown): void => {
     if (!isRight) throw new ArgumentError(`${name} must be ${what}, got ${got}`);
@@ -43,13 +48,17 @@ export function checkSampling({
     repetitionPenalty < Infinity, "repetitionPenalty", "positive", repetitionPenalty);
   require(Number.isInteger(noRepeatNgramSize) &&
     noRepeatNgramSize >= 0, "noRepeatNgramSize", "an integer of 0 or more", noRepeatNgramSize);
+  for (const [name, value] of Object.entries({ presencePenalty, frequencyPenalty }))
+    require(Number.isFinite(value), name, "a number", value);
 }
 
 /**
- * A token, by logits and options; in Hugging Face's order: penalty, repeated n-grams, bias, temperature, topK, topP, minP. `logits` are changed.
+ * A token, by logits and options; in Hugging Face's order: penalty, repeated n-grams, bias, temperature, topK, topP, minP; penalties by
+ * count come behind the first. `logits` are changed.
  *
- * @param seen tokens of prompt and answer so far, for `repetitionPenalty` and `noRepeatNgramSize`
+ * @param seen tokens of prompt and answer so far, for penalties and `noRepeatNgramSize`
  * @param key of this draw: the same key, the same token
+ * @param promptLength how many of them are the prompt's; default 0
  * @throws ArgumentError when no token is possible
  * @example
  * sampleToken(Float32Array.of(0, 5, 1), { temperature: 0 }, [], [0, 0]); // 1
@@ -59,9 +68,10 @@ export function sampleToken(
   options: SamplingOptions,
   seen: Iterable<number>,
   key: RandomKey,
+  promptLength = 0,
 ): number {
   const { temperature = 1 } = options;
-  adjustScores(logits, options, seen);
+  adjustScores(logits, options, seen, promptLength);
   const best = likeliest(logits);
   if (!(logits[best]! > -Infinity))
     throw new ArgumentError(
@@ -82,10 +92,13 @@ export function sampleToken(
 /** Changes scores of tokens, logits or logarithms of probabilities, by what came before and what is asked for. */
 export function adjustScores(
   scores: Float32Array,
-  { repetitionPenalty = 1, noRepeatNgramSize = 0, logitBias }: ScoreOptions,
+  options: ScoreOptions,
   seen: Iterable<number>,
+  promptLength: number,
 ): void {
+  const { repetitionPenalty = 1, noRepeatNgramSize = 0, logitBias } = options;
   penalize(scores, repetitionPenalty, seen);
+  penalizeCounts(scores, options, seen, promptLength);
   forbidRepeated(scores, noRepeatNgramSize, seen);
   for (const [token, bias] of logitBias ?? []) if (token < scores.length) scores[token]! += bias;
 }
@@ -108,6 +121,18 @@ function penalize(logits: Float32Array, penalty: number, seen: Iterable<number>)
     const logit = logits[token]!;
     logits[token] = logit < 0 ? logit * penalty : logit / penalty;
   }
+}
+
+function penalizeCounts(
+  scores: Float32Array,
+  { presencePenalty = 0, frequencyPenalty = 0 }: ScoreOptions,
+  seen: Iterable<number>,
+  promptLength: number,
+): void {
+  if (presencePenalty === 0 && frequencyPenalty === 0) return;
+  const counts = new Map<number, number>();
+  for (const token of [...seen].slice(promptLength)) counts.set(token, (counts.get(token) ?? 0) + 1);
+  for (const [token, count] of counts) scores[token]! -= presencePenalty + count * frequencyPenalty;
 }
 
 /** The first of the largest. */
@@ -145,3 +170,26 @@ function ranked(logits: Float32Array, largest: number, options: SamplingOptions)
 
 /** The key of the draw at a position. */
 export const keyAt = (key: RandomKey, position: number): RandomKey => fold(key, position);
+
+/** log softmax. */
+export function logProbabilities(logits: Float32Array): Float32Array {
+  let largest = -Infinity;
+  for (const logit of logits) largest = Math.max(largest, logit);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - largest);
+  const shift = largest + Math.log(sum);
+  return logits.map((logit) => logit - shift);
+}
+
+/** The `count` largest scores' tokens, the largest first; equal ones by number. */
+export function likeliestOf(scores: Float32Array, count: number): number[] {
+  const best: number[] = [];
+  for (let token = 0; token < scores.length && count > 0; token++) {
+    if (best.length === count && !(scores[token]! > scores[best.at(-1)!]!)) continue;
+    let at = best.length;
+    while (at > 0 && scores[best[at - 1]!]! < scores[token]!) at--;
+    best.splice(at, 0, token);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}

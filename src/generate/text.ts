@@ -2,7 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { optionalPackage } from "../base/optional.ts";
 import type { Pretrained } from "../pretrained/index.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { AnswerText } from "./answer-text.ts";
 import { type GenerateOptions, generateTokens } from "./generate.ts";
 
 /** What somebody says in a conversation. */
@@ -76,41 +76,12 @@ export async function* generate(
   const text = typeof prompt === "string" ? prompt : await chatPrompt(pretrained, prompt);
   const { ids } = tokenizer.encode(text, { addSpecialTokens: typeof prompt === "string" });
   const tokens = generateTokens(model, ids, { endTokens, ...options });
-  yield* untilStop(piecesOf(tokens, tokenizer), stop);
-}
-
-/** Texts of tokens, held back while they end in the middle of a letter. */
-async function* piecesOf(tokens: AsyncIterable<number>, tokenizer: Tokenizer): AsyncGenerator<string> {
-  let held: number[] = [];
-  let given = "";
+  const answer = new AnswerText(tokenizer, stop);
   for await (const token of tokens) {
-    held.push(token);
-    const text = tokenizer.decode(held);
-    if (text.endsWith("\ufffd")) continue;
-    if (text.length > given.length) yield text.slice(given.length);
-    // The last token stays, since some tokenizers drop a space at a text's beginning.
-    held = held.slice(-1);
-    given = tokenizer.decode(held);
+    const piece = answer.add(token);
+    if (piece !== "") yield piece;
+    if (answer.isStopped) return;
   }
-  const rest = tokenizer.decode(held).slice(given.length);
+  const rest = answer.end();
   if (rest !== "") yield rest;
-}
-
-/** Pieces up to the first stop text, which may come in pieces itself. */
-async function* untilStop(pieces: AsyncIterable<string>, stop: readonly string[]): AsyncGenerator<string> {
-  const longest = Math.max(0, ...stop.map((text) => text.length)) - 1;
-  let held = "";
-  for await (const piece of pieces) {
-    held += piece;
-    const ends = stop.map((text) => held.indexOf(text)).filter((at) => at >= 0);
-    if (ends.length > 0) {
-      const end = Math.min(...ends);
-      if (end > 0) yield held.slice(0, end);
-      return;
-    }
-    const sure = Math.max(0, held.length - Math.max(0, longest));
-    if (sure > 0) yield held.slice(0, sure);
-    held = held.slice(sure);
-  }
-  if (held !== "") yield held;
 }

@@ -198,6 +198,9 @@ export const machine = (): MachineFacts => ({
   processor: "unknown",
 });
 
+export const serveHttp = (): Promise<never> =>
+  Promise.reject(new PlatformError("a browser page cannot be a server"));
+
 /** A page has no command line. */
 export const programArguments = (): readonly string[] => [];
 export function parseFlags(): never {

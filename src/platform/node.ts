@@ -26,6 +26,7 @@ export {
   parentFolder,
   removeFile,
 } from "./node/folders.ts";
+export { serveHttp } from "./node/http.ts";
 export { mapFile } from "./node/mapped-file.ts";
 export { importModule } from "./node/modules.ts";
 export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";

@@ -169,6 +169,49 @@ export interface NativeHost {
   errorNumber(): number;
 }
 
+/** What a client asks of a server. */
+export interface HttpRequest {
+  readonly method: string;
+  /** With what follows "?". */
+  readonly path: string;
+  /** By name in small letters. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Aborted when the client goes away before it has the whole answer. */
+  readonly left: AbortSignal;
+  /** What it sends; undefined when that is more than `maxBytes`. */
+  body(maxBytes: number): Promise<Uint8Array | undefined>;
+}
+
+export interface HttpResponse {
+  begin(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Waits while the client reads more slowly than is written. */
+  write(text: string): Promise<void>;
+  end(text?: string): void;
+  /** Breaks the connection. */
+  abort(): void;
+}
+
+/** Answers; what it throws ends the connection. */
+export type HttpHandler = (request: HttpRequest, response: HttpResponse) => Promise<void>;
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  /** How long a client may take to send its request; default 30 seconds. */
+  readonly requestTimeoutMs?: number;
+  /** Default 1024. */
+  readonly maxConnections?: number;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Takes no new connections; waits for the answers that are on their way. */
+  close(): Promise<void>;
+  /** Breaks all connections. */
+  closeNow(): void;
+}
+
 export interface Platform {
   readonly platformName: "node" | "browser";
 
@@ -207,6 +250,12 @@ export interface Platform {
   joinPath(folder: string, name: string): string;
   /** The bytes at an http or https URL; an error above `maxBytes`. */
   download(url: string, options: { maxBytes: number }): Promise<Uint8Array>;
+  /**
+   * A server of HTTP.
+   *
+   * @throws PlatformError where it cannot listen, and always in a browser
+   */
+  serveHttp(options: HttpServerOptions, handler: HttpHandler): Promise<HttpServer>;
   /** Decompressed gzip data; an error above `maxBytes`, before more than that is held. */
   gunzip(bytes: Uint8Array, options: { maxBytes: number }): Promise<Uint8Array>;
   /** The same for deflated data without a header, as in ZIP archives. */
