@@ -56,7 +56,9 @@ export async function measureCsv(rounds: number): Promise<void> {
     ["Netwright", { file: process.execPath, args: [here("./netwright/csv.js")] }],
   ]);
   if (existsSync(python)) {
-    commands.set("pandas", { file: python, args: [here("../../bench/peers/python/pandas_csv.py")] });
+    const program = here("../../bench/peers/python/pandas_csv.py");
+    commands.set("pandas, one thread", { file: python, args: [program, "--one-thread"] });
+    commands.set("pandas", { file: python, args: [program] });
   }
   const readers = new Map([...commands].map(([name, command]) => [name, new Reader<Sample>(command)]));
   const folder = mkdtempSync(join(tmpdir(), "netwright-bench-csv-"));

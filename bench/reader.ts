@@ -14,15 +14,31 @@ export class Reader<Sample extends ReaderSample> {
   readonly #child: ChildProcess;
   #answer: ((line: string) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
+  /** Why no answer can come any more: the process may end while nobody waits for it. */
+  #ended: Error | undefined;
 
   constructor({ file, args }: Command) {
+    const command = `${file} ${args.join(" ")}`;
     this.#child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
+    // Writing to a process that has ended: "close" says why it did.
+    this.#child.stdin!.on("error", () => {});
+    this.#child.on("error", (error) => this.#end(new Error(`${command} did not start: ${error.message}`)));
+    // "close" comes when all output has been read: an answer just before the end still counts.
+    this.#child.on("close", (code, signal) =>
+      this.#end(new Error(`${command} ended with ${signal ?? `exit code ${code}`}`)),
+    );
     createInterface({ input: this.#child.stdout! }).on("line", (line) => this.#answer?.(line));
-    this.#child.on("exit", () => this.#fail?.(new Error(`${file} ${args.join(" ")} ended`)));
   }
 
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#fail?.(this.#ended);
+  }
+
+  /** @throws Error when the process has ended, or ends before it answers */
   async sample(path: string): Promise<Sample> {
     const line = await new Promise<string>((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
       this.#answer = resolve;
       this.#fail = reject;
       this.#child.stdin!.write(`${path}\n`);

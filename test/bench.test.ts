@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { chartOf } from "../bench/chart.ts";
 import { hashedUniform as benchUniform, hashedLabels, oneHot } from "../bench/data.ts";
 import { readOptions } from "../bench/options.ts";
 import { arithmeticLoop, triadLoop } from "../bench/probe/wasm.ts";
+import { Reader } from "../bench/reader.ts";
 import type { BenchRecord } from "../bench/record.ts";
 import { round3, table } from "../bench/report.ts";
 import { agrees, summarize } from "../bench/statistics.ts";
@@ -132,4 +133,29 @@ test("tables are Markdown with three digits", () => {
     |------|---|
     | long | x |"
   `);
+});
+
+describe("a reader whose process", () => {
+  const readerOf = (script: string, file = process.execPath) => new Reader({ file, args: ["-e", script] });
+  const answering =
+    'process.stdin.on("data", () => { console.log(JSON.stringify({ seconds: 1, cpuSeconds: 2 })); ';
+
+  test("answers gives its figures, also when it ends with them", async () => {
+    const reader = readerOf(`${answering} process.exit() })`);
+    expect(await reader.sample("a.csv")).toEqual({ seconds: 1, cpuSeconds: 2 });
+    reader.close();
+  });
+
+  test("ends before it is asked, or instead of answering, is an error", async () => {
+    await expect(readerOf("process.exit(3)").sample("a.csv")).rejects.toThrow("ended with exit code 3");
+    const ended = readerOf(`${answering} process.exit(4) })`);
+    await ended.sample("a.csv");
+    // Whether it has ended by now or not.
+    await expect(ended.sample("b.csv")).rejects.toThrow("ended with exit code 4");
+    await expect(ended.sample("c.csv")).rejects.toThrow("ended with exit code 4");
+  });
+
+  test("cannot start is an error", async () => {
+    await expect(readerOf("", "/no/such/program").sample("a.csv")).rejects.toThrow("did not start");
+  });
 });

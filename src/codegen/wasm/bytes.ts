@@ -43,6 +43,17 @@ export class Bytes {
       if (done) return;
     }
   }
+  /** Signed LEB128 of 64 bits. */
+  signed64(value: bigint): void {
+    this.reserve(10);
+    for (let rest = BigInt.asIntN(64, value); ; ) {
+      const low = Number(rest & 0x7fn);
+      rest >>= 7n;
+      const done = rest === ((low & 0x40) === 0 ? 0n : -1n);
+      this.data[this.length++] = done ? low : low | 0x80;
+      if (done) return;
+    }
+  }
   float32(value: number): void {
     scratch.setFloat32(0, value, true);
     this.bytes(new Uint8Array(scratch.buffer, 0, 4));

@@ -69,10 +69,11 @@ export class Code {
     this.opcode(opcodes.constant["i32.const"]);
     this.bytes.signed(value);
   }
-  /** Within 32 bits. */
-  i64(value: number): void {
+  /** A number within 32 bits, or all 64. */
+  i64(value: number | bigint): void {
     this.opcode(opcodes.constant["i64.const"]);
-    this.bytes.signed(value);
+    if (typeof value === "number") this.bytes.signed(value);
+    else this.bytes.signed64(value);
   }
   f32(value: number): void {
     this.opcode(opcodes.constant["f32.const"]);

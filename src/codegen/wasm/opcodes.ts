@@ -51,6 +51,7 @@ const plain = {
   "i32.shr_s": 0x75,
   "i32.shr_u": 0x76,
   "i64.clz": 0x79,
+  "i64.ctz": 0x7a,
   "i64.add": 0x7c,
   "i64.sub": 0x7d,
   "i64.mul": 0x7e,
@@ -215,6 +216,7 @@ const vector = {
 const memory = {
   "i32.load": 0x28,
   "i64.load": 0x29,
+  "i64.store": 0x37,
   "f32.load": 0x2a,
   "f64.load": 0x2b,
   "i32.load8_s": 0x2c,

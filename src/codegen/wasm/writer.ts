@@ -42,7 +42,7 @@ export class Writer {
     () =>
       this.code.i32(value);
   i64 =
-    (value: number): Emit =>
+    (value: number | bigint): Emit =>
     () =>
       this.code.i64(value);
   v128 =

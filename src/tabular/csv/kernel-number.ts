@@ -10,49 +10,47 @@ import { byteAt, layout, minus, next } from "./kernel-writer.ts";
 
 const largestPower = 64;
 
-/** Digits and point: `digits` and `exponent`. At most 19 digits after leading zeros. */
+/** Digits and point: `digits`, their count `shift`, and `exponent`. At most 19 digits after leading zeros. */
 export function mantissa(w: Writer, odd: number): void {
   const { code, get, i32, i64 } = w;
   w.set("digits", i64(0));
   w.set("exponent", i32(0));
   w.set("mark", get("p"));
   digitLoop(w);
-  // Digits so far, and below those of the fraction.
   w.set("shift", w.op("i32.sub", get("p"), get("mark")));
-  w.when(
-    w.is(get("byte"), get("point")),
-    () => {
-      next(w);
-      w.set("address", get("p"));
-      w.when(
-        w.op("i64.eqz", get("digits")),
-        () => {
-          code.block(() => {
-            code.loop(() => {
-              w.op("i32.ne", get("byte"), i32(48))();
-              code.branchIf(1);
-              next(w);
-              code.branch(0);
-            });
-          });
-          // Zeros are digits, but no significant ones: counted from 19 on, there is room for all others.
-          w.set("upper", w.op("i32.sub", get("p"), get("address")));
-        },
-        () => w.set("upper", i32(0)),
-      );
-      eightDigits(w);
-      digitLoop(w);
-      w.set("exponent", w.op("i32.sub", get("address"), get("p")));
-      w.set("shift", w.op("i32.add", get("shift"), w.op("i32.sub", get("p"), get("address"))));
-    },
-    () => w.set("upper", i32(0)),
-  );
+  w.when(w.is(get("byte"), get("point")), () => {
+    w.set("p", w.add(get("p"), i32(1)));
+    w.set("address", get("p"));
+    digitBlocks(w);
+    w.set("exponent", w.op("i32.sub", get("address"), get("p")));
+    w.set("shift", w.op("i32.sub", get("shift"), get("exponent")));
+  });
   w.op("i32.eqz", get("shift"))();
   code.branchIf(odd);
-  w.op("i32.gt_u", w.op("i32.sub", get("shift"), get("upper")), i32(19))();
-  code.branchIf(odd);
+  w.when(w.op("i32.gt_u", get("shift"), i32(19)), () => {
+    withoutLeadingZeros(w);
+    w.op("i32.gt_u", get("shift"), i32(19))();
+    code.branchIf(odd + 1);
+  });
 }
 
+/** Counts digits from the first that is not zero. */
+function withoutLeadingZeros(w: Writer): void {
+  const { code, get, i32 } = w;
+  code.block(() => {
+    code.loop(() => {
+      w.set("power", byteAt(w, "mark"));
+      const isZero = w.is(get("power"), i32(48));
+      w.op("i32.eqz", w.op("i32.or", isZero, w.is(get("power"), get("point"))))();
+      code.branchIf(1);
+      w.set("shift", w.op("i32.sub", get("shift"), isZero));
+      w.set("mark", w.add(get("mark"), i32(1)));
+      code.branch(0);
+    });
+  });
+}
+
+/** Digit by digit: what stands before a point is mostly short, and as long as in the row before. */
 function digitLoop(w: Writer): void {
   const { code, get, i32 } = w;
   code.block(() => {
@@ -69,54 +67,56 @@ function digitLoop(w: Writer): void {
   });
 }
 
-/** As long as eight bytes are eight digits: three multiplications for all of them. */
-function eightDigits(w: Writer): void {
-  const { code, get, i64 } = w;
-  const every = (byte: number): Emit => w.op("i64.mul", i64(byte), ones);
-  const ones: Emit = w.op("i64.or", w.op("i64.shl", i64(0x01010101), i64(32)), i64(0x01010101));
+/** The same byte eight times. */
+const every = (w: Writer, byte: number): Emit => w.i64(BigInt(byte) * 0x0101010101010101n);
+
+/**
+ * Eight bytes at a time, as long as all are digits; then those of the last eight that are, without a branch for each: how
+ * many there are cannot be predicted.
+ */
+function digitBlocks(w: Writer): void {
+  const { code, get, i32, i64 } = w;
   code.block(() => {
     code.loop(() => {
-      w.set("eight", w.load("i64.load", get("p")));
-      // A byte is a digit when its high half is 3, and still is after 6 is added.
-      w.op(
-        "i64.ne",
-        w.op(
-          "i64.or",
-          w.op("i64.and", get("eight"), every(0xf0)),
-          w.op("i64.shr_u", w.op("i64.and", w.op("i64.add", get("eight"), every(6)), every(0xf0)), i64(4)),
-        ),
-        every(0x33),
-      )();
+      w.set("eight", w.op("i64.xor", w.load("i64.load", get("p")), every(w, 0x30)));
+      // The top bit of each byte that is no digit, exact up to the first such byte.
+      const sum = w.op("i64.add", get("eight"), every(w, 0x76));
+      w.set("low", w.op("i64.and", w.op("i64.or", sum, get("eight")), every(w, 0x80)));
+      w.op("i64.ne", get("low"), i64(0))();
       code.branchIf(1);
-      w.set("eight", w.op("i64.sub", get("eight"), every(0x30)));
-      w.set(
-        "eight",
-        w.op("i64.add", w.op("i64.mul", get("eight"), i64(10)), w.op("i64.shr_u", get("eight"), i64(8))),
-      );
-      const mask: Emit = w.op("i64.or", w.op("i64.shl", i64(0xff), i64(32)), i64(0xff));
-      // 100 + 1,000,000 · 2^32 and 1 + 10,000 · 2^32.
-      const [outer, inner]: [Emit, Emit] = [
-        w.op("i64.add", i64(100), w.op("i64.shl", i64(1_000_000), i64(32))),
-        w.op("i64.add", i64(1), w.op("i64.shl", i64(10_000), i64(32))),
-      ];
-      w.set(
-        "eight",
-        w.op(
-          "i64.shr_u",
-          w.op(
-            "i64.add",
-            w.op("i64.mul", w.op("i64.and", get("eight"), mask), outer),
-            w.op("i64.mul", w.op("i64.and", w.op("i64.shr_u", get("eight"), i64(16)), mask), inner),
-          ),
-          i64(32),
-        ),
-      );
-      w.set("digits", w.op("i64.add", w.op("i64.mul", get("digits"), i64(100_000_000)), get("eight")));
-      w.set("p", w.add(get("p"), w.i32(8)));
+      w.set("digits", w.op("i64.add", w.op("i64.mul", get("digits"), i64(100_000_000)), eightDigits(w)));
+      w.set("p", w.add(get("p"), i32(8)));
       code.branch(0);
     });
   });
+  w.set("low", w.op("i64.and", w.op("i64.ctz", get("low")), i64(0x78)));
+  w.when(w.op("i64.ne", get("low"), i64(0)), () => {
+    // Moved up, so that zeros stand before them.
+    w.set("eight", w.op("i64.shl", get("eight"), w.op("i64.sub", i64(64), get("low"))));
+    const power = w.load("i64.load", w.op("i32.wrap_i64", get("low")), layout.wholePowersOfTen);
+    w.set("digits", w.op("i64.add", w.op("i64.mul", get("digits"), power), eightDigits(w)));
+    w.set("p", w.add(get("p"), w.op("i32.wrap_i64", w.op("i64.shr_u", get("low"), i64(3)))));
+  });
   w.set("byte", byteAt(w, "p"));
+}
+
+/** The number that eight values of 0 to 9 say, the first in the lowest byte: three multiplications for all of them. */
+function eightDigits(w: Writer): Emit {
+  const { get, i64 } = w;
+  const pairs = w.op(
+    "i64.add",
+    w.op("i64.mul", get("eight"), i64(10)),
+    w.op("i64.shr_u", get("eight"), i64(8)),
+  );
+  const mask = i64(0x000000ff000000ffn);
+  const outer = w.op(
+    "i64.mul",
+    w.op("i64.and", w.tee("eight", pairs), mask),
+    i64(100n + (1_000_000n << 32n)),
+  );
+  const upper = w.op("i64.and", w.op("i64.shr_u", get("eight"), i64(16)), mask);
+  const inner = w.op("i64.mul", upper, i64(1n + (10_000n << 32n)));
+  return w.op("i64.shr_u", w.op("i64.add", outer, inner), i64(32));
 }
 
 /** The letter, a sign and digits: added to `exponent`. */
@@ -150,76 +150,76 @@ export function exponentPart(w: Writer, odd: number): void {
 /** `digits` · 10^`exponent` as the nearest double, into `value`. */
 export function convert(w: Writer, odd: number): void {
   const { code, get, i32, i64 } = w;
-  const isSmall = w.op("i64.le_u", get("digits"), w.op("i64.shl", i64(1), i64(53)));
-  const isNear = w.op("i32.le_u", w.add(get("exponent"), i32(22)), i32(44));
-  w.when(
-    w.op("i32.and", isSmall, isNear),
-    () => {
-      w.set("value", w.op("f64.convert_i64_u", get("digits")));
-      const powerOf = (exponent: Emit): Emit =>
-        w.load("f64.load", w.op("i32.shl", exponent, i32(3)), layout.powersOfTen);
-      w.when(
-        w.op("i32.lt_s", get("exponent"), i32(0)),
-        () =>
-          w.set("value", w.op("f64.div", get("value"), powerOf(w.op("i32.sub", i32(0), get("exponent"))))),
-        () => w.set("value", w.op("f64.mul", get("value"), powerOf(get("exponent")))),
-      );
-    },
-    () => {
-      w.when(
-        w.op("i64.eqz", get("digits")),
-        () => w.set("value", () => code.f64(0)),
-        () => product(w, odd + 2),
-      );
-    },
-  );
+  // Left by branching out where the value is found.
+  code.block(() => {
+    // How many digits there are is a better guide than how large they are: it changes less from row to row.
+    w.when(w.op("i32.gt_u", get("shift"), i32(15)), () => {
+      w.set("eight", get("digits"));
+      code.block(() => {
+        w.op("i64.eqz", get("digits"))();
+        code.branchIf(0);
+        product(w, 0);
+        code.branch(2);
+      });
+      w.set("digits", get("eight"));
+    });
+    const isSmall = w.op("i64.le_u", get("digits"), i64(2n ** 53n));
+    const isNear = w.op("i32.le_u", w.add(get("exponent"), i32(22)), i32(44));
+    w.op("i32.eqz", w.op("i32.and", isSmall, w.op("i32.or", isNear, w.op("i64.eqz", get("digits")))))();
+    code.branchIf(odd + 1);
+    w.set("value", w.op("f64.convert_i64_u", get("digits")));
+    w.op("i64.eqz", get("digits"))();
+    code.branchIf(0);
+    const powerOf = (exponent: Emit): Emit =>
+      w.load("f64.load", w.op("i32.shl", exponent, i32(3)), layout.powersOfTen);
+    w.when(
+      w.op("i32.lt_s", get("exponent"), i32(0)),
+      () => w.set("value", w.op("f64.div", get("value"), powerOf(w.op("i32.sub", i32(0), get("exponent"))))),
+      () => w.set("value", w.op("f64.mul", get("value"), powerOf(get("exponent")))),
+    );
+  });
 }
 
-/** Lemire's product: 64 bits of digits by 64 bits of a power of five. */
-function product(w: Writer, odd: number): void {
+/** `a` · `b`: the upper 64 bits into `upper`. */
+function multiplyHigh(w: Writer, a: string, b: string, upper: string): void {
+  const { get, i64 } = w;
+  const upperHalf = (x: Emit): Emit => w.op("i64.shr_u", x, i64(32));
+  const lowerHalf = (x: Emit): Emit => w.op("i64.and", x, i64(0xffffffffn));
+  const times = (x: Emit, y: Emit): Emit => w.op("i64.mul", x, y);
+  const plus = (x: Emit, y: Emit): Emit => w.op("i64.add", x, y);
+  w.set("cross", times(lowerHalf(get(a)), upperHalf(get(b))));
+  const carried = plus(upperHalf(times(lowerHalf(get(a)), lowerHalf(get(b)))), lowerHalf(get("cross")));
+  w.set("middle", plus(carried, times(upperHalf(get(a)), lowerHalf(get(b)))));
+  const high = times(upperHalf(get(a)), upperHalf(get(b)));
+  w.set(upper, plus(plus(high, upperHalf(get("cross"))), upperHalf(get("middle"))));
+}
+
+/** Lemire's product: 64 bits of digits by 64 bits of a power of five, by 128 where those do not decide. Branches where neither does. */
+function product(w: Writer, doubt: number): void {
   const { code, get, i32, i64 } = w;
   w.op("i32.gt_u", w.add(get("exponent"), i32(largestPower)), i32(2 * largestPower))();
-  code.branchIf(odd);
+  code.branchIf(doubt);
   w.set("shift", w.op("i32.wrap_i64", w.op("i64.clz", get("digits"))));
   w.set("digits", w.op("i64.shl", get("digits"), w.op("i64.extend_i32_u", get("shift"))));
-  w.set(
-    "factor",
-    w.load(
-      "i64.load",
-      w.op("i32.shl", w.add(get("exponent"), i32(largestPower)), i32(3)),
-      layout.powersOfFive,
-    ),
-  );
-  const upperHalf = (x: Emit): Emit => w.op("i64.shr_u", x, i64(32));
-  const lowerHalf = (x: Emit): Emit => w.op("i64.and", x, w.op("i64.shr_u", i64(-1), i64(32)));
-  const times = (a: Emit, b: Emit): Emit => w.op("i64.mul", a, b);
-  w.set("cross", times(lowerHalf(get("digits")), upperHalf(get("factor"))));
-  w.set(
-    "middle",
-    w.op(
-      "i64.add",
-      w.op(
-        "i64.add",
-        upperHalf(times(lowerHalf(get("digits")), lowerHalf(get("factor")))),
-        lowerHalf(get("cross")),
-      ),
-      times(upperHalf(get("digits")), lowerHalf(get("factor"))),
-    ),
-  );
-  w.set(
-    "high",
-    w.op(
-      "i64.add",
-      w.op("i64.add", times(upperHalf(get("digits")), upperHalf(get("factor"))), upperHalf(get("cross"))),
-      upperHalf(get("middle")),
-    ),
-  );
-  w.set("low", times(get("digits"), get("factor")));
-  // The power was cut: a carry from below could still change the rounding. Or it could be a tie.
-  w.op("i64.eq", w.op("i64.and", get("high"), i64(0x1ff)), i64(0x1ff))();
-  code.branchIf(odd);
+  const entry = w.op("i32.shl", w.add(get("exponent"), i32(largestPower)), i32(4));
+  w.set("factor", w.load("i64.load", entry, layout.powersOfFive));
+  multiplyHigh(w, "digits", "factor", "high");
+  w.set("low", w.op("i64.mul", get("digits"), get("factor")));
+  // The power was cut: a carry from below could still change the rounding.
+  const isCarryPossible = w.op("i64.eq", w.op("i64.and", get("high"), i64(0x1ff)), i64(0x1ff));
+  w.when(isCarryPossible, () => {
+    w.set("factor", w.load("i64.load", entry, layout.powersOfFive + 8));
+    multiplyHigh(w, "digits", "factor", "factor");
+    w.set("low", w.op("i64.add", get("low"), get("factor")));
+    const carry = w.op("i64.extend_i32_u", w.op("i64.lt_u", get("low"), get("factor")));
+    w.set("high", w.op("i64.add", get("high"), carry));
+    // What is cut from these 128 bits adds less than 2.
+    w.op("i32.and", isCarryPossible, w.op("i64.ge_u", get("low"), i64(-2)))();
+    code.branchIf(doubt + 1);
+  });
+  // It could be a tie.
   w.op("i64.le_u", get("low"), i64(1))();
-  code.branchIf(odd);
+  code.branchIf(doubt);
   w.set("upper", w.op("i32.wrap_i64", w.op("i64.shr_u", get("high"), i64(63))));
   w.set("digits", w.op("i64.shr_u", get("high"), w.op("i64.extend_i32_u", w.add(get("upper"), i32(9)))));
   // ⌊log2 10^exponent⌋ + 63, then the position of the first bit, with the bias of a double.
@@ -229,32 +229,36 @@ function product(w: Writer, odd: number): void {
     "digits",
     w.op("i64.shr_u", w.op("i64.add", get("digits"), w.op("i64.and", get("digits"), i64(1))), i64(1)),
   );
-  w.when(w.op("i64.ge_u", get("digits"), w.op("i64.shl", i64(1), i64(53))), () => {
+  w.when(w.op("i64.ge_u", get("digits"), i64(2n ** 53n)), () => {
     w.set("digits", w.op("i64.shr_u", get("digits"), i64(1)));
     w.set("binary", w.add(get("binary"), i32(1)));
   });
   // Neither too small for a normal double nor too large for any.
   w.op("i32.ge_u", w.op("i32.sub", get("binary"), i32(1)), i32(2046))();
-  code.branchIf(odd);
-  const fraction = w.op("i64.xor", get("digits"), w.op("i64.shl", i64(1), i64(52)));
+  code.branchIf(doubt);
+  const fraction = w.op("i64.xor", get("digits"), i64(2n ** 52n));
   const bits = w.op("i64.or", fraction, w.op("i64.shl", w.op("i64.extend_i32_u", get("binary")), i64(52)));
   w.set("value", w.op("f64.reinterpret_i64", bits));
 }
 
 /** Fills in what the code looks up. */
 export function writeTables(memory: ArrayBuffer): void {
-  new Float64Array(memory, layout.powersOfTen, 23).set(
-    Array.from({ length: 23 }, (_, i) => Number(`1e${i}`)),
-  );
-  const powers = new BigUint64Array(memory, layout.powersOfFive, 2 * largestPower + 1);
-  for (let i = 0; i < powers.length; i++) powers[i] = leadingBits(i - largestPower);
+  const powersOfTen = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+  new Float64Array(memory, layout.powersOfTen, powersOfTen.length).set(powersOfTen);
+  new BigUint64Array(memory, layout.wholePowersOfTen, 8).set(powersOfTen.slice(0, 8).map(BigInt));
+  const powers = new BigUint64Array(memory, layout.powersOfFive, 2 * (2 * largestPower + 1));
+  for (let i = 0; i < powers.length; i += 2) {
+    const bits = leadingBits(i / 2 - largestPower);
+    powers[i] = bits >> 64n;
+    powers[i + 1] = BigInt.asUintN(64, bits);
+  }
 }
 
-/** The first 64 bits of 5^exponent. */
+/** The first 128 bits of 5^exponent. */
 function leadingBits(exponent: number): bigint {
   const power = 5n ** BigInt(Math.abs(exponent));
-  const bits = power.toString(2).length;
-  if (exponent >= 0) return bits <= 64 ? power << BigInt(64 - bits) : power >> BigInt(bits - 64);
-  const quotient = (1n << BigInt(bits + 64)) / power;
-  return quotient >> BigInt(quotient.toString(2).length - 64);
+  const size = (x: bigint): number => x.toString(2).length;
+  // Divided where it lies below 1.
+  const scaled = exponent >= 0 ? power << 128n : (1n << BigInt(size(power) + 128)) / power;
+  return scaled >> BigInt(size(scaled) - 128);
 }

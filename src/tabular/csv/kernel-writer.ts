@@ -9,11 +9,13 @@ export const layout = {
   oddCount: 4,
   /** f64: 10^0 … 10^22. */
   powersOfTen: 64,
-  /** u64: 5^−64 … 5^64, each without its leading zeros, cut to 64 bits. */
-  powersOfFive: 256,
-  odd: 2048,
+  /** u64: 10^0 … 10^7. */
+  wholePowersOfTen: 256,
+  /** u64: 5^−64 … 5^64, each without its leading zeros, cut to 128 bits: the upper 64, then the lower. */
+  powersOfFive: 320,
+  odd: 4096,
   /** Eight bytes each: kind, and where its values go. */
-  columns: 2048 + 16 * 1024,
+  columns: 4096 + 16 * 1024,
 } as const;
 
 /** The kernel's parameters, in their order: `ReadRows`. */

@@ -216,7 +216,9 @@ function number(w: Writer, outside: number): void {
   code.block(() => {
     code.block(() => {
       w.set("isNegative", w.is(get("byte"), i32(minus)));
-      w.when(get("isNegative"), () => next(w));
+      // No branch: signs follow no pattern.
+      w.set("p", w.add(get("p"), get("isNegative")));
+      w.set("byte", byteAt(w, "p"));
       mantissa(w, 0);
       w.when(w.is(w.op("i32.or", get("byte"), i32(32)), i32(101)), () => exponentPart(w, 1));
       w.op("i32.eqz", isEnd(w))();
@@ -225,8 +227,9 @@ function number(w: Writer, outside: number): void {
       // Large whole numbers: whether they were kept exactly has to be looked at.
       w.op("f64.ge", get("value"), () => code.f64(2 ** 53))();
       code.branchIf(0);
-      w.when(get("isNegative"), () => w.set("value", w.op("f64.neg", get("value"))));
-      w.store("f64.store", w.add(get("out"), w.op("i32.shl", get("row"), i32(3))), get("value"));
+      const sign = w.op("i64.shl", w.op("i64.extend_i32_u", get("isNegative")), w.i64(63));
+      const signed = w.op("i64.or", w.op("i64.reinterpret_f64", get("value")), sign);
+      w.store("i64.store", w.add(get("out"), w.op("i32.shl", get("row"), i32(3))), signed);
       code.branch(1);
     });
     leftOver(w, outside + 1);

@@ -1,5 +1,5 @@
 /** Reading CSV and TSV: whole, or in tables of some rows each. */
-import { fileSize, readChunks } from "#platform";
+import { openFile } from "#platform";
 import { ArgumentError, FormatError } from "../../base/errors.ts";
 import type { ColumnKind, Schema, TableColumn } from "../column.ts";
 import { Table } from "../table.ts";
@@ -43,19 +43,24 @@ class CsvReader {
   }
 
   push(chunk: Uint8Array): void {
+    this.room(chunk.length).set(chunk);
+  }
+
+  /** Where the next `length` bytes go: whoever calls writes them there. */
+  room(length: number): Uint8Array {
     const rest = this.#to - this.#from;
     // Room for a line feed at the very end of the file and for the zeros behind it.
-    const needed = rest + chunk.length + 1 + padding;
+    const needed = rest + length + 1 + padding;
     const { bytes: old } = this.#buffer;
     if (needed > old.length) {
       this.#buffer = bytesOf(Math.max(needed, 2 * old.length));
       this.#buffer.bytes.set(old.subarray(this.#from, this.#to));
     } else old.copyWithin(0, this.#from, this.#to);
     const { bytes } = this.#buffer;
-    bytes.set(chunk, rest);
     this.#from = 0;
-    this.#to = rest + chunk.length;
+    this.#to = rest + length;
     bytes.fill(0, this.#to, this.#to + padding);
+    return bytes.subarray(rest, this.#to);
   }
 
   /** No more bytes come: a last line without a line break gets one. */
@@ -118,6 +123,24 @@ class CsvReader {
       kind: failed.has(c) ? fieldKinds.string : fieldKinds.skip,
       isFixed: false,
     }));
+  }
+}
+
+/** Reads a file's bytes straight to where the reader wants them, a piece at a time: after each how far it is, and of how much. */
+async function* piecesOf(
+  path: string,
+  reader: CsvReader,
+): AsyncGenerator<{ readonly bytesRead: number; readonly sizeBytes: number }, void> {
+  const file = await openFile(path);
+  try {
+    const { sizeBytes } = file;
+    for (let at = 0; at < sizeBytes; at += chunkBytes) {
+      const room = reader.room(Math.min(chunkBytes, sizeBytes - at));
+      await file.readAt(at, room);
+      yield { bytesRead: at + room.length, sizeBytes };
+    }
+  } finally {
+    await file.close();
   }
 }
 
@@ -207,15 +230,11 @@ export async function readCsv<const S extends Schema = Schema>(
   options: CsvOptions<S> = {},
 ): Promise<ReadTable<S>> {
   const dialect = dialectOf("readCsv", withDelimiter(path, options));
-  const sizeBytes = (await fileSize(path)) ?? 0;
   const pass = async (fields?: readonly Field[]): Promise<CsvReader> => {
     const reader = new CsvReader(path, dialect, fields);
-    let bytesRead = 0;
-    for await (const chunk of readChunks(path, { chunkBytes })) {
-      reader.push(chunk);
+    for await (const { bytesRead, sizeBytes } of piecesOf(path, reader)) {
       reader.read(false);
-      if (bytesRead === 0) reader.expect(chunk.length, sizeBytes);
-      bytesRead += chunk.length;
+      if (bytesRead <= chunkBytes) reader.expect(bytesRead, sizeBytes);
     }
     reader.end();
     reader.read(true);
@@ -257,7 +276,8 @@ export async function* streamCsv<const S extends Schema = Schema>(
     throw new ArgumentError(`streamCsv: batchRows must be a whole number of at least 1, got ${batchRows}`);
   }
   const reader = new StreamReader(what, dialect, batchRows);
-  for await (const chunk of isPath ? readChunks(source, { chunkBytes }) : source) yield* reader.push(chunk);
+  if (isPath) for await (const _ of piecesOf(source, reader.bytes)) yield* reader.batches(false);
+  else for await (const chunk of source) yield* reader.push(chunk);
   yield* reader.end();
 }
 
@@ -265,7 +285,8 @@ class StreamReader {
   readonly #what: string;
   readonly #dialect: Dialect;
   readonly #batchRows: number;
-  readonly #reader: CsvReader;
+  /** What takes the bytes. */
+  readonly bytes: CsvReader;
   #kinds: readonly (ColumnKind | undefined)[] | undefined;
   #isAnyGiven = false;
 
@@ -273,33 +294,34 @@ class StreamReader {
     this.#what = what;
     this.#dialect = dialect;
     this.#batchRows = batchRows;
-    this.#reader = new CsvReader(what, dialect, undefined, false);
+    this.bytes = new CsvReader(what, dialect, undefined, false);
   }
 
   *push(chunk: Uint8Array): Generator<Table<any>, void> {
     // Pieces of a source that gives large ones are read as files are.
     for (let at = 0; at < chunk.length; at += chunkBytes) {
-      this.#reader.push(chunk.subarray(at, at + chunkBytes));
-      yield* this.#batches(false);
+      this.bytes.push(chunk.subarray(at, at + chunkBytes));
+      yield* this.batches(false);
     }
   }
 
   *end(): Generator<Table<any>, void> {
-    this.#reader.end();
-    yield* this.#batches(true);
-    if (this.#reader.rows!.rowCount > 0 || !this.#isAnyGiven) yield this.#take();
+    this.bytes.end();
+    yield* this.batches(true);
+    if (this.bytes.rows!.rowCount > 0 || !this.#isAnyGiven) yield this.#take();
   }
 
-  *#batches(isLast: boolean): Generator<Table<any>, void> {
+  /** Tables that are whole by now. */
+  *batches(isLast: boolean): Generator<Table<any>, void> {
     for (let isMore = true; isMore; ) {
-      isMore = this.#reader.read(isLast, this.#batchRows);
-      if (this.#reader.rows?.rowCount === this.#batchRows) yield this.#take();
+      isMore = this.bytes.read(isLast, this.#batchRows);
+      if (this.bytes.rows?.rowCount === this.#batchRows) yield this.#take();
     }
   }
 
   /** Kinds that the first table found hold for all: the fields that may not be anything else are known then. */
   #take(): Table<any> {
-    const { rows, beginning } = this.#reader;
+    const { rows, beginning } = this.bytes;
     this.#isAnyGiven = true;
     const fields = rows!.take();
     const kinds = this.#kinds ?? beginning!.kinds;

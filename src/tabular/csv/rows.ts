@@ -64,7 +64,9 @@ export class RowReader {
   readonly #numbers: Float64Array[] = [];
   readonly #entries: Int32Array[] = [];
   #dictionaries: ByteDictionary[] = [];
-  #capacity = 64;
+  /** Rows for which there is room; how many there will be room for when the next row comes. */
+  #capacity = 0;
+  #nextCapacity = 64;
   /** A quoted field without its quotes. */
   #unquoted = new Uint8Array(256);
   #unquotedLength = 0;
@@ -99,14 +101,15 @@ export class RowReader {
     this.#missing = new MissingTexts(dialect.missing);
     this.line = line;
     for (const byte of [0, dialect.delimiter, lineFeed, carriageReturn]) this.#ends[byte] = 1;
-    this.#allocate();
+    this.#clear();
   }
 
-  #allocate(): void {
+  #clear(): void {
+    this.rowCount = 0;
+    this.#capacity = 0;
     for (let c = 0; c < this.#kinds.length; c++) {
-      const kind = this.#kinds[c];
-      this.#numbers[c] = new Float64Array(kind === fieldKinds.number ? this.#capacity : 0);
-      this.#entries[c] = new Int32Array(kind === fieldKinds.string ? this.#capacity : 0);
+      this.#numbers[c] = new Float64Array(0);
+      this.#entries[c] = new Int32Array(0);
     }
     this.#dictionaries = this.#fields.map(() => new ByteDictionary());
   }
@@ -124,10 +127,9 @@ export class RowReader {
         dictionary: this.#dictionaries[c]!,
       };
     });
-    this.rowCount = 0;
     // As many again: a stream takes equal numbers.
-    this.#capacity = Math.max(64, Math.min(this.#capacity, count));
-    this.#allocate();
+    this.#nextCapacity = Math.max(64, Math.min(this.#capacity, count));
+    this.#clear();
     return taken;
   }
 
@@ -164,7 +166,7 @@ export class RowReader {
     counts.rows += rowCount;
     if (++counts.calls >= 16 && counts.rows < 16 * counts.calls) this.#plain = null;
     if (rowCount === 0) return from;
-    if (first + rowCount > this.#capacity) this.#grow(Math.max(2 * this.#capacity, first + rowCount));
+    if (first + rowCount > this.#capacity) this.#grow(first + rowCount);
     const { line } = this;
     const at = (row: number): void => {
       this.rowCount = first + row;
@@ -228,7 +230,7 @@ export class RowReader {
         continue;
       }
       const row = this.rowCount;
-      if (row === this.#capacity) this.#grow(2 * this.#capacity);
+      if (row === this.#capacity) this.#grow(row + 1);
       this.#linesInRow = 0;
       for (let c = 0; c < fieldCount; c++) {
         const kind = kinds[c]!;
@@ -300,10 +302,15 @@ export class RowReader {
 
   /** Makes room for this many rows at once, where it can be told how many will come. */
   expect(rowCount: number): void {
-    if (rowCount > this.#capacity) this.#grow(rowCount);
+    if (rowCount > this.#capacity) this.#resize(rowCount);
   }
 
-  #grow(capacity: number): void {
+  /** Room for so many rows at least. */
+  #grow(rowCount: number): void {
+    this.#resize(Math.max(this.#nextCapacity, 2 * this.#capacity, rowCount));
+  }
+
+  #resize(capacity: number): void {
     this.#capacity = capacity;
     for (let c = 0; c < this.#kinds.length; c++) {
       if (this.#kinds[c] === fieldKinds.number) {
