@@ -34,7 +34,7 @@ describe("numbers", () => {
     return readDecimal(source, 0, 46, out, 0) === text.length ? out[0] : undefined;
   };
 
-  test("are those of JavaScript, to the last bit", () => {
+  test("are those of JavaScript, to the last bit", { timeout: 300_000 }, () => {
     const below = random(1);
     let plain = 0;
     for (let i = 0; i < byTier(20_000, 2_000_000); i++) {
@@ -245,7 +245,9 @@ describe("in pieces", () => {
   });
 });
 
-test("any bytes give a table or an error of ours, the same whole and byte by byte", async () => {
+test("any bytes give a table or an error of ours, the same whole and byte by byte", {
+  timeout: 300_000,
+}, async () => {
   const below = random(6);
   const rows = ["1,2\n", 'x,"a\n""b"""\r\n', ",\r", "\n", "#x\r\n", '"é",NA\n'];
   const pieces = [...rows, ...rows, ...rows, ...rows, '"', ",", "\r", "1", "x", "\0"].map((text) => [

@@ -56,6 +56,7 @@ export function kernelModule(pages: {
     "start",
     "isOdd",
     "isNegative",
+    "highestEnd",
   );
   w.declare(
     "i32",
@@ -73,6 +74,11 @@ export function kernelModule(pages: {
   w.declare("f64", "value");
   const { code, get, i32 } = w;
   w.set("p", get("from"));
+  w.when(
+    w.op("i32.gt_u", get("delimiter"), i32(carriageReturn)),
+    () => w.set("highestEnd", get("delimiter")),
+    () => w.set("highestEnd", i32(carriageReturn)),
+  );
   // Left by branching out: the row that begins at rowStart is not read.
   code.block(() => {
     code.loop(() => {
@@ -167,10 +173,13 @@ function text(w: Writer, outside: number): void {
       w.set("start", get("p"));
       code.block(() => {
         code.loop(() => {
-          isEnd(w)();
-          code.branchIf(1);
-          w.op("i32.eqz", get("byte"))();
-          code.branchIf(outside + 3);
+          // Most bytes lie above all that need a closer look.
+          w.when(w.op("i32.le_u", get("byte"), get("highestEnd")), () => {
+            isEnd(w)();
+            code.branchIf(2);
+            w.op("i32.eqz", get("byte"))();
+            code.branchIf(outside + 4);
+          });
           hashed(w);
           next(w);
           code.branch(0);

@@ -47,6 +47,30 @@ describe("numbers are the nearest doubles", () => {
     same(digits.map((text, i) => `${text.slice(0, 3)}.${text.slice(3)}e${(i % 80) - 40}`));
   });
 
+  test("with as many digits as a block of eight has, one less, one more; zeros of any number", () => {
+    const texts = Array.from({ length: 40 }, (_, i) =>
+      "1234567890123456789".repeat(3).slice(i % 19, 19 + (i % 20)),
+    );
+    same(texts.map((text) => `0.${text}`));
+    same(texts.map((text, i) => `-${"0".repeat(i)}.${"0".repeat(i % 25)}${text}`));
+    same([
+      ...texts,
+      "0.00000000000000000000",
+      "0.1250000000000000",
+      "0.5000000000000000",
+      "-0.000000000000000000",
+    ]);
+  });
+
+  test("where 64 bits of a power of five leave the rounding open", () => {
+    // 18 digits around the middle between two doubles: one in 512 looks like a tie at first.
+    const texts = anyDoubles(200, 5).flatMap((_, i) => {
+      const digits = BigInt(`1${String(i * 7919 + 1).padStart(5, "0")}`.repeat(3).slice(0, 18));
+      return Array.from({ length: 16 }, (_, k) => `0.${digits + BigInt(k)}`);
+    });
+    same(texts);
+  });
+
   test("halfway between two doubles, to the even one, and next to it", () => {
     const texts: string[] = [];
     for (let i = 1; i < 300; i++) {
