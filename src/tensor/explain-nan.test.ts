@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compile, explainNaN, scan, state, tensor, where, zeros } from "./index.ts";
+import { compile, explainNaN, grad, repeatWhile, scan, state, tensor, where, zeros } from "./index.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Where the test stands is not part of the text. */
@@ -67,14 +67,55 @@ test("a program of a billion operations is looked at where it runs", async () =>
   expect(explanation?.op).toBe("log");
 });
 
-test("a NaN of a loop is the loop's", async () => {
+const rows = [
+  [1, 4],
+  [4, 9],
+  [-1, 0],
+];
+
+test("in a loop it is the op of the body, and the iteration", async () => {
   const run = compile((x: Tensor) => {
     const step = (sum: Tensor, row: Tensor) => ({ carry: sum.add(row.sqrt()) as Tensor });
     return scan(step, zeros([2]) as Tensor, x).carry.sum();
   });
-  const rows = [
-    [1, 4],
-    [-1, 0],
-  ];
-  expect((await explainNaN(() => run(rows)))?.op).toBe("scan");
+  const explanation = await explainNaN(() => run(rows));
+  expect(explanation).toMatchObject({ op: "sqrt", iterations: [2] });
+  expect(text(explanation)).toMatchInlineSnapshot(
+    `"the first NaN came out of sqrt (at HERE), in iteration 2 of scan (at HERE): from slice (2,) -1.000 … 0.000"`,
+  );
+  expect(await explainNaN(() => run([[1, 2]]))).toBeUndefined();
+});
+
+test("an infinity that grows in a loop from the end, in a loop within a loop", async () => {
+  const grow = compile((x: Tensor, by: Tensor) => {
+    const inner = (product: Tensor, factor: Tensor) => ({ carry: product.mul(factor.mul(by)) as Tensor });
+    const outer = (sum: Tensor, row: Tensor) => ({
+      carry: sum.add(scan(inner, tensor(1) as Tensor, row).carry) as Tensor,
+    });
+    return scan(outer, zeros([]) as Tensor, x, { reverse: true }).carry;
+  });
+  const explanation = await explainNaN(() => grow(rows, tensor(1e20)));
+  expect(explanation).toMatchObject({ op: "mul", value: Infinity, iterations: [1, 1] });
+  expect(text(explanation)).toMatchInlineSnapshot(
+    `"the first Infinity came out of mul (at HERE), in iteration 1 of scan (at HERE), in iteration 1 of scan (at HERE): from carry () 400000008016350940000 and mul () 900000053221161700000"`,
+  );
+});
+
+test("in a gradient of a loop, and in repeatWhile", async () => {
+  const slope = compile((x: Tensor) => {
+    const step = (sum: Tensor, row: Tensor) => ({ carry: sum.add(row.sqrt().sum()) as Tensor });
+    return (grad(scan(step, zeros([]) as Tensor, x).carry, x) as Tensor).sum();
+  });
+  const explanation = await explainNaN(() => slope(rows.slice(0, 2).concat([[0, 1]])));
+  expect(explanation?.value).toBe(Infinity);
+  expect(explanation?.iterations).toHaveLength(1);
+  const halved = compile((x: Tensor) =>
+    repeatWhile(
+      (y: Tensor) => y.less(100),
+      (y: Tensor) => y.sub(2).log().add(200) as Tensor,
+      x,
+      { max: 5 },
+    ),
+  );
+  expect(await explainNaN(() => halved(tensor(1) as Tensor))).toMatchObject({ op: "log", iterations: [0] });
 });
