@@ -6,6 +6,9 @@ export { type GgufFile, openGguf } from "./gguf/reader.ts";
 export { type GgufArray, type GgufInput, writeGguf } from "./gguf/writer.ts";
 export * from "./idx.ts";
 export { type KerasContent, type KerasLayerConfig, readKeras } from "./keras/reader.ts";
+export { parseOnnx, readOnnx } from "./onnx/reader.ts";
+export type { OnnxArray, OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./onnx/types.ts";
+export { serializeOnnx, writeOnnx } from "./onnx/writer.ts";
 export {
   type OpenOptions,
   openSafetensors,

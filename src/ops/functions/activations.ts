@@ -1,6 +1,7 @@
 /** Activations, each stable at extremes forward and backward. */
 import { ArgumentError, ShapeError } from "../../base/errors.ts";
 import { normalizeAxis, shapeText } from "../../base/shape.ts";
+import { composed } from "../../graph/composition.ts";
 import type { Node } from "../../graph/node.ts";
 import { add, div, mul, neg, sub } from "../arithmetic.ts";
 import { equal, greaterEqual, lessEqual } from "../compare.ts";
@@ -15,19 +16,25 @@ import { erf, tanh } from "../trigonometric.ts";
 /** x where x > 0, else 0; the gradient at 0 is 0, NaN stays NaN. */
 export function relu(x: Node): Node {
   const zero = zerosLike(x);
-  return select(lessEqual(x, zero), zero, x);
+  return composed(select(lessEqual(x, zero), zero, x), "relu", [x]);
 }
 
 /** σ(x) = 1/(1 + e⁻ˣ), 0 and 1 at the ends; gradient σ(1 − σ), never NaN. */
 export function sigmoid(x: Node): Node {
   const one = like(x, 1);
-  return customGradient(div(one, add(one, exp(neg(x)))), [x], (g, y) => [mul(g, mul(y, sub(one, y)))]);
+  const value = div(one, add(one, exp(neg(x))));
+  const y = customGradient(value, [x], (g, y) => [mul(g, mul(y, sub(one, y)))]);
+  return composed(y, "sigmoid", [x]);
 }
 
 /** log(1 + eˣ) = max(x, 0) + log(1 + e^(−|x|)): x itself for large x; gradient σ(x). */
 export function softplus(x: Node): Node {
   const value = add(maximum(x, zerosLike(x)), log1p(exp(neg(abs(x)))));
-  return customGradient(value, [x], (g) => [mul(g, sigmoid(x))]);
+  return composed(
+    customGradient(value, [x], (g) => [mul(g, sigmoid(x))]),
+    "softplus",
+    [x],
+  );
 }
 
 /** log σ(x) = −softplus(−x). */

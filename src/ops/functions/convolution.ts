@@ -6,6 +6,7 @@
 import { ShapeError } from "../../base/errors.ts";
 import { type Shape, shapeText } from "../../base/shape.ts";
 import { multiplySizes, type Size } from "../../base/size.ts";
+import { composed } from "../../graph/composition.ts";
 import type { Node } from "../../graph/node.ts";
 import { add } from "../arithmetic.ts";
 import { broadcastTo } from "../broadcast.ts";
@@ -28,7 +29,8 @@ export type { ConvolutionGeometry } from "./correlation.ts";
 export function convolution(x: Node, weight: Node, geometry: ConvolutionGeometry, bias?: Node): Node {
   const { groups } = geometry;
   requireChannels("convolution", x, weight, { groups, channels: multiplySizes(weight.shape[1]!, groups) });
-  return withBias(correlation(channelsLast(x), weight, geometry), bias);
+  const y = withBias(correlation(channelsLast(x), weight, geometry), bias);
+  return composed(y, "convolution", withoutAbsent(x, weight, bias), { ...geometry });
 }
 
 /**
@@ -50,8 +52,12 @@ export function convolutionTranspose(
     const reach = (size - 1) * strides[i]! + (kernel[i]! - 1) * dilations[i]! + 1;
     return reach + outputPadding[i]! - padding[i]![0] - padding[i]![1];
   });
-  return withBias(correlationByInput(channelsLast(x), weight, geometry, places), bias);
+  const y = withBias(correlationByInput(channelsLast(x), weight, geometry, places), bias);
+  return composed(y, "convolutionTranspose", withoutAbsent(x, weight, bias), { ...geometry });
 }
+
+const withoutAbsent = (x: Node, weight: Node, bias: Node | undefined): Node[] =>
+  bias === undefined ? [x, weight] : [x, weight, bias];
 
 /** With a number added to each channel, the channels put in front. */
 const withBias = (y: Node, bias: Node | undefined): Node =>

@@ -4,6 +4,7 @@
  */
 import type { Shape } from "../../base/shape.ts";
 import { addSizes, productOf, type Size } from "../../base/size.ts";
+import { composed } from "../../graph/composition.ts";
 import type { Node } from "../../graph/node.ts";
 import { add, div, mul, sub } from "../arithmetic.ts";
 import { expandAxes, reshape, sum } from "../broadcast.ts";
@@ -89,7 +90,7 @@ function positions(shape: Shape, within: readonly number[], sizes: readonly numb
  * @throws ShapeError when a window is larger than the padded input
  */
 export const maxPool = (x: Node, geometry: PoolGeometry): Node =>
-  channelsFirst(maxOfWindows(channelsLast(x), geometry));
+  composed(channelsFirst(maxOfWindows(channelsLast(x), geometry)), "maxPool", [x], { ...geometry });
 
 function maxOfWindows(x: Node, geometry: PoolGeometry): Node {
   const { view, within } = windowsOf(x, geometry, -Infinity);
@@ -196,14 +197,18 @@ function backwardPositions(
  * The mean of each window. `countsPadding`: zeros that were put around count as elements; else a window's sum is divided by how
  * many of its elements lie in x. `divisor` replaces the count.
  */
-export function averagePool(
-  x: Node,
-  {
-    countsPadding,
-    divisor,
-    ...geometry
-  }: PoolGeometry & { countsPadding: boolean; divisor?: number | undefined },
-): Node {
+export function averagePool(x: Node, options: AveragePoolGeometry): Node {
+  const y = averageOfWindows(x, options);
+  // A divisor of one's own is no pool that other programs know.
+  return options.divisor === undefined ? composed(y, "averagePool", [x], { ...options }) : y;
+}
+
+interface AveragePoolGeometry extends PoolGeometry {
+  readonly countsPadding: boolean;
+  readonly divisor?: number | undefined;
+}
+
+function averageOfWindows(x: Node, { countsPadding, divisor, ...geometry }: AveragePoolGeometry): Node {
   const last = channelsLast(x);
   const total = sumOfWindows(last, geometry);
   const isPadded = geometry.padding.some(([low, high]) => low > 0 || high > 0);

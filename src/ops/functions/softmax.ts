@@ -1,6 +1,7 @@
 /** softmax, its logarithm, and the logarithm of a sum of exponentials: from x − max x, so that x of any size is right. */
 
 import { normalizeAxes } from "../../base/shape.ts";
+import { composed } from "../../graph/composition.ts";
 import type { Node } from "../../graph/node.ts";
 import { add, div, mul, sub } from "../arithmetic.ts";
 import { expandAxes, sum } from "../broadcast.ts";
@@ -26,10 +27,11 @@ export function softmax(x: Node, axes: number | readonly number[]): Node {
   const total = sum(powers, over);
   // One division a row: the sum is at least 1.
   const value = mul(powers, along(x, over, div(like(total, 1), total)));
-  return customGradient(value, [x], (g, y) => {
+  const y = customGradient(value, [x], (g, y) => {
     const weighted = mul(g, y);
     return [sub(weighted, mul(y, along(x, over, sum(weighted, over))))];
   });
+  return composed(y, "softmax", [x], { axes: over });
 }
 
 /** As `softmax`, but 0 in a row of −Infinity alone: nothing is weighted where nothing may be looked at. */
@@ -52,7 +54,8 @@ export function logSoftmax(x: Node, axes: number | readonly number[]): Node {
   const over = normalizeAxes(axes, x.shape.length, "logSoftmax");
   const shifted = sub(x, along(x, over, max(x, over)));
   const value = sub(shifted, along(x, over, log(sum(exp(shifted), over))));
-  return customGradient(value, [x], (g, y) => [sub(g, mul(exp(y), along(x, over, sum(g, over))))]);
+  const y = customGradient(value, [x], (g, y) => [sub(g, mul(exp(y), along(x, over, sum(g, over))))]);
+  return composed(y, "logSoftmax", [x], { axes: over });
 }
 
 /** log Σ eˣ over `axes`, which vanish; −Infinity where all are −Infinity (with gradient 0), Infinity where one is Infinity. */
