@@ -63,6 +63,7 @@ beforeAll(() => {
   writeFileSync(join(scratch, "model.safetensors"), serializeSafetensors(new Map()));
   symlinkSync(join(root, "test", "fixtures", "quantized.gguf"), join(scratch, "model.gguf"));
   symlinkSync(join(root, "test", "fixtures", "llama.gguf"), join(scratch, "llama.gguf"));
+  symlinkSync(join(root, "test", "fixtures", "model.onnx"), join(scratch, "model.onnx"));
   writeFileSync(join(scratch, "chat.jsonl"), '{"prompt":"a dog","completion":"the dog"}\n');
   writeFileSync(join(scratch, "pairs.jsonl"), '{"prompt":"a dog","chosen":"the dog","rejected":"a cat"}\n');
   process.chdir(scratch);

@@ -3,7 +3,8 @@ import { write } from "#platform";
 import { type DType, decode, encode, isDType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, nearestName } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
-import { type NamedTensors, readSafetensors, writeSafetensors } from "../formats/index.ts";
+import { type NamedTensors, readOnnx, readSafetensors, writeSafetensors } from "../formats/index.ts";
+import { loadPretrained, saveGguf, savePretrained } from "../pretrained/index.ts";
 import {
   readArrow,
   readCsv,
@@ -16,24 +17,29 @@ import {
   writeParquet,
 } from "../tabular/index.ts";
 import type { Command } from "./command.ts";
+import { numberText } from "./text.ts";
 
 export const convert: Command = {
-  summary: "a table or weights in another file format",
+  summary: "a table, weights or a model in another file format",
   usage: `netwright convert FROM TO [--dtype DTYPE]
 
-  FROM, TO       tables: .csv, .tsv, .jsonl, .parquet, .arrow; weights: .safetensors
-  --dtype DTYPE  of the floats among the weights: f32, f16, bf16 or f64
+  FROM, TO       tables: .csv, .tsv, .jsonl, .parquet, .arrow; weights: .safetensors, from .onnx too;
+                 language models: a folder of Hugging Face to .gguf, .gguf to a folder
+  --dtype DTYPE  of the floats among the weights: f32, f16, bf16 or f64; of a .gguf file: F32, F16, Q8_0 …
 
   Numbers that a smaller dtype cannot hold are rounded to the nearest it can.
 
   netwright convert patients.csv patients.parquet
-  netwright convert model.safetensors half.safetensors --dtype f16`,
+  netwright convert model.safetensors half.safetensors --dtype f16
+  netwright convert SmolLM2-135M-Instruct smollm2.gguf --dtype Q8_0`,
   flags: { dtype: { type: "string" } },
   async run({ values, positionals }) {
     const [from, to, extra] = positionals;
     if (from === undefined || to === undefined || extra !== undefined)
       throw new ArgumentError(`convert takes two files, got ${positionals.length}`);
     const { dtype } = values;
+    if (isGguf(to)) return convertToGguf(from, to, dtype);
+    if (isGguf(from)) return convertToFolder(from, to, dtype);
     if (isWeights(from) || isWeights(to)) await convertWeights(from, to, dtype);
     else if (dtype !== undefined) throw new ArgumentError("--dtype is for weights (.safetensors)");
     else await formatOf(to).write(await formatOf(from).read(from), to);
@@ -65,19 +71,42 @@ function formatOf(path: string): TableFormat {
   );
 }
 
+const isGguf = (path: string): boolean => /\.gguf$/i.test(path);
+
+/** Says how far the logits of what was written are from those of what was read. */
+async function convertToGguf(from: string, to: string, dtype: unknown): Promise<number> {
+  const { logitsError } = await saveGguf(await loadPretrained(from), to, {
+    ...(dtype !== undefined && { type: dtype as never }),
+  });
+  write("stdout", `${to}: read back, its logits differ by ${numberText(logitsError)} of the largest\n`);
+  return 0;
+}
+
+async function convertToFolder(from: string, to: string, dtype: unknown): Promise<number> {
+  await savePretrained(await loadPretrained(from), to, {
+    ...(dtype !== undefined && { dtype: dtype as never }),
+  });
+  write("stdout", `${to}\n`);
+  return 0;
+}
+
+const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
 const isWeights = (path: string): boolean => /\.safetensors$/i.test(path);
 
 async function convertWeights(from: string, to: string, dtype: unknown): Promise<void> {
-  for (const path of [from, to])
-    if (!isWeights(path))
-      throw new ArgumentError(`convert: weights go from .safetensors to .safetensors, got "${path}"`);
+  if (!(isWeights(from) || isOnnx(from)) || !isWeights(to))
+    throw new ArgumentError(
+      `convert: weights go from .safetensors or .onnx to .safetensors, got "${from}" to "${to}"`,
+    );
   if (dtype !== undefined && !(typeof dtype === "string" && isDType(dtype) && isFloat(dtype)))
     throw new ArgumentError(`--dtype must be f32, f16, bf16 or f64, got "${dtype}"`);
-  const { tensors, metadata } = await readSafetensors(from);
+  const { tensors, metadata } = isOnnx(from)
+    ? { tensors: (await readOnnx(from)).graph.initializers, metadata: undefined }
+    : await readSafetensors(from);
   const cast: NamedTensors = new Map(
     [...tensors].map(([name, array]) => [name, castTo(array, dtype as DType | undefined)]),
   );
-  await writeSafetensors(to, cast, { metadata });
+  await writeSafetensors(to, cast, { ...(metadata && { metadata }) });
 }
 
 function castTo(array: HostArray, dtype: DType | undefined): HostArray {

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { runProgram } from "../../test/cli-program.ts";
 import { save } from "../checkpoint/index.ts";
@@ -89,6 +90,29 @@ test("convert: tables to and fro, weights to half precision", async () => {
   expect(
     (await runProgram("convert", at("full.safetensors"), at("x.safetensors"), "--dtype", "i8")).stderr,
   ).toContain("--dtype must be f32");
+});
+
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../../test/fixtures/${name}`, import.meta.url));
+
+test("models: what is in an ONNX and a GGUF file, and the same in other formats", async () => {
+  const onnx = await shown("inspect", fixture("model.onnx"));
+  expect(onnx).toContain("ONNX, operators of ai.onnx 18");
+  expect(onnx).toMatch(/x +float +\(batch, 3\)/);
+  expect(onnx).toMatch(/MatMul +1/);
+  await runProgram("convert", fixture("model.onnx"), at("onnx.safetensors"));
+  expect([...(await readSafetensors(at("onnx.safetensors"))).tensors.keys()].sort()).toEqual([
+    "bias",
+    "weight",
+  ]);
+  const gguf = await shown("inspect", fixture("llama.gguf"));
+  expect(gguf).toContain("GGUF 3, 22 tensors");
+  expect(gguf).toMatch(/general.architecture +llama/);
+  expect(await runProgram("convert", fixture("llama.gguf"), at("llama"))).toMatchObject({ code: 0 });
+  const back = await shown("convert", at("llama"), at("again.gguf"), "--dtype", "F32");
+  expect(back).toBe("FOLDER/again.gguf: read back, its logits differ by 0 of the largest\n");
+  const refused = await runProgram("convert", at("llama"), at("again.gguf"), "--dtype", "Q9");
+  expect(refused.stderr).toContain("type must be one of");
 });
 
 test("completion: scripts that their shells take", async () => {

@@ -5,7 +5,8 @@ import { ArgumentError, FileError } from "../base/errors.ts";
 import { countElements } from "../base/host-array.ts";
 import { shapeText } from "../base/shape.ts";
 import { keys } from "../checkpoint/layout.ts";
-import { openSafetensors, readIdx } from "../formats/index.ts";
+import { openGguf, openSafetensors, readIdx, readOnnx } from "../formats/index.ts";
+import { elementTypes } from "../formats/onnx/types.ts";
 import { compareRuns, readRun } from "../runs/index.ts";
 import { files } from "../runs/layout.ts";
 import { readArrow, readParquet, streamCsv, streamJsonl, type Table } from "../tabular/index.ts";
@@ -16,7 +17,7 @@ export const inspect: Command = {
   summary: "what is in a file: weights, checkpoints, tables, runs",
   usage: `netwright inspect FILE [--json]
 
-  FILE    .safetensors (weights, checkpoints), .csv, .tsv, .jsonl, .parquet, .arrow, an IDX file, or a run's folder
+  FILE    .safetensors (weights, checkpoints), .gguf, .onnx, .csv, .tsv, .jsonl, .parquet, .arrow, an IDX file, or a run's folder
   --json  one JSON object instead of text
 
   Of weights names, dtypes, shapes and the header's metadata are shown, nothing is loaded; of tables columns and first rows.
@@ -50,6 +51,8 @@ async function inspected(path: string): Promise<Inspected> {
         .join(", ")}`,
     );
   if (/\.safetensors$/i.test(path)) return inspectWeights(path);
+  if (/\.gguf$/i.test(path)) return inspectGguf(path);
+  if (/\.onnx$/i.test(path)) return inspectOnnx(path);
   if (/\.(csv|tsv|txt)$/i.test(path))
     return inspectTable(path, await first(streamCsv(path, { batchRows: shownRows })));
   if (/\.(jsonl|ndjson)$/i.test(path))
@@ -60,7 +63,7 @@ async function inspected(path: string): Promise<Inspected> {
   if ((await fileSize(path)) === undefined)
     throw new FileError(`cannot read "${path}": there is no such file; check the path`);
   throw new ArgumentError(
-    `"${path}": its name says no format that inspect knows; these are .safetensors, .csv, .tsv, .jsonl, .parquet, .arrow, IDX, ` +
+    `"${path}": its name says no format that inspect knows; these are .safetensors, .gguf, .onnx, .csv, .tsv, .jsonl, .parquet, .arrow, IDX, ` +
       "and folders of runs",
   );
 }
@@ -122,6 +125,57 @@ async function inspectWeights(path: string): Promise<Inspected> {
   const tail = about.length === 0 ? "" : `\n${tableText(["metadata", ""], about)}`;
   const facts = { path, kind, tensors, elements, bytes, metadata };
   return { facts, text: `${head}\n${tableText(["tensor", "dtype", "shape", "numbers"], rows)}${tail}` };
+}
+
+async function inspectGguf(path: string): Promise<Inspected> {
+  const file = await openGguf(path);
+  await file.close();
+  const tensors = [...file.tensors].map(([name, { type, shape }]) => ({ name, type, shape }));
+  const elements = tensors.reduce((sum, { shape }) => sum + countElements(shape), 0);
+  const short = (value: unknown): string => {
+    if (typeof value === "object") return `${(value as readonly unknown[]).length} values`;
+    const text = String(value).replaceAll("\n", " ");
+    return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  };
+  const about = [...file.metadata].map(([key, value]) => [key, short(value)]);
+  const head = `${path}: GGUF ${file.version}, ${tensors.length} tensors, ${numberText(elements)} numbers, ${numberText((await fileSize(path)) ?? 0)} bytes\n`;
+  const rows = tensors.map(({ name, type, shape }) => [name, type, shapeText(shape)]);
+  const facts = { path, kind: "a GGUF file", tensors, elements, metadata: Object.fromEntries(about) };
+  return {
+    facts,
+    text: `${head}\n${tableText(["tensor", "type", "shape"], rows)}\n${tableText(["metadata", ""], about)}`,
+  };
+}
+
+async function inspectOnnx(path: string): Promise<Inspected> {
+  const { graph, opsets, producer, irVersion } = await readOnnx(path);
+  const counts = new Map<string, number>();
+  for (const { op } of graph.nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
+  const operators = Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const arrays = [...graph.initializers.values()];
+  const elements = arrays.reduce((sum, { shape }) => sum + countElements(shape), 0);
+  const own = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  const side = (values: typeof graph.inputs): string[][] =>
+    values.map(({ name, shape, elementType }) => [
+      name,
+      elementTypes.get(elementType)?.name ?? "?",
+      shape === undefined ? "any" : `(${shape.join(", ")})`,
+    ]);
+  const facts = {
+    ...{ path, kind: "an ONNX model", producer, irVersion, opsets: Object.fromEntries(opsets) },
+    ...{ inputs: own, outputs: graph.outputs, operators, arrays: arrays.length, elements },
+  };
+  const version = [...opsets].map(([domain, number]) => `${domain || "ai.onnx"} ${number}`).join(", ");
+  const head = `${path}: ONNX, operators of ${version}, by ${producer || "nobody who says so"}; ${graph.nodes.length} nodes, ${arrays.length} arrays, ${numberText(elements)} numbers\n`;
+  const tables = [
+    tableText(["input", "type", "shape"], side(own)),
+    tableText(["output", "type", "shape"], side(graph.outputs)),
+    tableText(
+      ["operator", "nodes"],
+      Object.entries(operators).map(([op, count]) => [op, String(count)]),
+    ),
+  ];
+  return { facts, text: `${head}\n${tables.join("\n")}` };
 }
 
 async function inspectRun(path: string): Promise<Inspected> {

@@ -2,6 +2,9 @@
  * The loop of a recurrent layer, and its gradient by hand: what autodiff would sum up within the backward loop, the gradient of the
  * hidden weights, is one product over all steps after it.
  */
+import type { Shape } from "../base/shape.ts";
+import { addSizes, productOf, type Size } from "../base/size.ts";
+import { reshape, sliceAxis } from "../ops/index.ts";
 import { activePrecision, lowered, raised, withPrecision } from "../tensor/autocast.ts";
 import { arange, concat, customGradient, grad, scan, type Tensor, where } from "../tensor/index.ts";
 import { nodeOf } from "../tensor/nodes.ts";
@@ -70,12 +73,13 @@ const product = (a: Tensor, b: Tensor): Tensor => inFull(a.matmul(b) as Tensor);
 
 /** One vector as stacks of these shapes: a function with a gradient of its own has one result. */
 function partsOf(all: Tensor, shapes: States): Tensor[] {
-  let start = 0;
+  let start: Size = 0;
   return shapes.map((like) => {
-    const shape = like.shape as readonly number[];
-    const from = start;
-    start += shape.reduce((n, size) => n * size, 1);
-    return all.slice(0, from, start).reshape(shape) as Tensor;
+    const shape = like.shape as Shape;
+    const count = productOf(shape);
+    const part = sliceAxis(nodeOf(all), 0, start, count);
+    start = addSizes(start, count);
+    return fromNode(reshape(part, shape));
   });
 }
 

@@ -27,6 +27,11 @@ const [oldest, newest] = [7, 25];
  *
  * `forward` takes tensors in the order of `inputs`, or one record of them by name, and gives the output, or a record where there
  * are several.
+ *
+ * @throws FormatError for operators that are not supported, naming operator and node
+ * @example
+ * const model = new OnnxModel(await readOnnx("model.onnx"));
+ * model.forward({ x: ones([1, 3]) }); // [[3, 3]]
  */
 export class OnnxModel extends Module {
   /** Names, element types and sizes of what `forward` takes. */

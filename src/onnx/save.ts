@@ -154,6 +154,13 @@ function pathsOf(template: ReturnType<typeof treeOf>["template"]): string[] {
 }
 
 async function contentOf(model: Module, traced: Traced, name: string): Promise<OnnxContent> {
+  const draws = topologicalOrder(traced.results).find(({ op }) => op.name === "randomBits");
+  if (draws !== undefined) {
+    const { modulePath } = draws.origin;
+    throw new ArgumentError(
+      `onnx: ${modulePath ? `layer "${modulePath}"` : "the model"} draws random numbers, which cannot be exported; export what is computed in evaluation`,
+    );
+  }
   const writer = new GraphWriter();
   for (const used of [...traced.inputNames, ...traced.outputNames]) writer.fresh(used);
   const inputs = traced.parameters.map((node, i) => {

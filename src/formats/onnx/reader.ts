@@ -54,7 +54,15 @@ function externalFiles(graph: Message | undefined): ReadonlySet<string> {
   ]);
 }
 
-/** The same of bytes in memory. */
+/**
+ * The same of bytes in memory.
+ *
+ * @throws FormatError when they are not what they claim to be, or keep arrays in files beside them
+ * @example
+ * const { graph } = await readOnnx("model.onnx");
+ * const bytes = serializeOnnx({ irVersion: 8, producer: "", opsets: new Map([["", 18]]), metadata: new Map(), graph });
+ * parseOnnx(bytes).graph.inputs[0]!.shape; // ["batch", 3]
+ */
 export function parseOnnx(
   bytes: Uint8Array,
   file = "model.onnx",

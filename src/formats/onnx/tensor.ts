@@ -43,7 +43,8 @@ export function parseTensor(message: Message, external: ExternalReader): OnnxArr
     throw message.fail(
       `${type.name} of shape [${shape.join(", ")}] takes ${count * type.bytes} bytes, there are ${raw.length}`,
     );
-  const own = raw.slice();
+  // A copy of its own, also of a Buffer, whose slices are views.
+  const own = new Uint8Array(raw);
   if (type.bytes === 8 && dtype === "i32")
     return { dtype, shape, data: from64(own, type.name === "uint64"), isInt64: true };
   if (type.bytes === 2 && dtype === "i32") {

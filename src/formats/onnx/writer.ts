@@ -28,7 +28,12 @@ export async function writeOnnx(path: string, model: OnnxModel): Promise<void> {
   await writeFileAtomic(path, serialized(model).pieces);
 }
 
-/** The bytes of an ONNX file. */
+/**
+ * The bytes of an ONNX file: what was read is written as it was.
+ *
+ * @throws ArgumentError for more than 2 GiB
+ * @example serializeOnnx(await readOnnx("model.onnx")).length; // 238
+ */
 export function serializeOnnx(model: OnnxModel): Uint8Array {
   const message = serialized(model);
   const bytes = new Uint8Array(message.byteLength);

@@ -69,10 +69,9 @@ function write(
 function unsupported(node: Node): ArgumentError {
   const { modulePath } = node.origin;
   const where = modulePath ? ` in layer "${modulePath}"` : "";
-  const why = /random|gaussian|portable/i.test(node.op.name)
-    ? "it draws random numbers; export what is computed in evaluation"
-    : "ONNX has nothing like it";
-  return new ArgumentError(`onnx: the op ${node.op.name}${where} cannot be exported: ${why}`);
+  return new ArgumentError(
+    `onnx: the op ${node.op.name}${where} cannot be exported: ONNX has nothing like it`,
+  );
 }
 
 /** The outputs of a loop become names together, when the first one is asked for. */
