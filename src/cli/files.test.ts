@@ -106,7 +106,7 @@ test("models: what is in an ONNX and a GGUF file, and the same in other formats"
     "weight",
   ]);
   const gguf = await shown("inspect", fixture("llama.gguf"));
-  expect(gguf).toContain("GGUF 3, 22 tensors");
+  expect(gguf).toContain("GGUF 3, 21 tensors");
   expect(gguf).toMatch(/general.architecture +llama/);
   expect(await runProgram("convert", fixture("llama.gguf"), at("llama"))).toMatchObject({ code: 0 });
   const back = await shown("convert", at("llama"), at("again.gguf"), "--dtype", "F32");

@@ -32,7 +32,7 @@ export async function writeOnnx(path: string, model: OnnxModel): Promise<void> {
  * The bytes of an ONNX file: what was read is written as it was.
  *
  * @throws ArgumentError for more than 2 GiB
- * @example serializeOnnx(await readOnnx("model.onnx")).length; // 238
+ * @example serializeOnnx(await readOnnx("model.onnx")).length; // 215
  */
 export function serializeOnnx(model: OnnxModel): Uint8Array {
   const message = serialized(model);
