@@ -2,13 +2,20 @@
 import anomalies from "./anomalies.ts";
 import breastCancer from "./breast-cancer.ts";
 import fashionMnistCnn from "./fashion-mnist-cnn.ts";
+import gestures from "./gestures.ts";
+import keywords from "./keywords.ts";
 import mnistCnn from "./mnist-cnn.ts";
 import overfitting from "./overfitting.ts";
+import sentiment from "./sentiment.ts";
 import spam from "./spam.ts";
 import stocks from "./stocks.ts";
 import type { Example } from "./support/example.ts";
+import topics from "./topics.ts";
+import transcription from "./transcription.ts";
+import translation from "./translation.ts";
 import volatility from "./volatility.ts";
 import weather from "./weather.ts";
+import wordVectors from "./word-vectors.ts";
 
 export const examples: Readonly<Record<string, Example>> = {
   "mnist-cnn": mnistCnn,
@@ -20,4 +27,11 @@ export const examples: Readonly<Record<string, Example>> = {
   weather,
   volatility,
   stocks,
+  gestures,
+  translation,
+  sentiment,
+  topics,
+  "word-vectors": wordVectors,
+  keywords,
+  transcription,
 };

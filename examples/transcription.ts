@@ -1,0 +1,140 @@
+/** Spoken telephone numbers written down, letter by letter, by a network that was never told which letter is where (CTC). */
+import { type Tensor, tensor } from "netwright";
+import { arrayDataset, draws } from "netwright/data";
+import { ctc } from "netwright/losses";
+import { characterErrorRate, wordErrorRate } from "netwright/metrics";
+import { ctcGreedyDecode } from "netwright/models";
+import { BatchNorm1d, Conv1d, GRU, Linear, Module } from "netwright/nn";
+import { adamw, cosine } from "netwright/optim";
+import { heatmapChart } from "netwright/report";
+import { padSequences } from "netwright/text";
+import { fit, predict } from "netwright/train";
+import { example, type Run } from "./support/example.ts";
+import { bands, drawVoices, features, speak, type Utterance } from "./support/speech.ts";
+
+export default example({
+  task: "write down spoken numbers of three to five digits",
+  data: "numbers by 68 voices of eSpeak NG: 48 train, 20 others test, with other numbers",
+  metric: "words right (1 − WER)",
+  chance: 0.4,
+  reference: {
+    "words right (1 − WER)": { value: 0, from: "PyTorch, the same network and steps" },
+  },
+  run,
+});
+
+const digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+/** A letter's class is its place here; 0 is CTC's "nothing new". */
+const letters = "_ efghinorstuvwxz";
+/** Samples: 2.8 s. */
+const length = 61_440;
+/** Frames that become one step. */
+const stride = 3;
+const longest = 32;
+
+/** Three frames to a step, steps read from both ends, a letter or nothing for each. */
+class Writer extends Module {
+  readonly convolution = new Conv1d(bands, 64, 7, { stride, padding: 3 });
+  readonly norm = new BatchNorm1d(64);
+  readonly gru = new GRU(64, 64, { bidirectional: true, batchFirst: true });
+  readonly output = new Linear(128, letters.length);
+
+  forward(spectra: Tensor): Tensor {
+    const columns = this.convolution.forward(spectra.permute([0, 2, 1]) as never); // (N, 64, steps)
+    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]) as Tensor;
+    return this.output.forward(this.gru.forward(steps).output as never) as Tensor; // (N, steps, letters)
+  }
+}
+
+async function run({ quick, seed, labels, say }: Run) {
+  const people = drawVoices(seed, quick ? { train: 20, test: 8 } : { train: 48, test: 20 });
+  const random = draws(seed);
+  const all = numbersOf(quick ? 340 : 900, random);
+  const count = quick ? 40 : 150;
+  const test = all.slice(0, count).map((text) => spokenBy(text, people.test, random));
+  const train = all.slice(count).map((text) => spokenBy(text, people.train, random));
+  const spectraOf = async (utterances: readonly Utterance[]) => {
+    const { data, shape } = await features(await speak(utterances), length);
+    return tensor(data, { shape: [...shape] }).toHost();
+  };
+  say(`${train.length} numbers train, ${test.length} test`);
+
+  const codes = padSequences(
+    labels(train.map(({ text }) => text)).map((text) => [...text].map((letter) => letters.indexOf(letter))),
+    { length: longest },
+  );
+  const model = new Writer();
+  const [batchSize, epochs] = [16, quick ? 24 : 20];
+  const steps = epochs * Math.ceil(train.length / batchSize);
+  await fit(model, arrayDataset({ spectra: await spectraOf(train), labels: codes.tokens }), {
+    ...{ loss: ctcOfBatch, epochs, batchSize, seed, progress: "none", clipNorm: 5, checks: false },
+    optimizer: adamw({ learningRate: cosine({ from: 4e-3, to: 1e-5, steps }), weightDecay: 0.01 }),
+  });
+
+  const heard = arrayDataset({ spectra: await spectraOf(test), labels: new Int32Array(test.length) });
+  const logits = tensor(await predict(model, heard)) as Tensor;
+  const said = ctcGreedyDecode(await logits.permute([1, 0, 2]).toHost()).map((codes) =>
+    codes
+      .map((code) => letters[code])
+      .join("")
+      .trim(),
+  );
+  const truth = test.map(({ text }) => text);
+  say(
+    truth
+      .slice(0, 5)
+      .map((text, i) => `  ${text} → ${said[i]}`)
+      .join("\n"),
+  );
+  return {
+    scores: {
+      "words right (1 − WER)": 1 - wordErrorRate(said, truth),
+      "letters right (1 − CER)": 1 - characterErrorRate(said, truth),
+      "numbers without an error": truth.filter((text, i) => said[i] === text).length / truth.length,
+    },
+    splits: { train: train.map(({ text }) => text), test: truth },
+    pictures: [await lettersOverTime(logits.at(0) as Tensor, truth[0]!)],
+  };
+}
+
+/** Each target has as many letters as it has before it is filled up with 0; every step of the sound counts. */
+function ctcOfBatch(logits: Tensor, targets: Tensor): Tensor {
+  const [batch, steps] = logits.shape as readonly number[] as [number, number];
+  const lengths = targets.greater(0).cast("i32").sum(1) as Tensor;
+  const inputs = tensor(new Int32Array(batch).fill(steps)) as Tensor;
+  return ctc(logits.logSoftmax(-1).permute([1, 0, 2]) as Tensor, targets, { inputs, targets: lengths });
+}
+
+/** Different numbers in words, three to five digits each. */
+function numbersOf(count: number, random: ReturnType<typeof draws>): string[] {
+  const texts = new Set<string>();
+  while (texts.size < count) {
+    const size = 3 + random.integer(3);
+    texts.add(Array.from({ length: size }, () => digits[random.integer(10)]!).join(" "));
+  }
+  return [...texts];
+}
+
+const spokenBy = (text: string, voices: readonly string[], random: ReturnType<typeof draws>): Utterance => ({
+  ...{ text, voice: voices[random.integer(voices.length)]! },
+  language: ["en-us", "en-gb", "en-gb-x-rp", "en-029"][random.integer(4)]!,
+  ...{ tempo: Math.round(random.uniform(140, 190)), pitch: Math.round(random.uniform(20, 80)) },
+});
+
+/** How likely each letter is at each step: short peaks, and nothing new between them. */
+async function lettersOverTime(logits: Tensor, text: string) {
+  const probabilities = (await logits.softmax(-1).data()) as Float32Array;
+  const steps = probabilities.length / letters.length;
+  const used = [...new Set(text)].sort();
+  return heatmapChart({
+    ...{ title: `"${text}"`, x: "step of 35 ms", y: "letter" },
+    ...{ rows: used.map((letter) => (letter === " " ? "space" : letter)) },
+    columns: Array.from({ length: steps }, (_, step) => String(step + 1)),
+    values: used.map((letter) =>
+      Array.from(
+        { length: steps },
+        (_, step) => probabilities[step * letters.length + letters.indexOf(letter)]!,
+      ),
+    ),
+  });
+}
