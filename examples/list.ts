@@ -1,17 +1,24 @@
 /** The examples by name, in the order of the page of results. */
 import anomalies from "./anomalies.ts";
+import augmentation from "./augmentation.ts";
+import autoencoders from "./autoencoders.ts";
 import breastCancer from "./breast-cancer.ts";
+import detection from "./detection.ts";
+import diffusion from "./diffusion.ts";
+import faces from "./faces.ts";
 import fashionMnistCnn from "./fashion-mnist-cnn.ts";
 import gestures from "./gestures.ts";
 import keywords from "./keywords.ts";
 import mnistCnn from "./mnist-cnn.ts";
 import overfitting from "./overfitting.ts";
+import segmentation from "./segmentation.ts";
 import sentiment from "./sentiment.ts";
 import spam from "./spam.ts";
 import stocks from "./stocks.ts";
 import type { Example } from "./support/example.ts";
 import topics from "./topics.ts";
 import transcription from "./transcription.ts";
+import transfer from "./transfer.ts";
 import translation from "./translation.ts";
 import volatility from "./volatility.ts";
 import weather from "./weather.ts";
@@ -20,6 +27,13 @@ import wordVectors from "./word-vectors.ts";
 export const examples: Readonly<Record<string, Example>> = {
   "mnist-cnn": mnistCnn,
   "fashion-mnist-cnn": fashionMnistCnn,
+  detection,
+  segmentation,
+  faces,
+  autoencoders,
+  diffusion,
+  transfer,
+  augmentation,
   overfitting,
   anomalies,
   "breast-cancer": breastCancer,

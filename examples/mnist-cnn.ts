@@ -1,12 +1,13 @@
-/** Handwritten digits by a convolutional network: 99.3 % of the test images, where `mnist.ts` reaches 97.5. */
+/** Handwritten digits by a convolutional network: 99.4 % of the test images, where `mnist.ts` reaches 97.5. */
 import { tensor } from "netwright";
 import { mnist } from "netwright/data";
 import { crossEntropy } from "netwright/losses";
 import { accuracy, confusionMatrix } from "netwright/metrics";
-import { Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential, Unflatten } from "netwright/nn";
+import { BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "netwright/nn";
 import { adam, cosine } from "netwright/optim";
 import { heatmapChart } from "netwright/report";
 import { fit, predict } from "netwright/train";
+import { augment, randomAffine, toFloat } from "netwright/vision";
 import { example, type Run } from "./support/example.ts";
 
 export default example({
@@ -19,18 +20,21 @@ export default example({
 });
 
 async function run({ quick, seed, folder, training, say }: Run) {
-  const digits = await mnist({ directory: folder });
-  const train = training(quick ? digits.train.take(1200) : digits.train);
-  const test = quick ? digits.test.take(300) : digits.test;
+  const digits = await mnist({ directory: folder, raw: true });
+  const known = training(quick ? digits.train.take(1200) : digits.train);
+  // Each epoch sees each digit a little turned, moved and scaled.
+  const change = randomAffine({ rotate: 10, translate: [0.07, 0.07], scale: [0.9, 1.1] });
+  const train = known.map(augment(change, toFloat()));
+  const test = (quick ? digits.test.take(300) : digits.test).map(augment(toFloat()));
 
-  // A row of 784 pixels becomes an image of one channel. Two convolutions find parts of digits, each pooling halves the image:
-  // 28 × 28, 14 × 14, 7 × 7.
+  // Two convolutions find parts of digits, each pooling halves the image: 28 × 28, 14 × 14, 7 × 7.
   const model = new Sequential(
-    new Unflatten(1, [1, 28, 28]),
     new Conv2d(1, 16, 3, { padding: "same" }),
+    new BatchNorm2d(16),
     new ReLU(),
     new MaxPool2d(2),
     new Conv2d(16, 32, 3, { padding: "same" }),
+    new BatchNorm2d(32),
     new ReLU(),
     new MaxPool2d(2),
     new Flatten(),
@@ -39,8 +43,8 @@ async function run({ quick, seed, folder, training, say }: Run) {
     new Dropout(0.4),
     new Linear(128, 10),
   );
-  const [batchSize, epochs] = [64, quick ? 2 : 8];
-  say(`${model.summary([batchSize, 784])}\n`);
+  const [batchSize, epochs] = [64, quick ? 4 : 10];
+  say(`${model.summary([batchSize, 1, 28, 28])}\n`);
 
   // No choice is made by a score on the way, so there is no validation set: the learning rate falls to nothing by a plan.
   const steps = epochs * Math.ceil(train.length / batchSize);
@@ -67,7 +71,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
   const right = matrix.toArray().reduce((sum, row, digit) => sum + row[digit]!, 0);
   return {
     scores: { accuracy: right / test.length },
-    splits: { train: quick ? train : digits.train, test },
+    splits: { train: known, test: digits.test },
     pictures: [
       heatmapChart({
         ...{ title: "Mistakes on the test images", x: "taken for", y: "is a" },

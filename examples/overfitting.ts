@@ -61,7 +61,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
     const model = new Sequential(
       ...[new Flatten(), new Linear(784, 256), new ReLU(), new Dropout(dropout)],
       ...[new Linear(256, 256), new ReLU(), new Dropout(dropout), new Linear(256, 10)],
-    ) as Module;
+    );
     const train: Dataset<any> = isAugmented
       ? raw.slice(500, 500 + images).map(change)
       : plain.slice(500, 500 + images);

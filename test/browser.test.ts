@@ -68,6 +68,14 @@ describe.skipIf(executablePath === undefined)(
       expect(await page.locator("#epochs td").allInnerTexts()).toHaveLength(5);
       expect(await page.locator("#digits figure").count()).toBe(20);
 
+      const circle = Array.from({ length: 25 }, (_, i) => (i * Math.PI) / 12);
+      await drawn(page, circle.map((angle) => [140 + 60 * Math.sin(angle), 140 - 90 * Math.cos(angle)])); // biome-ignore format: one call
+      await page.waitForFunction('document.querySelector("#answer strong")?.textContent === "0"');
+      await page.click("#clear");
+      await page.waitForFunction('document.querySelector("#answer").textContent === "draw a digit"');
+      await drawn(page, [[150, 50], [148, 110], [144, 170], [140, 230]]); // biome-ignore format: one call
+      await page.waitForFunction('document.querySelector("#answer strong")?.textContent === "1"');
+
       // What counts is what this page has fetched, from its start to the end of training, evaluation, saving and loading. The aim is
       // 150 kB. What prints progress and explains failed steps waits in files of its own: this page needs neither.
       const bytes = [...fetched].reduce((sum, name) => sum + gzipSync(script(name)).length, 0);
@@ -124,6 +132,17 @@ describe.skipIf(executablePath === undefined)(
       });
       expect(await facts(page)).not.toHaveProperty("error");
       return page;
+    }
+
+    /** A stroke in the page's field, with the mouse. */
+    async function drawn(page: Page, points: readonly (readonly number[])[]): Promise<void> {
+      await page.locator("#field").scrollIntoViewIfNeeded();
+      const field = (await page.locator("#field").boundingBox())!;
+      const at = ([x, y]: readonly number[]) => [field.x + x!, field.y + y!] as const;
+      await page.mouse.move(...at(points[0]!));
+      await page.mouse.down();
+      for (const point of points.slice(1)) await page.mouse.move(...at(point));
+      await page.mouse.up();
     }
 
     const facts = (page: Page): Promise<Record<string, string>> =>

@@ -108,7 +108,7 @@ test("wrong flags and missing data are told in words", () => {
   };
   expect(errorOf("--epoch", "1")).toContain("Unknown option '--epoch'");
   expect(errorOf("--target", "wsm")).toContain('setTarget: "wsm" is no target');
-  expect(errorOf("--data", join(data, "nowhere"))).toContain("MNIST:");
+  expect(errorOf("--data", join(data, "nowhere"))).toContain("mnist:");
 });
 
 test.each(["mnist", "mnist-loop"])("%s is one file of at most 150 lines", (example) => {

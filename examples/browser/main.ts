@@ -5,6 +5,8 @@
  *     …/?epochs=3&threads=2&seed=1                      what the page reads from its address
  *     …/?weights=mnist.safetensors                      begins with a saved model
  *
+ * When it has learnt, it reads what is drawn.
+ *
  * Threads need a page that is isolated from others (two headers; `vite.config.ts` sends them); without it one thread works.
  */
 import { device, seed as setSeed, setTarget, setThreads, tensor } from "netwright";
@@ -15,6 +17,7 @@ import { accuracy } from "netwright/metrics";
 import { Linear, ReLU, Sequential } from "netwright/nn";
 import { adam } from "netwright/optim";
 import { evaluate, fit } from "netwright/train";
+import { readDrawings } from "./drawing.ts";
 
 const element = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E;
 const say = (text: string): void => void (element("status").textContent = text);
@@ -59,6 +62,10 @@ async function main(): Promise<void> {
   const logits = model.forward(tensor(digits.map(({ images }) => Array.from(images))));
   const guesses = await logits.argmax(-1).data();
   digits.forEach(({ images, labels }, i) => void drawDigit(images, Number(guesses[i]), Number(labels)));
+
+  const board = readDrawings(model, element<HTMLCanvasElement>("field"), element("answer"));
+  element("clear").onclick = board.clear;
+  element("drawing").hidden = false;
 
   // The file that `save` writes in Node, as a download; and back.
   const bytes = await serialize(model);

@@ -58,23 +58,13 @@ export function runOf(options: {
   return {
     folder: undefined,
     ...rest,
-    labels: (labels) => (shuffleLabels ? shuffled(labels, options.seed) : labels),
+    labels: (labels) => (shuffleLabels ? draws(options.seed + 1_000_003).shuffled(labels as never) : labels),
     training(dataset) {
       if (!shuffleLabels) return dataset;
-      const labels = shuffled(dataset.column("labels").data as Int32Array, options.seed);
+      const labels = draws(options.seed + 1_000_003).shuffled(dataset.column("labels").data as Int32Array);
       return dataset.map((sample, index) => ({ ...sample, labels: labels[index]! })) as typeof dataset;
     },
   };
-}
-
-function shuffled<T extends readonly unknown[] | Int32Array | Float32Array>(values: T, seed: number): T {
-  const copy = values.slice() as unknown[];
-  const random = draws(seed + 1_000_003);
-  for (let i = copy.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [copy[i], copy[j]] = [copy[j], copy[i]];
-  }
-  return copy as unknown as T;
 }
 
 /** Data that is not there: what to install. */

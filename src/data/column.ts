@@ -28,10 +28,13 @@ export type Batch<C extends Columns> = {
   readonly [N in keyof C]: HostArray<[number, ...C[N]["shape"]], C[N]["dtype"]>;
 };
 
-/** One sample: a number where the column's shape is `[]`, else the elements (storage bits) in row-major order. */
-export type Sample<C extends Columns> = {
-  readonly [N in keyof C]: SampleOf<C[N]["shape"], ArrayOf<C[N]["dtype"]>>;
-};
+/**
+ * One sample: a number where the column's shape is `[]`, else the elements (storage bits) in row-major order. Of unknown columns
+ * anything, so that any function of samples can be given to `map`.
+ */
+export type Sample<C extends Columns> = 0 extends 1 & C
+  ? any
+  : { readonly [N in keyof C]: SampleOf<C[N]["shape"], ArrayOf<C[N]["dtype"]>> };
 type SampleOf<S extends readonly number[], A> = [] extends S
   ? S extends readonly []
     ? number

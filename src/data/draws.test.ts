@@ -29,6 +29,21 @@ test("the same key draws the same numbers, in the stated ranges and proportions"
   );
 });
 
+test("shuffled: the same values in an array of the same kind, every order about equally often", () => {
+  const random = draws(4);
+  const values = Int32Array.of(7, 8, 9);
+  const counts = new Map<string, number>();
+  for (let i = 0; i < 1200; i++) {
+    const order = random.shuffled(values).join("");
+    counts.set(order, (counts.get(order) ?? 0) + 1);
+  }
+  expect([...counts.keys()].sort()).toEqual(["789", "798", "879", "897", "978", "987"]);
+  for (const count of counts.values()) expect(Math.abs(count - 200)).toBeLessThan(60);
+  expect(values).toEqual(Int32Array.of(7, 8, 9));
+  expect(random.shuffled(values)).toBeInstanceOf(Int32Array);
+  expect(draws(5).shuffled(["a", "b", "c", "d"])).toEqual(draws(5).shuffled(["a", "b", "c", "d"]));
+});
+
 const numbers = arrayDataset({ n: Int32Array.from({ length: 10 }, (_, i) => i) });
 const noisy = numbers.map(({ n }, _, key) => ({ n, x: draws(key).uniform() }));
 

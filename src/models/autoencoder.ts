@@ -118,20 +118,32 @@ export class VAE extends Module {
     return mean.add(logVariance.mul(0.5).exp().mul(noise)) as Tensor;
   }
 
-  /**
-   * The negative evidence lower bound, a mean over inputs in [0, 1]: the reconstruction's binary cross-entropy, summed over features, plus
-   * `beta` times KL(N(mean, σ²) ‖ N(0, 1)) = ½ Σ (σ² + mean² − 1 − ln σ²).
-   */
-  loss(x: Tensor, { beta = 1 }: { readonly beta?: number } = {}): Tensor {
-    const { reconstruction, mean, logVariance } = this.forward(x);
-    // −x·ln σ(r) − (1 − x)·ln(1 − σ(r)) = softplus(r) − x·r
-    const likelihood = reconstruction.softplus().sub(reconstruction.mul(x)).sum(-1);
-    const divergence = logVariance.exp().add(mean.square()).sub(1).sub(logVariance).sum(-1).mul(0.5);
-    return likelihood.add(divergence.mul(beta)).mean() as Tensor;
+  /** `vaeLoss` of what this model says of x. */
+  loss(x: Tensor, options: { readonly beta?: number } = {}): Tensor {
+    return vaeLoss(this.forward(x), x, options);
   }
 
   /** `count` new inputs, as logits: (count, inputSize). */
   sample(count: number): Tensor {
     return this.decoder.forward(random.normal(this.random.next(), [count, this.latentSize]) as Tensor);
   }
+}
+
+/**
+ * The negative evidence lower bound, a mean over inputs in [0, 1]: the reconstruction's binary cross-entropy, summed over features, plus
+ * `beta` times KL(N(mean, σ²) ‖ N(0, 1)) = ½ Σ (σ² + mean² − 1 − ln σ²). For `fit`, with the inputs as labels.
+ *
+ * @example
+ * const result = { reconstruction: zeros([4, 12]), mean: zeros([4, 2]), logVariance: zeros([4, 2]) };
+ * vaeLoss(result, zeros([4, 12])); // 12 · ln 2 ≈ 8.317766
+ */
+export function vaeLoss(
+  { reconstruction, mean, logVariance }: VAEResult,
+  x: Tensor,
+  { beta = 1 }: { readonly beta?: number } = {},
+): Tensor {
+  // −x·ln σ(r) − (1 − x)·ln(1 − σ(r)) = softplus(r) − x·r
+  const likelihood = reconstruction.softplus().sub(reconstruction.mul(x)).sum(-1);
+  const divergence = logVariance.exp().add(mean.square()).sub(1).sub(logVariance).sum(-1).mul(0.5);
+  return likelihood.add(divergence.mul(beta)).mean() as Tensor;
 }

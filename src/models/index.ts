@@ -1,7 +1,7 @@
 /** Whole networks, each a file: what it is, its paper, and the names of published weights. */
 export { type ActivationName, activations } from "./activations.ts";
 export { AlexNet, type AlexNetOptions } from "./alexnet.ts";
-export { Autoencoder, type AutoencoderOptions, VAE, type VAEResult } from "./autoencoder.ts";
+export { Autoencoder, type AutoencoderOptions, VAE, type VAEResult, vaeLoss } from "./autoencoder.ts";
 export {
   Bert,
   BertForMaskedLM,

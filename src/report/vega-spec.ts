@@ -67,7 +67,7 @@ const configOf = ({ ink, muted, grid }: Palette): Spec => ({
       columns: 4,
       padding: 0,
       offset: 8,
-      labelLimit: 160,
+      labelLimit: 360,
     },
   },
 });
@@ -166,7 +166,7 @@ function formatOf(values: readonly number[]): string {
 /** As many names side by side as there is room for. */
 function legendColumns(names: readonly string[]): number {
   const width = longest(names);
-  return width <= 3 ? 6 : width <= 8 ? 4 : width <= 12 ? 3 : 2;
+  return width <= 3 ? 6 : width <= 8 ? 4 : width <= 12 ? 3 : width <= 24 ? 2 : 1;
 }
 
 /** Where the clear curves stand at a few whole numbers, such as epochs, there are ticks at no others. */

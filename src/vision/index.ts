@@ -74,7 +74,7 @@ export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./image-
 export { cutMix, type LabelledBatch, type MixedBatch, type MixOptions, mixup } from "./mix.ts";
 export { type NormalizeOptions, normalize, toFloat } from "./normalize.ts";
 export type { PolicyName } from "./policies.ts";
-export { type ShowBatchOptions, type ShownBatch, showBatch } from "./show-batch.ts";
+export { renderBatch, type ShowBatchOptions, type ShownBatch, showBatch } from "./show-batch.ts";
 export { autocontrast, equalize, invert, posterize, solarize } from "./tables.ts";
 export type { Transform } from "./transform.ts";
 export type { WarpInterpolation } from "./warp.ts";

@@ -31,8 +31,7 @@ const leastWidth = 112;
 const captionHeight = 18;
 
 /**
- * Draws a batch, or the first samples of a dataset, into a PNG: `images`, and where they are there `labels` (classes, or shares of
- * them), `boxes`, `keypoints` and `masks`.
+ * `renderBatch` into a file.
  *
  * @throws ShapeError for images that are none; ArgumentError for an empty batch; PlatformError without the package "sharp"
  * @example
@@ -44,6 +43,22 @@ export async function showBatch(
   path: string,
   options: ShowBatchOptions = {},
 ): Promise<void> {
+  await writeFileAtomic(path, [await renderBatch(source, options)]);
+}
+
+/**
+ * Draws a batch, or the first samples of a dataset, as the bytes of a PNG: `images`, and where they are there `labels` (classes, or
+ * shares of them), `boxes`, `keypoints` and `masks`.
+ *
+ * @throws ShapeError for images that are none; ArgumentError for an empty batch; PlatformError without the package "sharp"
+ * @example
+ * const png = await renderBatch({ images: await tensor(photo).expandDims(0).toHost() });
+ * String.fromCharCode(...png.slice(1, 4)); // "PNG"
+ */
+export async function renderBatch(
+  source: Dataset | ShownBatch,
+  options: ShowBatchOptions = {},
+): Promise<Uint8Array> {
   checkOptions("showBatch", options, ["columns", "count", "classes", "normalized"]);
   const { count = 32, classes = (source as { classes?: readonly string[] }).classes } = options;
   checkNumber("showBatch: count", count, 1);
@@ -75,7 +90,7 @@ export async function showBatch(
   const sharp = await loadSharp("drawing a batch");
   const raw = { height: size[0], width: size[1], channels: 3 } as const;
   const drawn = sharp(canvas.data, { raw }).composite([{ input: new TextEncoder().encode(svg) as never }]);
-  await writeFileAtomic(path, [new Uint8Array(await drawn.png().toBuffer())]);
+  return new Uint8Array(await drawn.png().toBuffer());
 }
 
 async function batchOf(source: Dataset | ShownBatch, count: number): Promise<ShownBatch> {
