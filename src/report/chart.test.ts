@@ -73,6 +73,13 @@ test("a title is text, whatever it holds", async () => {
   expect(await renderSvg(charts[0]!)).toContain('aria-label="Loss &lt;&amp;&gt;"');
 });
 
+test("long names in a legend are not cut", async () => {
+  const names = ["trained on images as they are", "trained on images that are varied a little"];
+  const series = names.map((name) => ({ name, x: [1, 2], y: [1, 2] }));
+  const svg = await renderSvg(lineChart({ title: "Two", x: "x", y: "y", series }));
+  for (const name of names) expect(svg).toContain(`>${name}<`);
+});
+
 test("as PNG", async () => {
   const png = await renderPng(charts[1]!, { width: 200, scale: 1 });
   expect([...png.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);

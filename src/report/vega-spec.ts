@@ -67,7 +67,7 @@ const configOf = ({ ink, muted, grid }: Palette): Spec => ({
       columns: 4,
       padding: 0,
       offset: 8,
-      labelLimit: 360,
+      labelLimit: 0, // none: widths are guessed where there is no canvas
     },
   },
 });
