@@ -13,10 +13,12 @@ import mnistCnn from "./mnist-cnn.ts";
 import overfitting from "./overfitting.ts";
 import segmentation from "./segmentation.ts";
 import sentiment from "./sentiment.ts";
+import shift from "./shift.ts";
 import spam from "./spam.ts";
 import stocks from "./stocks.ts";
 import type { Example } from "./support/example.ts";
 import topics from "./topics.ts";
+import trainingStudy from "./training-study.ts";
 import transcription from "./transcription.ts";
 import transfer from "./transfer.ts";
 import translation from "./translation.ts";
@@ -34,6 +36,8 @@ export const examples: Readonly<Record<string, Example>> = {
   diffusion,
   transfer,
   augmentation,
+  shift,
+  "training-study": trainingStudy,
   overfitting,
   anomalies,
   "breast-cancer": breastCancer,
