@@ -12,6 +12,7 @@ import { generateText } from "./generate.ts";
 import { inspect } from "./inspect.ts";
 import { newProject } from "./new.ts";
 import { predictRun } from "./predict.ts";
+import { pullModel } from "./pull.ts";
 import { replay } from "./replay.ts";
 import { report } from "./report.ts";
 import { runs } from "./runs.ts";
@@ -24,7 +25,7 @@ import { tuneKernels } from "./tune-kernels.ts";
 const commands: Readonly<Record<string, Command>> = {
   new: newProject,
   ...{ train, eval: evaluateRun, predict: predictRun, tune },
-  ...{ finetune: finetuneModel, generate: generateText, serve: serveModel },
+  ...{ pull: pullModel, finetune: finetuneModel, generate: generateText, serve: serveModel },
   ...{ runs, diff, replay, report, inspect, convert, doctor },
   "tune-kernels": tuneKernels,
   completion: completionOf(() => commands),

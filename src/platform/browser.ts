@@ -1,6 +1,7 @@
 /** The platform in a browser: paths are URLs, nothing is written, workers come from Blob URLs. */
 import { FileError, PlatformError } from "../base/errors.ts";
-import { fetchBytes, request } from "./fetch.ts";
+import { fetchBytes, fetchChunks, request } from "./fetch.ts";
+
 import type {
   FileContent,
   FileReader,
@@ -20,7 +21,9 @@ export const platformName = "browser";
 const unlimited = { maxBytes: Number.MAX_SAFE_INTEGER };
 
 export const readFile = (path: string): Promise<Uint8Array<ArrayBuffer>> => fetchBytes(path, unlimited);
+export { gitBlobId } from "./fetch.ts";
 export const download = fetchBytes;
+export const downloadChunks = fetchChunks;
 
 /** With a server that answers range requests a range travels alone, else the file is fetched once, whole. */
 export async function openFile(path: string): Promise<FileReader> {
@@ -88,6 +91,12 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 export async function appendFile(path: string, _bytes: Uint8Array): Promise<void> {
+  throw new PlatformError(`cannot write "${path}": a browser page has no files`);
+}
+export async function moveFile(_from: string, to: string): Promise<void> {
+  throw new PlatformError(`cannot write "${to}": a browser page has no files`);
+}
+export async function linkFile(_target: string, path: string): Promise<void> {
   throw new PlatformError(`cannot write "${path}": a browser page has no files`);
 }
 export async function removeFile(path: string): Promise<void> {
@@ -168,6 +177,7 @@ export const privateFolder = (
 ): { readonly reason: string } => ({
   reason: "a browser page has no files",
 });
+export const userHome = (): string => "";
 export const userCacheFolder = (): string => "";
 export const moduleStamp = (url: string): string => url;
 export const appendProfilerMap = (_text: string): void => {};

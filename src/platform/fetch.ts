@@ -27,6 +27,44 @@ export async function fetchBytes(
   }
 }
 
+/** The body at a URL, a piece at a time. */
+export async function fetchChunks(
+  url: string,
+  { headers }: { readonly headers: Readonly<Record<string, string>> },
+): Promise<{ status: number; chunks: AsyncIterable<Uint8Array> }> {
+  const response = await request(url, { headers });
+  return { status: response.status, chunks: chunksOf(url, response) };
+}
+
+async function* chunksOf(url: string, { body }: Response): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  const reader = body.getReader();
+  try {
+    for (let total = 0; ; ) {
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new FileError(`cannot read "${url}": the connection broke after ${total} bytes; try again`, {
+          cause,
+        });
+      });
+      if (done) return;
+      total += value.length;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** Git's name of a file's content. */
+export async function gitBlobId(bytes: Uint8Array): Promise<string> {
+  const head = new TextEncoder().encode(`blob ${bytes.length}\0`);
+  const all = new Uint8Array(head.length + bytes.length);
+  all.set(head);
+  all.set(bytes, head.length);
+  const digest = new Uint8Array(await globalThis.crypto.subtle.digest("SHA-1", all));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** A response with a success status. */
 export async function request(url: string, init?: RequestInit): Promise<Response> {
   const response = await fetch(url, init).catch((cause) => {

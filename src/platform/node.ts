@@ -4,9 +4,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileError } from "../base/errors.ts";
-import { fetchBytes } from "./fetch.ts";
+import { fetchBytes, fetchChunks } from "./fetch.ts";
 import type { Sha256 } from "./platform.ts";
 
+export { gitBlobId } from "./fetch.ts";
 export { isProcessRunning, moduleUrl, processName, spawnProcess } from "./node/child.ts";
 export { commandOutput, parseFlags, programArguments, programFile, setExitCode } from "./node/command.ts";
 export {
@@ -21,8 +22,10 @@ export {
 export {
   absolutePath,
   appendFile,
+  linkFile,
   listFolder,
   makeNewFolder,
+  moveFile,
   parentFolder,
   removeFile,
 } from "./node/folders.ts";
@@ -30,7 +33,7 @@ export { serveHttp } from "./node/http.ts";
 export { mapFile } from "./node/mapped-file.ts";
 export { importModule } from "./node/modules.ts";
 export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";
-export { privateFolder, userCacheFolder } from "./node/private-folder.ts";
+export { privateFolder, userCacheFolder, userHome } from "./node/private-folder.ts";
 export {
   env,
   machine,
@@ -108,6 +111,7 @@ const tooLarge = (maxBytes: number, cause: Error): FileError =>
   );
 
 export const download = fetchBytes;
+export const downloadChunks = fetchChunks;
 
 export function resolvePackageFile(packageName: string, file: string): string | undefined {
   for (const origin of [join(process.cwd(), "noop.js"), import.meta.url]) {

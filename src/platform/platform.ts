@@ -250,6 +250,17 @@ export interface Platform {
   joinPath(folder: string, name: string): string;
   /** The bytes at an http or https URL; an error above `maxBytes`. */
   download(url: string, options: { maxBytes: number }): Promise<Uint8Array>;
+  /** The body at a URL as it arrives, whatever its size; `status` is 206 where the server gives the part that was asked for. */
+  downloadChunks(
+    url: string,
+    options: { readonly headers: Readonly<Record<string, string>> },
+  ): Promise<{ readonly status: number; readonly chunks: AsyncIterable<Uint8Array> }>;
+  /** Gives a file another name, in place of one that has it. */
+  moveFile(from: string, to: string): Promise<void>;
+  /** Makes `path` stand for the file at `target`, a path from the folder of `path`; a copy of it where links are not allowed. */
+  linkFile(target: string, path: string): Promise<void>;
+  /** Git's name of a file's content: SHA-1 of "blob", the size and the bytes. */
+  gitBlobId(bytes: Uint8Array): Promise<string>;
   /**
    * A server of HTTP.
    *
@@ -270,6 +281,8 @@ export interface Platform {
   ): PrivateFolder | { readonly reason: string };
   /** Where this user's programs keep what they can make again. */
   userCacheFolder(): string;
+  /** The user's own folder. */
+  userHome(): string;
   /** The path of a file inside an installed npm package, looked for from the working folder, then from Netwright; undefined when missing. */
   resolvePackageFile(packageName: string, file: string): string | undefined;
 

@@ -1,5 +1,7 @@
 /** Published models: opening folders of Hugging Face and GGUF files. */
+
 export { modelFromConfig, type Task, type TaskModels } from "./families.ts";
+export { type Pulled, type PullOptions, type PullProgress, pull } from "./hub.ts";
 export {
   type LoadPretrainedOptions,
   loadPretrained,

@@ -12,6 +12,7 @@ import { modelFromConfig, type Task, type TaskModels } from "./families.ts";
 import { fittedWeights, headNames } from "./fit.ts";
 import { configOf, weightsOf } from "./gguf.ts";
 import { tokenizerOf } from "./gguf-tokenizer.ts";
+import { cachedModel } from "./hub-cache.ts";
 import { readWeights, type Weights } from "./weights.ts";
 
 export interface LoadPretrainedOptions<T extends Task = Task> {
@@ -56,7 +57,8 @@ export interface PretrainedOrigin {
 
 /**
  * Opens a model: a folder as Hugging Face has it (`config.json`, safetensors in one file or shards, `tokenizer.json`), or one GGUF
- * file, whose quantized weights become f32.
+ * file, whose quantized weights become f32. "owner/name" is a model that `pull` (or Hugging Face's own tools) brought into the cache
+ * of this machine: nothing is fetched here.
  *
  * Families, by task:
  * - "text-generation": Llama (SmolLM2, TinyLlama, Mistral), Qwen 2 and 3, Gemma 2 and 3, Phi-3, GPT-2
@@ -79,6 +81,8 @@ export async function loadPretrained<T extends Task = "text-generation">(
   checkOptions("loadPretrained", options, ["mmap", "task", "labels", "quantized"]);
   const asked = { mmap: true, quantized: false, task: "text-generation" as T, ...options };
   if (path.endsWith(".gguf")) return fromGguf(path, asked);
+  const cached = await cachedModel(path);
+  if (cached !== undefined) return loadPretrained(cached, options);
   if (asked.quantized)
     throw new ArgumentError(
       `loadPretrained: "${path}" is no GGUF file, whose quantized weights could stay as they are; use quantizeModel(model) for a folder's`,

@@ -1,5 +1,5 @@
 /** Folders, paths, and files that grow. */
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, open, readdir, rename, rm, symlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fileError } from "../file-errors.ts";
 import type { FolderEntry } from "../platform.ts";
@@ -16,6 +16,25 @@ export async function appendFile(path: string, bytes: Uint8Array): Promise<void>
     } finally {
       await file.close();
     }
+  } catch (cause) {
+    throw fileError("write", shown(path), cause);
+  }
+}
+
+export async function moveFile(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((cause) => {
+    throw fileError("write", shown(to), cause);
+  });
+}
+
+export async function linkFile(target: string, path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+    await symlink(target, path).catch(async (cause: { code?: string }) => {
+      // Windows lets only some users make links.
+      if (cause.code !== "EPERM") throw cause;
+      await copyFile(resolve(dirname(path), target), path);
+    });
   } catch (cause) {
     throw fileError("write", shown(path), cause);
   }

@@ -166,5 +166,6 @@ function removed(path: string): void {
   }
 }
 
+export const userHome = (): string => homedir();
 export const userCacheFolder = (): string =>
   join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "netwright");
