@@ -91,8 +91,8 @@ const healthy: Diagnosis = {
     quota: undefined,
     threads: 4,
     caches: [
-      { level: 1, bytes: 32768, sharedBy: 2 },
-      { level: 2, bytes: 1048576, sharedBy: 1 },
+      { level: 1, bytes: 32768, ways: 8, sharedBy: 2 },
+      { level: 2, bytes: 1048576, ways: 8, sharedBy: 1 },
     ],
     hugePages: "madvise",
   },

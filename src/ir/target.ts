@@ -10,10 +10,17 @@ export interface TargetDescription {
   readonly hasScale: boolean;
   /** Products of bytes four at a time are one instruction; else the two of a pair of 16-bit integers. Sums are the same. */
   readonly hasByteProducts?: boolean;
-  readonly cacheBytes: { readonly l1: number; readonly l2: number };
+  /** The data caches next to a processor. */
+  readonly caches: { readonly l1: CacheShape; readonly l2: CacheShape };
   readonly threads: number;
   /** Tiles of products that were searched for on this machine; the compiler's estimates choose those of others. */
   readonly tiles?: TileChoices;
+}
+
+/** A line may lie in as many places of its set as there are ways. */
+export interface CacheShape {
+  readonly bytes: number;
+  readonly ways: number;
 }
 
 /** How a product runs: it changes no sum. */
@@ -44,7 +51,7 @@ export const wasmTarget: TargetDescription = {
   lanes: 4,
   vectorRegisters: 16,
   hasScale: false,
-  cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
+  caches: { l1: { bytes: 32 * 1024, ways: 8 }, l2: { bytes: 512 * 1024, ways: 8 } },
   threads: 1,
 };
 
@@ -54,6 +61,6 @@ export const x64Target: TargetDescription = {
   lanes: 16,
   vectorRegisters: 32,
   hasScale: true,
-  cacheBytes: { l1: 32 * 1024, l2: 512 * 1024 },
+  caches: { l1: { bytes: 32 * 1024, ways: 8 }, l2: { bytes: 512 * 1024, ways: 8 } },
   threads: 1,
 };

@@ -79,6 +79,8 @@ export interface MachineFacts {
 export interface CacheFacts {
   readonly level: number;
   readonly bytes: number;
+  /** In how many places of its set a line may lie; undefined where the platform does not tell. */
+  readonly ways: number | undefined;
   /** How many processors share it. */
   readonly sharedBy: number;
 }

@@ -60,6 +60,7 @@ test("data caches, and whether the system gives huge pages", () => {
     [`${cpu}/cpu0/cache/index${index}/type`]: `${type}\n`,
     [`${cpu}/cpu0/cache/index${index}/size`]: `${size}\n`,
     [`${cpu}/cpu0/cache/index${index}/shared_cpu_list`]: `${shared}\n`,
+    ...(level === "2" && { [`${cpu}/cpu0/cache/index${index}/ways_of_associativity`]: "16\n" }),
   });
   const files = {
     ...cache(0, "1", "Data", "32K", "0"),
@@ -70,8 +71,8 @@ test("data caches, and whether the system gives huge pages", () => {
   };
   expect(factsOf(files)).toMatchObject({
     caches: [
-      { level: 1, bytes: 32 * 1024, sharedBy: 1 },
-      { level: 2, bytes: 1024 * 1024, sharedBy: 1 },
+      { level: 1, bytes: 32 * 1024, ways: undefined, sharedBy: 1 },
+      { level: 2, bytes: 1024 * 1024, ways: 16, sharedBy: 1 },
       { level: 3, bytes: 32 * 1024 * 1024, sharedBy: 4 },
     ],
     hugePages: "madvise",

@@ -59,7 +59,8 @@ function cachesOf(cpu: number, readText: ReadText): CacheFacts[] {
     const kibibytes = Number.parseInt(read("size") ?? "", 10);
     if (read("type") === "Instruction" || Number.isNaN(kibibytes)) continue;
     const sharedBy = processorList(read("shared_cpu_list") ?? `${cpu}`).length;
-    caches.push({ level: Number(level), bytes: kibibytes * 1024, sharedBy });
+    const ways = Number(read("ways_of_associativity")) || undefined;
+    caches.push({ level: Number(level), bytes: kibibytes * 1024, ways, sharedBy });
   }
 }
 

@@ -1,7 +1,8 @@
 /** The native device: a compiled function is x86-64 machine code, run in this process. */
+import { processors } from "#platform";
 import { ArgumentError, PlatformError } from "../base/errors.ts";
 import { avx2, avx512, avx512Vnni, type Isa } from "../codegen/x64/isa.ts";
-import { type TargetDescription, type TileChoices, x64Target } from "../ir/target.ts";
+import { type CacheShape, type TargetDescription, type TileChoices, x64Target } from "../ir/target.ts";
 import type { Device } from "./device.ts";
 import { MemoryDevice } from "./memory-device.ts";
 import { RunQueue } from "./run-queue.ts";
@@ -82,6 +83,16 @@ export function chooseIsa(wanted: "avx2" | "avx512" | undefined, byteProducts = 
   return { ...((wanted ?? isa) === "avx2" ? avx2 : best), fetchesRows };
 }
 
+/** The caches that a thread has for itself, where the system tells: tiles are chosen by them, and no bit of a result depends on tiles. */
+function cachesHere({ l1, l2 }: TargetDescription["caches"]): TargetDescription["caches"] {
+  const found = processors().caches;
+  const shapeOf = (level: number, otherwise: CacheShape): CacheShape => {
+    const cache = found.find((each) => each.level === level);
+    return cache?.ways === undefined ? otherwise : { bytes: cache.bytes, ways: cache.ways };
+  };
+  return { l1: shapeOf(1, l1), l2: shapeOf(2, l2) };
+}
+
 export const describeTarget = ({
   vector,
   vectorRegisters,
@@ -89,6 +100,7 @@ export const describeTarget = ({
   hasByteProducts,
 }: Isa): TargetDescription => ({
   ...x64Target,
+  caches: cachesHere(x64Target.caches),
   hasByteProducts,
   lanes: vector.lanes,
   vectorRegisters,

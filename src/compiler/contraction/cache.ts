@@ -1,37 +1,41 @@
 /** What it costs that a matrix read in place does not stay in the caches between the tiles that read it. */
 import { bytesOf } from "../../base/dtype.ts";
 import { maxOf } from "../../base/size.ts";
-import type { TargetDescription } from "../../ir/target.ts";
+import type { CacheShape, TargetDescription } from "../../ir/target.ts";
 import type { Side } from "./problem.ts";
 
 const lineBytes = 64;
-const ways = 8;
 
 /**
  * Cycles that one pass down the depth of a side waits for memory, when another tile passed there before. Each step in
  * depth touches a line, or two where it straddles; strides by powers of two use few of a cache's sets, so fewer lines
  * stay; and the side shares the cache with everything else.
  */
-export function cachePenalty(side: Side, depth: number, { cacheBytes }: TargetDescription): number {
+export function cachePenalty(side: Side, depth: number, { caches: { l1, l2 } }: TargetDescription): number {
   const stride = Math.abs(maxOf(side.depthStrides.at(-1) ?? 0)) * bytesOf(side.buffer.dtype);
   if (stride < lineBytes) return 0;
   const lines = depth * (stride % lineBytes === 0 ? 1 : 1.5);
-  const misses = (bytes: number): boolean =>
-    lines > share * ways * setsTouched(stride, bytes / (ways * lineBytes));
-  if (misses(cacheBytes.l2)) return depth * secondMiss;
-  return misses(cacheBytes.l1) ? depth * firstMiss : 0;
+  const misses = (cache: CacheShape): boolean => !holdsLines(cache, { count: lines, apart: stride });
+  if (misses(l2)) return depth * secondMiss;
+  return misses(l1) ? depth * firstMiss : 0;
 }
+
+/** Whether lines so many bytes apart stay in a cache together. */
+export const holdsLines = (
+  cache: CacheShape,
+  { count, apart }: { readonly count: number; readonly apart: number },
+): boolean => count <= share * cache.ways * setsTouched(apart, setsOf(cache));
 
 /**
  * Rows of a side that may be read side by side: each keeps a line of the first cache for as many steps as it has elements, and
  * rows a power of two apart share few of its sets.
  */
-export function rowsInPlace(side: Side, { cacheBytes }: TargetDescription): number {
+export function rowsInPlace(side: Side, { caches: { l1 } }: TargetDescription): number {
   const bytes = bytesOf(side.buffer.dtype);
   const stride = Math.abs(maxOf(side.ownStrides.at(-1) ?? 0)) * bytes;
   const isAlong = Math.abs(maxOf(side.depthStrides.at(-1) ?? 0)) * bytes < lineBytes;
   if (!isAlong || stride < lineBytes || side.ownStrides.length > 1) return Infinity;
-  const fitting = (ways - 2) * setsTouched(stride, cacheBytes.l1 / (ways * lineBytes));
+  const fitting = (l1.ways - 2) * setsTouched(stride, setsOf(l1));
   return Math.max(1, Math.min(fitting, rowStreams));
 }
 
@@ -44,6 +48,8 @@ const share = 0.6;
 /** Cycles for one line from the second cache, and from beyond: most of the waiting is hidden. */
 const firstMiss = 0.5;
 const secondMiss = 4;
+
+const setsOf = ({ bytes, ways }: CacheShape): number => bytes / (ways * lineBytes);
 
 /** Of `sets` sets, those that addresses `stride` bytes apart fall into. */
 function setsTouched(stride: number, sets: number): number {

@@ -100,7 +100,7 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
     return { problem, ...form, rowsTogether, width: chains * target.lanes, shared };
   }
   const bytes = depthOf(whole) * columns * bytesOf(right.buffer.dtype);
-  const isFar = bytes > (rows > rowsFromCache ? target.cacheBytes.l2 : leastBytes);
+  const isFar = bytes > (rows > rowsFromCache ? target.caches.l2.bytes : leastBytes);
   if (right.ownStrides[0] !== 1 || rows > 8 || columns < leastColumns || !isFar) return undefined;
   const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
   const form = { adjacent: "columns", together: streams, axesTogether: 0 } as const;
@@ -123,8 +123,8 @@ function isTurned(
 }
 
 /** As many columns as accumulators fit into the first cache; but runs of 8 KiB even where those only fit into the second. */
-function widthOf(rows: number, dtype: ScalarDType, { cacheBytes }: TargetDescription): number {
-  const fitting = Math.floor(cacheBytes.l1 / (rows * bytesOf(dtype)));
+function widthOf(rows: number, dtype: ScalarDType, { caches }: TargetDescription): number {
+  const fitting = Math.floor(caches.l1.bytes / (rows * bytesOf(dtype)));
   return Math.max(2048, fitting);
 }
 

@@ -27,7 +27,7 @@ const x64: TargetDescription = {
   lanes: 16,
   vectorRegisters: 32,
   hasScale: true,
-  cacheBytes: { l1: 32 * 1024, l2: 1024 * 1024 },
+  caches: { l1: { bytes: 32 * 1024, ways: 8 }, l2: { bytes: 1024 * 1024, ways: 8 } },
   threads: 4,
 };
 const threaded: TargetDescription = { ...wasmTarget, threads: 4 };

@@ -7,7 +7,7 @@ import { maxElementCount } from "../../base/shape.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription, TileChoice } from "../../ir/target.ts";
-import { cachePenalty, rowsInPlace } from "./cache.ts";
+import { cachePenalty, holdsLines, rowsInPlace } from "./cache.ts";
 import { productKey } from "./choices.ts";
 import { stepsTogether } from "./packing.ts";
 import { batchCount, depthOf, overlaps, type Problem, type Side } from "./problem.ts";
@@ -156,7 +156,11 @@ function estimate(
     total += passes * cachePenalty(right, depth, target) * Math.min(1, (rowTiles - 1) / rowTiles);
   if (!packsLeft)
     total += passes * cachePenalty(left, depth, target) * Math.min(1, (columnTiles - 1) / columnTiles);
-  total += matrices * maxElementCount(problem.rows) * maxOf(problem.columns) * storeCost(problem);
+  total +=
+    matrices *
+    maxElementCount(problem.rows) *
+    maxOf(problem.columns) *
+    storeCost(problem, largestTile(columns), target);
   const packLeft = packsLeft ? packCycles(left, rows, problem, machine) : 0;
   const packRight = packsRight ? packCycles(right, [columns], problem, machine) : 0;
   return { problem, rows, columns, packsLeft, packsRight, cycles: { tiles: total, packLeft, packRight } };
@@ -208,11 +212,15 @@ const callCycles = 100;
 /** Instructions for each element of a square block that is turned in registers. */
 const turnedElement = 0.45;
 /** To write a line of panels, and to read it again: which cache holds them. */
-const storedLine = (bytes: number, { cacheBytes }: TargetDescription): number =>
-  bytes <= cacheBytes.l2 ? 2 : bytes <= 16 * cacheBytes.l2 ? 8 : 22;
+const storedLine = (bytes: number, { caches: { l2 } }: TargetDescription): number =>
+  bytes <= l2.bytes ? 2 : bytes <= 16 * l2.bytes ? 8 : 22;
 
-/** Cycles to store one result: side by side where the vectors lie along the result's last axis, or lane by lane. */
-function storeCost({ rows, places }: Problem): number {
+/**
+ * Cycles to store one result: side by side where the vectors lie along the result's last axis, or lane by lane, a line for each of a
+ * tile's columns: lines that the first cache cannot hold together are fetched again for each store.
+ */
+function storeCost({ rows, places }: Problem, width: number, { caches: { l1 } }: TargetDescription): number {
   const isLast = places.rows.every((axis, i) => axis < places.columns || rows[i] === 1);
-  return isLast ? 0.15 : 0.5;
+  if (isLast) return 0.15;
+  return holdsLines(l1, { count: width, apart: 4 * maxElementCount(rows) }) ? 0.5 : 6;
 }

@@ -66,10 +66,11 @@ function usableCache(): ProgramCache | undefined {
 
 /** All that code depends on beside the function. */
 function purposeOf({ target, isFused, options: { isa, threads } }: NativePrograms): ProgramPurpose {
-  const { cacheBytes, tiles, ...facts } = target;
+  const { caches, tiles, ...facts } = target;
   return {
     ...facts,
-    ...cacheBytes,
+    l1: `${caches.l1.bytes}/${caches.l1.ways}`,
+    l2: `${caches.l2.bytes}/${caches.l2.ways}`,
     tiles: tiles?.stamp,
     isFused,
     isa: isa.name,
