@@ -4,19 +4,17 @@
  * Two hundred small modules cost 50 ms to load in Node, a dozen cost 15: a program that trains should start at once. What
  * the package's `imports` choose between stays apart: the platform's two files, and the native device or none.
  */
-import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { compileLibrary, tsc } from "./compile.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 
-function tsc(project) {
-  const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
-  const { status } = spawnSync(process.execPath, [compiler, "-p", project], { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
+function must(status) {
+  if (status !== 0) process.exit(status);
 }
 
 /** Other characters stand in texts and comments alone: in texts an escape means the same. */
@@ -62,10 +60,12 @@ const room = /[\\/]build[\\/]src[\\/](\w+)[\\/]/;
 /** What a page may never need, and loads when it does: files of their own, with what they alone use. */
 const late = {
   "late/progress": /[\\/]build[\\/]src[\\/]train[\\/](progress|header)\.js$/,
+  "late/checkpoints":
+    /[\\/]build[\\/]src[\\/]train[\\/](checkpoints|checkpoint-options|resumption|callback-state)\.js$/,
   "late/failed-step": /[\\/]build[\\/]src[\\/](train[\\/]failed-step|tensor[\\/]explain-nan)\.js$/,
 };
 
-tsc("tsconfig.build.json");
+must(compileLibrary());
 rmSync("dist", { recursive: true, force: true });
 for (const file of reachableTypes()) {
   const target = file.replace("build/src", "dist");
@@ -105,4 +105,4 @@ for (const { fileName, code } of output) {
   mkdirSync(dirname(`dist/${fileName}`), { recursive: true });
   writeFileSync(`dist/${fileName}`, ascii(code));
 }
-if (existsSync("tsconfig.examples.json")) tsc("tsconfig.examples.json");
+if (existsSync("tsconfig.examples.json")) must(tsc("tsconfig.examples.json"));

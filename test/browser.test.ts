@@ -3,7 +3,15 @@
  * ends with the weights that Node ends with, bit for bit.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -12,6 +20,7 @@ import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { load, weightsSha256 } from "../src/checkpoint/index.ts";
 import { Linear, ReLU, Sequential } from "../src/nn/index.ts";
+import { writeSmallMnist } from "./mnist-files.ts";
 import { root } from "./source.ts";
 
 const browserPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -21,12 +30,16 @@ const noBrowser = "no Chromium is installed (apt-get install chromium), and CHRO
 const config = join(root, "examples/browser/vite.config.ts");
 const folder = mkdtempSync(join(tmpdir(), "netwright-browser-"));
 const outDir = join(folder, "page");
+const digits = join(outDir, "digits");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 beforeAll(async () => {
   if (!existsSync(join(root, "dist")))
     throw new Error("the package is not built: npm run build, or npm test");
   await build({ configFile: config, logLevel: "silent", build: { outDir } });
+  // The real MNIST is trained on once: what else is shown needs no more than a few digits.
+  mkdirSync(digits);
+  writeSmallMnist(digits, { trainCount: 2000 });
 });
 
 const script = (name: string): string => readFileSync(join(outDir, "assets", name), "utf8");
@@ -87,11 +100,11 @@ describe.skipIf(executablePath === undefined)(
     test("without isolation one thread trains to the same weights; files of page and Node open in the other", async () => {
       const [plain, at] = await serve({ headers: { "Cross-Origin-Opener-Policy": "unsafe-none" } });
       try {
-        const page = await open(`${at}?epochs=1&seed=3`);
+        const page = await open(`${at}?epochs=1&seed=3&data=digits`);
         expect(await page.evaluate("crossOriginIsolated")).toBe(false);
         const { sha256, ...where } = await facts(page);
         expect(where).toMatchObject({ target: "wasm", threads: "1" });
-        expect(sha256).toBe(trainInNode("--epochs", "1", "--seed", "3").weightsSha256);
+        expect(sha256).toBe(trainInNode("--epochs", "1", "--seed", "3", "--data", digits).weightsSha256);
 
         const bytes = (await page.evaluate(
           `fetch(document.getElementById("download").href).then((r) => r.arrayBuffer()).then((b) => [...new Uint8Array(b)])`,
@@ -103,7 +116,7 @@ describe.skipIf(executablePath === undefined)(
         );
         await load(model, file);
         expect(await weightsSha256(model)).toBe(sha256);
-        const again = await open(`${address}?epochs=0&weights=from-page.safetensors`);
+        const again = await open(`${address}?epochs=0&data=digits&weights=from-page.safetensors`);
         expect((await facts(again)).sha256).toBe(sha256);
       } finally {
         await plain.close();

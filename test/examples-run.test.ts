@@ -14,7 +14,7 @@ import { readText, root } from "./source.ts";
 import { byTier } from "./tier.ts";
 
 /** A second or two each. */
-const quickOnes = ["mnist-cnn", "breast-cancer", "spam", "volatility"];
+const quickOnes = ["breast-cancer", "spam", "volatility"];
 
 const names = byTier(quickOnes, Object.keys(examples));
 

@@ -9,6 +9,7 @@ import { Adam, adam } from "../src/optim/index.ts";
 import { compile, grad, seed, type Tensor } from "../src/tensor/index.ts";
 import { evaluate, fit } from "../src/train/index.ts";
 import { hashedUniform, readFixture } from "./fixtures.ts";
+import { byTier } from "./tier.ts";
 
 /** The model of `examples/mnist-loop.ts`. */
 class Classifier extends Module {
@@ -86,14 +87,15 @@ describe("the first 20 losses", () => {
 });
 
 test("one epoch learns; the same seed gives the same weights twice", async () => {
+  const train = byTier(data.train.take(16_000), data.train);
   const run = async () => {
     seed(0);
     const model = new Classifier();
-    await fit(model, data.train, { loss: crossEntropy, optimizer: adam(), progress: "none" });
+    await fit(model, train, { loss: crossEntropy, optimizer: adam(), progress: "none" });
     return { model, digest: await weightsSha256(model) };
   };
   const [first, second] = [await run(), await run()];
   expect(second.digest).toBe(first.digest);
   const scores = await evaluate(first.model, data.test, { loss: crossEntropy, metrics: [accuracy] });
-  expect(scores["accuracy"]).toBeGreaterThan(0.94);
+  expect(scores["accuracy"]).toBeGreaterThan(byTier(0.88, 0.94));
 });

@@ -4,6 +4,7 @@
  *     npm run browser                                   then open the address it prints
  *     …/?epochs=3&threads=2&seed=1                      what the page reads from its address
  *     …/?weights=mnist.safetensors                      begins with a saved model
+ *     …/?data=digits                                    reads other files of digits than MNIST's
  *
  * When it has learnt, it reads what is drawn.
  *
@@ -35,7 +36,9 @@ const makeModel = () =>
   new Sequential(new Linear(784, 64), new ReLU(), new Linear(64, 64), new ReLU(), new Linear(64, 10));
 
 async function main(): Promise<void> {
-  const { train, test } = await mnist({ directory: new URL("/mnist", location.href).href });
+  const { train, test } = await mnist({
+    directory: new URL(wishes.get("data") ?? "/mnist", location.href).href,
+  });
   const model = makeModel();
   const weights = wishes.get("weights");
   if (weights !== null) await load(model, new URL(weights, location.href).href);

@@ -102,7 +102,7 @@ test("learns to find squares it never saw", async () => {
     return loss;
   });
   const key = randomKey(7);
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 80; i++) {
     const { images, boxes } = scene(fold(key, i), 8);
     step(images as never, centerTargets(boxes, place) as never);
   }

@@ -6,7 +6,7 @@ import type { Node } from "../graph/node.ts";
 import type { MovementOp, PlacementOp } from "../graph/op.ts";
 import { makeNode } from "../graph/trace.ts";
 import type { View } from "../graph/view.ts";
-import { countOf, dense, forEachIndex, isAtMost, positionOf, shapesAgree, typeText } from "./rules.ts";
+import { countOf, dense, forEachIndex, isAtMost, shapesAgree, typeText } from "./rules.ts";
 
 /** Window sizes, strides and dilations of the sliding axes, entry by entry. */
 type Windows = {
@@ -41,12 +41,19 @@ function windowedShape(shape: Shape, { axes, sizes, strides, dilations }: Window
   return [...counts, ...sizes];
 }
 
-/** The place in the whole of an element of a window: position · stride + offset · dilation along each sliding axis. */
-function wholeIndex(index: readonly number[], rank: number, { axes, strides, dilations }: Windows): number[] {
-  return Array.from({ length: rank }, (_, axis) => {
-    const i = axes.indexOf(axis);
-    return i < 0 ? index[axis]! : index[axis]! * strides[i]! + index[rank + i]! * dilations[i]!;
-  });
+/** Finds the place in the whole, row by row, of an element of a window: position · stride + offset · dilation along each sliding axis. */
+function wholePosition(
+  shape: readonly number[],
+  { axes, strides, dilations }: Windows,
+): (index: readonly number[]) => number {
+  const steps = shape.map((_, axis) => countOf(shape.slice(axis + 1)));
+  const factors = shape.map((_, axis) => steps[axis]! * (strides[axes.indexOf(axis)] ?? 1));
+  factors.push(...axes.map((axis, i) => steps[axis]! * dilations[i]!));
+  return (index) => {
+    let position = 0;
+    for (let i = 0; i < factors.length; i++) position += index[i]! * factors[i]!;
+    return position;
+  };
 }
 
 function windowsView(whole: View, windows: Windows, shape: Shape): View {
@@ -63,9 +70,10 @@ export const windowsOp: MovementOp<Windows> = {
   name: "windows",
   kind: "movement",
   type: ([x], windows) => ({ shape: windowedShape(x!.shape, windows), dtype: x!.dtype }),
-  reference: ([x], windows, { outputs: [out] }) => [
-    dense(out!, (index) => x!.data[positionOf(wholeIndex(index, x!.shape.length, windows), x!.shape)]!),
-  ],
+  reference([x], windows, { outputs: [out] }) {
+    const positionOf = wholePosition(x!.shape, windows);
+    return [dense(out!, (index) => x!.data[positionOf(index)]!)];
+  },
   gradient: ({ inputs: [x], attributes }, [g]) => [
     makeNode(foldWindowsOp, [g!], { ...attributes, shape: x!.shape }),
   ],
@@ -93,8 +101,9 @@ export const foldWindowsOp: PlacementOp<Windows & { shape: Shape }> = {
   },
   reference([x], attributes, { outputs: [out] }) {
     const sums = new Float64Array(countOf(out!.shape));
+    const positionOf = wholePosition(out!.shape, attributes);
     forEachIndex(x!.shape, (index, position) => {
-      sums[positionOf(wholeIndex(index, out!.shape.length, attributes), out!.shape)]! += x!.data[position]!;
+      sums[positionOf(index)]! += x!.data[position]!;
     });
     return [dense(out!, (_index, position) => sums[position]!)];
   },

@@ -14,7 +14,7 @@ const unfused = [createWasmDevice({ isFused: false }), ...unfusedNativeDevices()
 const seedsPerTest = 25;
 const groupsFrom = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, group) => first + group * seedsPerTest);
-const groups = [...groupsFrom(0, byTier(5, 400)), ...groupsFrom(seedsOfOldWays, byTier(4, 400))];
+const groups = [...groupsFrom(0, byTier(3, 400)), ...groupsFrom(seedsOfOldWays, byTier(3, 400))];
 
 describe.each(targets)("random graphs on $name", (target) => {
   test("seeds that once failed", () => {

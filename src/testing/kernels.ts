@@ -97,13 +97,13 @@ export function extremePairs(dtype: DType): { a: TypedArray; b: TypedArray; coun
 
 export const zeros = (dtype: DType, count: number): TypedArray => new (arrayTypeOf(dtype))(count);
 
-/** Bits as text, all NaNs alike: for exact comparisons. */
-export const exact = (array: ArrayLike<number>): string[] =>
-  Array.from(array, (x) => (Number.isNaN(x) ? "NaN" : Object.is(x, -0) ? "-0" : String(x)));
+/** The same numbers, all NaNs alike: for exact comparisons, of bytes, as long as they are equal. */
+export const exact = (array: ArrayLike<number>): Float64Array =>
+  Float64Array.from(array, (x) => (Number.isNaN(x) ? NaN : x));
 
 /** The bits of a 16-bit float, all NaNs alike. */
-export const exact16 = (dtype: "f16" | "bf16", array: ArrayLike<number>): number[] =>
-  Array.from(array, (bits) => ((bits & 0x7fff) > (dtype === "f16" ? 0x7c00 : 0x7f80) ? -1 : bits));
+export const exact16 = (dtype: "f16" | "bf16", array: ArrayLike<number>): Int32Array =>
+  Int32Array.from(array, (bits) => ((bits & 0x7fff) > (dtype === "f16" ? 0x7c00 : 0x7f80) ? -1 : bits));
 
 /** Numbers that are the same every time. */
 export function randomNumbers(seed: number): () => number {

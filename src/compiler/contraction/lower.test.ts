@@ -371,7 +371,7 @@ describe("lowerContraction", () => {
       { a: operand([5, late], transposed), b: operand([other, 5], transposed), shape: [late, other] },
     ];
     for (const run of runs) {
-      for (const value of [1, 2, 7, 8, 15, 16, 21])
+      for (const value of byTier([1, 7, 16, 21], [1, 2, 7, 8, 15, 16, 21]))
         for (const second of [0, 1, 9])
           check({
             ...run,
@@ -384,14 +384,14 @@ describe("lowerContraction", () => {
   });
 
   it("cuts a long depth into equal slices, added in order", () => {
-    for (const K of byTier([4097, 8192], [4096, 4097, 8192, 10_000])) {
+    for (const K of byTier([4097], [4096, 4097, 8192, 10_000])) {
       check(matmul(3, K, 5));
       check({ ...matmul(5, K, 9), target: x64 });
       check({ a: operand([K, 3], transposed), b: operand([5, K], transposed), shape: [3, 5] });
     }
     check({ a: operand([2, 2, 5000]), b: operand([2, 5000, 3]), shape: [2, 2, 3] });
     const late = dimension("late", { min: 1, max: 9000 });
-    for (const value of [1, 4095, 4096, 9000])
+    for (const value of byTier([1, 4096, 9000], [1, 4095, 4096, 9000]))
       check({ ...matmul(2, late, 9), dimensions: new Map([[late, value]]) });
   });
 

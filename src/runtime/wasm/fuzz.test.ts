@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { byTier } from "../../../test/tier.ts";
 import { evaluateKernel } from "../../ir/evaluate.ts";
 import { exact, exact16 } from "../../testing/kernels.ts";
 import { randomKernel } from "../../testing/random-kernel.ts";
 import { runWasmKernel } from "../../testing/wasm-kernel.ts";
 
-const kernels = Number(process.env["NETWRIGHT_FUZZ"] ?? 400);
+const kernels = Number(process.env["NETWRIGHT_FUZZ"] ?? byTier(200, 2000));
 
 describe("random kernels mean what the definition says", () => {
   const perTest = 100;
@@ -20,7 +21,7 @@ function checkSeed(seed: number): void {
   const failure = evaluateKernel(kernel, { buffers: expected, dimensions });
   const found = runWasmKernel(kernel, arrays, { dimensions });
   kernel.buffers.forEach(({ dtype, name }, i) => {
-    const bits = (array: ArrayLike<number>): unknown[] =>
+    const bits = (array: ArrayLike<number>): Float64Array | Int32Array =>
       dtype === "f16" || dtype === "bf16" ? exact16(dtype, array) : exact(array);
     expect(bits(arrays[i]!), `seed ${seed}: ${name} ${dtype}`).toEqual(bits(expected[i]!));
   });

@@ -96,7 +96,7 @@ describe("threads", () => {
     context.skip(isa === undefined, `machine code cannot run here: ${reasons.join("; ")}`);
     const [want] = runs(createNativeDevice(), 1);
     for (const threads of [2, 3, 4])
-      for (const got of runs(createNativeDevice({ threads }), byTier(20, 1000)))
+      for (const got of runs(createNativeDevice({ threads }), byTier(10, 1000)))
         expect(firstDifference(got, want!), `${threads} threads`).toBeUndefined();
     const [narrow] = runs(createNativeDevice({ isa: "avx2", threads: 3 }), 1);
     expect(firstDifference(narrow!, want!), "AVX2").toBeUndefined();
@@ -126,7 +126,7 @@ describe("threads", () => {
     context.skip(isa === undefined, `machine code cannot run here: ${reasons.join("; ")}`);
     const [want] = updates(createNativeDevice(), 1);
     for (const threads of [2, 4])
-      for (const got of updates(createNativeDevice({ threads }), byTier(10, 200)))
+      for (const got of updates(createNativeDevice({ threads }), byTier(4, 200)))
         expect(firstDifference(got, want!), `${threads} threads`).toBeUndefined();
   });
 
