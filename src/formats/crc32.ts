@@ -1,20 +1,25 @@
 /** The checksum of ZIP archives (ISO 3309), four bytes at a time. */
-const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
-for (let i = 0; i < 256; i++) {
-  let crc = i;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  tables[0]![i] = crc;
-}
-for (let t = 1; t < 4; t++) {
-  for (let i = 0; i < 256; i++) {
-    const before = tables[t - 1]![i]!;
-    tables[t]![i] = (before >>> 8) ^ tables[0]![before & 255]!;
-  }
+type Tables = readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+
+/** Made when they are first needed: a page without archives leaves them out. */
+let tables: Tables | undefined;
+
+function makeTables(): Tables {
+  const first = Uint32Array.from({ length: 256 }, (_, i) => {
+    let crc = i;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+    return crc;
+  });
+  const next = (table: Uint32Array): Uint32Array =>
+    table.map((before) => (before >>> 8) ^ first[before & 255]!);
+  const [second, third] = [next(first), next(next(first))];
+  return [first, second, third, next(third)];
 }
 
 /** @example crc32(new TextEncoder().encode("123456789")) // 0xcbf43926 */
 export function crc32(bytes: Uint8Array): number {
-  const [t0, t1, t2, t3] = tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+  tables ??= makeTables();
+  const [t0, t1, t2, t3] = tables;
   let crc = 0xffffffff;
   let i = 0;
   for (const end = bytes.length - 3; i < end; i += 4) {

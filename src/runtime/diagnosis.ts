@@ -9,7 +9,7 @@ import { ProgramCache, programCache } from "./program-cache/cache.ts";
 import { type TileFacts, tileFacts } from "./searched-tiles.ts";
 
 /** Variables of the environment that change what runs. */
-export const settings = Object.keys(flags).filter((name) => name !== "NETWRIGHT_TEST_TIER");
+const settings = (): string[] => Object.keys(flags).filter((name) => name !== "NETWRIGHT_TEST_TIER");
 
 export interface Diagnosis {
   readonly versions: { readonly netwright: string | undefined; readonly koffi: string | undefined };
@@ -44,7 +44,7 @@ export interface Diagnosis {
 /** Chooses the device, as the first value would: it has passed its self-test when the diagnosis names it. */
 export function diagnose(): Diagnosis {
   const { isa, features, reasons } = nativeReport();
-  const set = settings.flatMap((name) => {
+  const set = settings().flatMap((name) => {
     const value = env(name);
     return value === undefined || value === "" ? [] : [[name, value] as const];
   });

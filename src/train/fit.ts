@@ -8,7 +8,7 @@ import type { NamedGroup, Optimizer, OptimizerFactory } from "../optim/index.ts"
 import type { Precision, Tensor } from "../tensor/index.ts";
 import type { Callback } from "./callback.ts";
 import { withCaller } from "./caller.ts";
-import { type CheckpointOptions, checkpointPlan, pathOf } from "./checkpoint-options.ts";
+import type { CheckpointOptions } from "./checkpoint-options.ts";
 import type { ColumnOptions } from "./columns.ts";
 import { requireSamples } from "./evaluate.ts";
 import type { GradientLimits } from "./gradients.ts";
@@ -125,9 +125,14 @@ async function train(model: Module, dataset: Dataset<any>, options: FitOptions):
   requireSamples("fit", dataset);
   const shown = options.progress === "none" ? [] : await progressOf(options.progress);
   const callbacks = [...shown, ...(options.callbacks ?? [])];
+  // A page that keeps no checkpoints fetches nothing of them.
+  const { checkpointPlan, pathOf } = checkpoint ? await import("./checkpoint-options.ts") : {};
+  const plan = checkpoint && checkpointPlan?.(checkpoint);
   const training = new Training(model, dataset, options, callbacks);
   const { run } = training;
-  const forgetInterrupt = onInterrupt(() => run.interrupt(interruption(run, checkpoint)));
+  const forgetInterrupt = onInterrupt(() =>
+    run.interrupt(interruption(run, plan && pathOf?.(plan.path, run))),
+  );
   try {
     await inMode(model, "train", () => training.start());
   } catch (error) {
@@ -145,9 +150,7 @@ async function progressOf(style: ProgressStyle | undefined): Promise<Callback[]>
   return loaded === undefined ? [] : [loaded.progress(style)];
 }
 
-function interruption(run: Run, checkpoint: FitOptions["checkpoint"]): string {
-  const { epoch, step } = run;
-  const where = checkpoint && pathOf(checkpointPlan(checkpoint).path, run);
+function interruption({ epoch, step }: Run, where: string | undefined): string {
   return (
     `interrupted in epoch ${epoch} after ${step} steps` +
     (where === undefined ? "" : `; saved to "${where}", go on with { resume: true }`)

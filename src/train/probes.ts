@@ -5,7 +5,6 @@ import type { Dataset } from "../data/index.ts";
 import type { Module } from "../nn/index.ts";
 import { exponential, type OptimizerFactory, type ParameterGroup } from "../optim/index.ts";
 import { on } from "./callback.ts";
-import { checkpointPlan, filesOf } from "./checkpoint-options.ts";
 import { type FitOptions, fit } from "./fit.ts";
 import type { Scores } from "./history.ts";
 import type { RunReport } from "./run-report.ts";
@@ -183,12 +182,12 @@ export async function dryRun(
     resume: _resume,
     ...rest
   } = options;
-  const plan = checkpoint === undefined ? undefined : dryPlan(checkpoint);
+  const files = checkpoint === undefined ? undefined : await dryFiles(checkpoint);
   const own: FitOptions = {
     ...{ ...rest, batchSize, gradientAccumulationSteps, epochs: 1, callbacks: [] },
     progress: "none",
     ...(validation && { validation: validation.take(batchSize) }),
-    ...(plan && { checkpoint: plan }),
+    ...(files && { checkpoint: files.plan }),
   };
   try {
     const { epochs, report } = await unchanged(model, () =>
@@ -196,18 +195,21 @@ export async function dryRun(
     );
     return { scores: epochs[0]!.scores, report };
   } finally {
-    for (const path of plan === undefined
-      ? []
-      : [...(await filesOf(plan.path)), plan.best?.path ?? plan.path])
-      await removeFile(path);
+    for (const path of files === undefined ? [] : await files.written()) await removeFile(path);
   }
 }
 
-/** The same files under other names. */
-function dryPlan(checkpoint: NonNullable<FitOptions["checkpoint"]>) {
+/** The same files under other names, and those of them that were written. */
+async function dryFiles(checkpoint: NonNullable<FitOptions["checkpoint"]>) {
+  const { checkpointPlan, filesOf } = await import("./checkpoint-options.ts");
   const { path, best, restoreBest } = checkpointPlan(checkpoint);
   const dry = (file: string): string => `${file}.dry-run`;
-  return { path: dry(path), ...(best && { best: { ...best, path: dry(best.path) } }), restoreBest };
+  const plan = { path: dry(path), ...(best && { best: { ...best, path: dry(best.path) } }), restoreBest };
+  const written = async (): Promise<string[]> => [
+    ...(await filesOf(plan.path)),
+    plan.best?.path ?? plan.path,
+  ];
+  return { plan, written };
 }
 
 const quiet = { progress: "none", checks: false } as const;

@@ -4,12 +4,16 @@ import { opcodes, valueTypes } from "./opcodes.ts";
 
 type Immediates = keyof typeof opcodes;
 
-const instructions = new Map<number, { name: string; immediates: Immediates }>();
-for (const [immediates, table] of Object.entries(opcodes))
-  for (const [name, code] of Object.entries(table))
-    instructions.set(code, { name, immediates: immediates as Immediates });
+/** The instruction of a code, with what follows it. */
+function instructionOf(code: number): { name: string; immediates: Immediates } | undefined {
+  for (const [immediates, table] of Object.entries(opcodes))
+    for (const [name, value] of Object.entries(table))
+      if (value === code) return { name, immediates: immediates as Immediates };
+  return undefined;
+}
 
-const types = new Map<number, string>(Object.entries(valueTypes).map(([name, code]) => [code, name]));
+const typeOf = (code: number): string | undefined =>
+  Object.entries(valueTypes).find(([, value]) => value === code)?.[0];
 
 class Reader {
   at = 0;
@@ -85,7 +89,7 @@ function dumpFunction(name: string, body: Uint8Array, names: ReadonlyMap<number,
   const reader = new Reader(body);
   const runs = reader.unsigned();
   const locals: string[] = [];
-  for (let i = 0; i < runs; i++) locals.push(`${reader.unsigned()} × ${types.get(reader.byte())}`);
+  for (let i = 0; i < runs; i++) locals.push(`${reader.unsigned()} × ${typeOf(reader.byte())}`);
   const lines = [`function "${name}" (locals: ${locals.join(", ")})`];
   let depth = 1;
   while (!reader.isDone) {
@@ -104,7 +108,7 @@ function instruction(reader: Reader, names: ReadonlyMap<number, string>): string
     const rest = reader.unsigned();
     code = rest > 0xff ? (first << 12) | rest : (first << 8) | rest;
   }
-  const known = instructions.get(code);
+  const known = instructionOf(code);
   if (known === undefined) throw new InternalError(`no instruction has the code ${code.toString(16)}`);
   return [known.name, ...immediatesOf(reader, known.name, known.immediates, names)].join(" ");
 }
@@ -132,7 +136,7 @@ function immediatesOf(
     }
     case "structure": {
       if (name === "end" || name === "else") return [];
-      const type = types.get(reader.byte());
+      const type = typeOf(reader.byte());
       return type === undefined ? [] : [type];
     }
     case "constant":

@@ -225,7 +225,7 @@ function placed(
 }
 
 function unknownType(number: number): string {
-  const name = otherTypes.get(number);
+  const name = otherTypes[number];
   const known = [...ggufTypes.values()].map((type) => type.name).join(", ");
   const what = name ? `its type ${name} is not read` : `its type ${number} is unknown`;
   return `${what}; those read are ${known}: quantize the model anew with one of them`;

@@ -55,22 +55,24 @@ export const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
 ]);
 
 /** Types that exist and are not read, for messages. */
-export const otherTypes: ReadonlyMap<number, string> = new Map(
-  Object.entries({
-    ...{ 9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL" },
-    ...{
-      21: "IQ3_S",
-      22: "IQ2_S",
-      23: "IQ4_XS",
-      25: "I16",
-      27: "I64",
-      29: "IQ1_M",
-      34: "TQ1_0",
-      35: "TQ2_0",
-    },
-    39: "MXFP4",
-  }).map(([number, name]): [number, string] => [Number(number), name]),
-);
+export const otherTypes: Readonly<Record<number, string>> = {
+  9: "Q8_1",
+  15: "Q8_K",
+  16: "IQ2_XXS",
+  17: "IQ2_XS",
+  18: "IQ3_XXS",
+  19: "IQ1_S",
+  20: "IQ4_NL",
+  21: "IQ3_S",
+  22: "IQ2_S",
+  23: "IQ4_XS",
+  25: "I16",
+  27: "I64",
+  29: "IQ1_M",
+  34: "TQ1_0",
+  35: "TQ2_0",
+  39: "MXFP4",
+};
 
 /** 4 bits less 8: elements 0 … 15 in the low halves of the bytes, 16 … 31 in the high ones. */
 function dequantizeQ4_0(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
