@@ -39,7 +39,9 @@ describe("SmolLM2-135M-Instruct, 4 bits", () => {
     const pretrained = await loadPretrained(path);
     const { model, tokenizer } = pretrained;
     const decoding = new Decoding(model, { maxLength: 192 });
-    for (const [i, { prompt, text, ids, places, logits, norm, chosen }] of cases.entries()) {
+    for (const [i, { prompt, text, ids, places, logits, norm, chosen }] of cases
+      .slice(0, byTier(2, cases.length))
+      .entries()) {
       const isText = typeof prompt === "string";
       expect(isText ? prompt : await chatPrompt(pretrained, prompt)).toBe(text);
       expect(tokenizer!.encode(text, { addSpecialTokens: isText }).ids).toEqual(ids);

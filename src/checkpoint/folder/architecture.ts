@@ -54,8 +54,8 @@ const averagePool = (make: Row["make"]): Row => ({
 });
 const dropout = (make: Row["make"]): Row => ({ make, arguments: ({ p }: nn.Dropout) => [p] });
 
-/** By the name that files have. */
-const rows: Readonly<Record<string, Row>> = {
+/** By the name that files have. A function, for bundlers: a table whose rows are calls stays in every page. */
+const rows = (): Readonly<Record<string, Row>> => ({
   Linear: {
     make: nn.Linear,
     arguments: (layer: nn.Linear) => [layer.inFeatures, layer.outFeatures, { bias: hasBias(layer) }],
@@ -105,7 +105,7 @@ const rows: Readonly<Record<string, Row>> = {
   Mish: plain(nn.Mish),
   Softsign: plain(nn.Softsign),
   HardSigmoid: plain(nn.HardSigmoid),
-};
+});
 
 /** The description of a model; undefined when a layer has no row. */
 export function describeModel(model: nn.Module): LayerDescription | undefined {
@@ -116,7 +116,7 @@ export function describeModel(model: nn.Module): LayerDescription | undefined {
       : { layer: "Sequential", layers: layers as LayerDescription[] };
   }
   // The class itself is compared: a class derived from it may compute something else.
-  const found = Object.entries(rows).find(([, { make }]) => make === model.constructor);
+  const found = Object.entries(rows()).find(([, { make }]) => make === model.constructor);
   return found && { layer: found[0], arguments: found[1].arguments(model) };
 }
 
@@ -126,9 +126,10 @@ export function modelOf(what: string, description: unknown, depth = 0): nn.Modul
   if (depth > 32) throw new FormatError(`${what}: layers are nested more than 32 deep`);
   if (layer === "Sequential" && Array.isArray(layers))
     return new nn.Sequential(...(layers.map((inner) => modelOf(what, inner, depth + 1)) as never[]));
-  const row = typeof layer === "string" && Object.hasOwn(rows, layer) ? rows[layer] : undefined;
+  const known = rows();
+  const row = typeof layer === "string" && Object.hasOwn(known, layer) ? known[layer] : undefined;
   if (row === undefined || !Array.isArray(values)) {
-    const near = nearestName(String(layer), Object.keys(rows));
+    const near = nearestName(String(layer), Object.keys(known));
     throw new FormatError(
       `${what}: its architecture has a layer ${JSON.stringify(layer)}, which is none of those that are made from files` +
         (near === undefined ? "" : ` (the nearest is "${near}")`),

@@ -285,8 +285,8 @@ const merge =
 
 const none: Row = () => ({ modules: [] });
 
-/** By Keras's class. */
-const rows: Readonly<Record<string, Row>> = {
+/** By Keras's class. A function, for bundlers: a table whose rows are calls stays in every page. */
+const rows = (): Readonly<Record<string, Row>> => ({
   Dense: dense,
   Embedding: embedding,
   Conv1D: convolution(1),
@@ -341,13 +341,14 @@ const rows: Readonly<Record<string, Row>> = {
   Average: merge((inputs) => inputs.reduce((sum, x) => sum.add(x) as Tensor).div(inputs.length) as Tensor),
   Maximum: merge((inputs) => inputs.reduce((largest, x) => largest.maximum(x) as Tensor)),
   Concatenate: merge((inputs, { axis = -1 }) => concat(inputs as never, axis) as Tensor),
-};
+});
 
 /** @throws FormatError naming a class or an option that is not supported */
 export function makeLayer(className: string, request: LayerRequest): MadeLayer {
-  const row = Object.hasOwn(rows, className) ? rows[className] : undefined;
+  const known = rows();
+  const row = Object.hasOwn(known, className) ? known[className] : undefined;
   if (row !== undefined) return row(request);
-  const near = nearestName(className, Object.keys(rows));
+  const near = nearestName(className, Object.keys(known));
   return refuse(
     request,
     `is a ${className}, which is not supported${near ? ` (the nearest is ${near})` : ""}`,

@@ -88,18 +88,24 @@ function expected(run: Run, memory: Memory): Float64Array {
   const steps = sizesOf(a.view.shape.slice(firstColumn));
   const toDType = round[dtype] ?? ((x: number) => x);
   const fused = target?.arithmetic === "x64";
-  const at = (view: View, indices: number[]): number =>
-    indices.reduce(
-      (sum, index, axis) => sum + index * evaluateSize(view.strides[axis]!, dimensions),
-      evaluateSize(view.offset, dimensions),
-    );
+  /** Where an element lies in memory, by the parts of its place. */
+  const addressIn = (view: View): ((...parts: readonly number[][]) => number) => {
+    const [strides, offset] = [sizesOf(view.strides), evaluateSize(view.offset, dimensions)];
+    return (...parts) => {
+      let [address, axis] = [offset, 0];
+      for (const part of parts) for (const index of part) address += index * strides[axis++]!;
+      return address;
+    };
+  };
+  const [inA, inB] = [addressIn(a.view), addressIn(b.view)];
   const slices = slicesIn(a.view.shape.slice(firstColumn), steps);
   const results = placesOf(sizesOf(shape)).map((place) => {
     const [outer, columns] = [place.slice(0, batch), place.slice(firstColumn)];
+    const row = place.slice(0, firstColumn);
     return slices.reduce((total, places) => {
       const chain = places.reduce((sum, k) => {
-        const x = toDType(memory.a[at(a.view, [...place.slice(0, firstColumn), ...k])]!);
-        const y = toDType(memory.b[at(b.view, [...outer, ...k, ...columns])]!);
+        const x = toDType(memory.a[inA(row, k)]!);
+        const y = toDType(memory.b[inB(outer, k, columns)]!);
         const product = dtype === "i32" ? Math.imul(x, y) : x * y;
         return toDType((fused ? product : toDType(product)) + sum);
       }, 0);

@@ -205,7 +205,7 @@ function placed(
   { dataStart, alignment, fileBytes }: { dataStart: number; alignment: number; fileBytes: number },
 ): GgufTensor {
   const fail = (what: string): FormatError => invalid(file, `tensor ${shown(name)}: ${what}`);
-  const type = ggufTypes.get(typeNumber);
+  const type = ggufTypes().get(typeNumber);
   if (!type) throw fail(unknownType(typeNumber));
   const elementCount = shape.reduce((product, size) => product * size, 1);
   if (!(elementCount * 8 <= Number.MAX_SAFE_INTEGER)) throw fail(`shape [${shape.join(", ")}] is too large`);
@@ -226,7 +226,7 @@ function placed(
 
 function unknownType(number: number): string {
   const name = otherTypes[number];
-  const known = [...ggufTypes.values()].map((type) => type.name).join(", ");
+  const known = [...ggufTypes().values()].map((type) => type.name).join(", ");
   const what = name ? `its type ${name} is not read` : `its type ${number} is unknown`;
   return `${what}; those read are ${known}: quantize the model anew with one of them`;
 }

@@ -34,25 +34,29 @@ const blocks = (
   dequantize: Dequantize,
 ): GgufType => ({ name, blockElements, blockBytes, dtype: "f32", dequantize });
 
-/** By the number that files hold. I16 and I64 are narrowed or widened to i32 when they are read. */
-export const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
-  [0, plain("F32", 4, "f32")],
-  [1, plain("F16", 2, "f16")],
-  [2, blocks("Q4_0", 32, 18, dequantizeQ4_0)],
-  [3, blocks("Q4_1", 32, 20, dequantizeQ4_1)],
-  [6, blocks("Q5_0", 32, 22, dequantizeQ5_0)],
-  [7, blocks("Q5_1", 32, 24, dequantizeQ5_1)],
-  [8, blocks("Q8_0", 32, 34, dequantizeQ8_0)],
-  [10, blocks("Q2_K", 256, 84, dequantizeQ2K)],
-  [11, blocks("Q3_K", 256, 110, dequantizeQ3K)],
-  [12, blocks("Q4_K", 256, 144, dequantizeQ4K)],
-  [13, blocks("Q5_K", 256, 176, dequantizeQ5K)],
-  [14, blocks("Q6_K", 256, 210, dequantizeQ6K)],
-  [24, plain("I8", 1, "i8")],
-  [26, plain("I32", 4, "i32")],
-  [28, plain("F64", 8, "f64")],
-  [30, plain("BF16", 2, "bf16")],
-]);
+/**
+ * By the number that files hold. I16 and I64 are narrowed or widened to i32 when they are read. (A function, for bundlers: a table whose
+ * rows are calls stays in every page.)
+ */
+export const ggufTypes = (): ReadonlyMap<number, GgufType> =>
+  new Map([
+    [0, plain("F32", 4, "f32")],
+    [1, plain("F16", 2, "f16")],
+    [2, blocks("Q4_0", 32, 18, dequantizeQ4_0)],
+    [3, blocks("Q4_1", 32, 20, dequantizeQ4_1)],
+    [6, blocks("Q5_0", 32, 22, dequantizeQ5_0)],
+    [7, blocks("Q5_1", 32, 24, dequantizeQ5_1)],
+    [8, blocks("Q8_0", 32, 34, dequantizeQ8_0)],
+    [10, blocks("Q2_K", 256, 84, dequantizeQ2K)],
+    [11, blocks("Q3_K", 256, 110, dequantizeQ3K)],
+    [12, blocks("Q4_K", 256, 144, dequantizeQ4K)],
+    [13, blocks("Q5_K", 256, 176, dequantizeQ5K)],
+    [14, blocks("Q6_K", 256, 210, dequantizeQ6K)],
+    [24, plain("I8", 1, "i8")],
+    [26, plain("I32", 4, "i32")],
+    [28, plain("F64", 8, "f64")],
+    [30, plain("BF16", 2, "bf16")],
+  ]);
 
 /** Types that exist and are not read, for messages. */
 export const otherTypes: Readonly<Record<number, string>> = {

@@ -73,9 +73,9 @@ async function* pieces(
 }
 
 function sizeOf(name: string, shape: readonly number[], wanted: string): [number: number, sizeBytes: number] {
-  const [number, type] = [...ggufTypes].find(([, known]) => known.name === wanted) ?? [];
+  const [number, type] = [...ggufTypes()].find(([, known]) => known.name === wanted) ?? [];
   if (number === undefined || type === undefined) {
-    const known = [...ggufTypes.values()].map(({ name: one }) => one).join(", ");
+    const known = [...ggufTypes().values()].map(({ name: one }) => one).join(", ");
     throw new ArgumentError(`gguf: "${name}" is of type "${wanted}"; known are ${known}`);
   }
   return [number, bytesOf(name, shape, type)];
