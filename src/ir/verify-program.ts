@@ -232,11 +232,11 @@ function lateSizesIn({ buffers, parameters, body }: Kernel): readonly Size[] {
   return found;
 }
 
-/** How many elements a kernel finds in a buffer: bytes may be read as words; undefined where the dtypes do not fit. */
+/** How many elements a kernel finds in a buffer: bytes and f64 may be read as words; undefined where the dtypes do not fit. */
 function elementsAs({ dtype, elements }: ProgramBuffer, wanted: KernelBuffer): number | undefined {
   if (dtype === wanted.dtype) return elements;
-  const areBytes = dtype === "i8" || dtype === "u8";
-  return areBytes && wanted.dtype === "i32" && wanted.access === "read"
-    ? Math.floor(elements / 4)
+  const isInWords = dtype === "i8" || dtype === "u8" || dtype === "f64";
+  return isInWords && wanted.dtype === "i32" && wanted.access === "read"
+    ? Math.floor((elements * bytesOf(dtype)) / 4)
     : undefined;
 }

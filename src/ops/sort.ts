@@ -1,17 +1,15 @@
 /** The order of the elements along the last axis: what sorting is made of. */
-import { DTypeError, ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/errors.ts";
 import type { Node } from "../graph/node.ts";
 import type { OrderOp } from "../graph/op.ts";
 import { makeNode } from "../graph/trace.ts";
-import { countOf, dense, typeText } from "./rules.ts";
+import { countOf, dense } from "./rules.ts";
 
 export const argsortOp: OrderOp = {
   name: "argsort",
   kind: "order",
   type([x]) {
     if (x!.shape.length === 0) throw new ShapeError("argsort: a scalar has no axis to sort along");
-    if (x!.dtype === "f64")
-      throw new DTypeError(`argsort: sorts numbers of up to 32 bits, got ${typeText(x!)}; cast it to f32`);
     return { shape: x!.shape, dtype: "i32" };
   },
   reference([x], { descending }, { outputs: [out] }) {

@@ -9,7 +9,7 @@ const random = (seed: number, count: number): Float32Array => {
 };
 
 describe("sort and argsort", () => {
-  it.each(["f32", "i32", "u8", "i8", "u32", "f16", "bf16", "bool"] as const)(
+  it.each(["f32", "f64", "i32", "u8", "i8", "u32", "f16", "bf16", "bool"] as const)(
     "%s, both ways",
     async (dtype) => {
       const values = [3, 1, 200, 0, 1, 100, 7, 3].map((x) =>
@@ -59,8 +59,42 @@ describe("sort and argsort", () => {
     expect(await grad(g.sum(), x).toArray()).toEqual([200, 2, 20]);
   });
 
-  it("refuses f64, and scalars", () => {
-    expect(() => tensor([1], { dtype: "f64" }).sort()).toThrow("sorts numbers of up to 32 bits, got f64");
+  it("f64 by all its bits: NaN last, zeros alike, neighbours told apart", async () => {
+    const step = 2 ** -52;
+    const values = [
+      NaN,
+      1 + step,
+      -Infinity,
+      0,
+      1,
+      -0,
+      -1 - step,
+      1e300,
+      -1,
+      Infinity,
+      1 + 2 * step,
+      -1e-300,
+    ];
+    const x = tensor([values, values.toReversed()], { dtype: "f64" }) as Tensor<[number, number], "f64">;
+    const order = [2, 6, 8, 11, 3, 5, 4, 1, 10, 7, 9, 0];
+    const plain = (row: ArrayLike<unknown>): number[] => Array.from(row, (value) => (value as number) + 0);
+    expect(await x.at(0).argsort().toArray()).toEqual(order);
+    const [, falling] = await x.sort(1, { descending: true }).toArray();
+    expect(plain(falling!)).toEqual(plain(order.map((i) => values[i]!).reverse()));
+    const columns = await x.transpose().sort(0).transpose().toArray();
+    expect(plain(columns[0]!)).toEqual(plain(order.map((i) => values[i]!)));
+    expect(await x.at(0).topk(2).indices.toArray()).toEqual([0, 9]);
+    const { values: different, count } = x.unique({ size: 12 });
+    expect(await count.item()).toBe(11);
+    expect((await different.toArray()).slice(0, 2)).toEqual([-Infinity, -1 - step]);
+    expect(
+      await tensor([1 + step, 1, 1 + 2 * step], { dtype: "f64" })
+        .median(0)
+        .item(),
+    ).toBe(1 + step);
+  });
+
+  it("refuses scalars", () => {
     expect(() => (tensor(1) as Tensor).argsort()).toThrow("axis");
   });
 });

@@ -63,10 +63,10 @@ export function evaluateProgram(
   return { results: program.results.map(({ buffer }) => memoryOf(buffer)) };
 }
 
-/** Bytes as words, where a kernel reads them so. */
+/** Bytes and f64 as words, where a kernel reads them so. */
 function readAs(memory: TypedArray, dtype: DType): TypedArray {
-  const areWords = dtype === "i32" && memory.BYTES_PER_ELEMENT === 1;
-  return areWords ? new Int32Array(memory.slice().buffer, 0, Math.floor(memory.length / 4)) : memory;
+  const areWords = dtype === "i32" && (memory.BYTES_PER_ELEMENT === 1 || memory instanceof Float64Array);
+  return areWords ? new Int32Array(memory.slice().buffer, 0, Math.floor(memory.byteLength / 4)) : memory;
 }
 
 function outside({ placement, dtype, elements, name }: ProgramBuffer, run: ProgramRun): TypedArray {

@@ -20,8 +20,7 @@ function sortedRows(x: Node, axis: number) {
   const constant = stopGradient(x);
   const spread = (row: Node): Node => expandAxes(row, [axis], x.shape);
   const shifted = sub(constant, spread(max(constant, axis)));
-  // Sorting knows numbers of up to 32 bits: those that f32 cannot tell apart may stand in any order.
-  const order = orderAlong(x.dtype === "f64" ? cast(shifted, "f32") : shifted, axis, true);
+  const order = orderAlong(shifted, axis, true);
   const falling = takeAlong(shifted, order, axis);
   const count = add(cast(iota(x.shape, axis), x.dtype), like(x, 1));
   return { spread, shifted, falling, count };

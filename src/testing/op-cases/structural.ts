@@ -200,14 +200,14 @@ const indexed: readonly Case[] = [
     name: "argsort",
     build: ([x]) => ops.argsort(x!, false),
     arguments: [{ shape: [3, 70], low: -20, high: 20 }],
-    dtypes: ["f32", "f16", "bf16", "i32", "u32", "i8", "u8"],
+    dtypes: ["f32", "f64", "f16", "bf16", "i32", "u32", "i8", "u8"],
     gradient: false,
   },
   {
     name: "argsort, descending",
     build: ([x]) => ops.argsort(x!, true),
     arguments: [{ shape: [2, 3, 5], low: 0, high: 3 }],
-    dtypes: ["f32", "i32", "bool"],
+    dtypes: ["f32", "f64", "i32", "bool"],
     gradient: false,
   },
   {
@@ -215,9 +215,7 @@ const indexed: readonly Case[] = [
     build: ([x]) => ops.sort(x!, 0),
     arguments: [{ shape: [7, 3] }],
     ...exact,
-    dtypes: ["f32", "bf16", "i32"],
-    // Derivatives are taken in f64, which is not sorted; PyTorch's gradients are in the fixtures.
-    gradient: false,
+    dtypes: ["f32", "f64", "bf16", "i32"],
   },
   {
     name: "indices of every kind",
