@@ -39,6 +39,7 @@ test("what is learnt is shown, trained, saved and used", async () => {
   expect(trained.stdout).toMatch(
     /trains \d+ of \d+ parameters \(.* %\), 2 steps at a rate of up to 0\.001, about /,
   );
+  expect(trained.stdout).toMatch(/, [\d.]+ MB at the peak of a step\n/);
   expect(trained.stdout).toContain(`saved in "${adapter}"`);
   expect(existsSync(join(adapter, "adapter_config.json"))).toBe(true);
   const made = ["--temperature", "0", "--max-new-tokens", "4"];
@@ -47,6 +48,25 @@ test("what is learnt is shown, trained, saved and used", async () => {
   expect([plain.code, adapted.code]).toEqual([0, 0]);
   expect(plain.stdout.length).toBeGreaterThan(1);
   expect((await runProgram("generate", model, "the dog", "--raw", ...made)).code).toBe(0);
+});
+
+test("preferences: DPO beside a frozen base, ORPO on all weights, whose folder opens again", async () => {
+  const pairs = join(folder, "pairs.jsonl");
+  const rows = ["a dog", "the dog"].map((prompt) => ({ prompt, chosen: "0 1 2", rejected: "the dog" }));
+  writeFileSync(pairs, rows.map((row) => JSON.stringify(row)).join("\n"));
+  const small = ["--max-length", "32", "--epochs", "1", "--accumulate", "1", "--validation", pairs];
+  const plain = join(import.meta.dirname, "../../test/fixtures/llama.gguf");
+  const dpo = ["--objective", "dpo", "--rank", "2", "--output", join(folder, "dpo")];
+  const trained = await runProgram("finetune", plain, "--data", pairs, ...small, ...dpo);
+  expect(trained.stderr).toBe("");
+  expect(trained.stdout).toMatch(/likelier, of what was held out: [\d.]+ % before, [\d.]+ % after/);
+  const whole = ["--objective", "orpo", "--method", "full", "--output", join(folder, "whole")];
+  expect((await runProgram("finetune", plain, "--data", pairs, ...small, ...whole)).stderr).toBe("");
+  const made = await runProgram("generate", join(folder, "whole"), "a dog", "--raw", "--max-new-tokens", "2");
+  expect(made.code).toBe(0);
+  expect((await runProgram("finetune", plain, "--data", pairs, "--objective", "dop")).stderr).toContain(
+    'objective must be "dpo", "ipo" or "orpo", got "dop"',
+  );
 });
 
 test("what is asked for wrongly", async () => {

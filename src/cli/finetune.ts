@@ -1,20 +1,23 @@
 /** `netwright finetune`: goes on with a published model on conversations. */
-import { joinPath, makeFolder, terminal, write } from "#platform";
+import { terminal, write } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
-import { save } from "../checkpoint/index.ts";
 import {
   type Conversation,
   chatTokens,
   type FinetuneOptions,
   type FinetunePlan,
+  type FinetunePreferencesOptions,
   finetune,
+  finetunePreferences,
+  type LoraAdapters,
   readConversations,
+  readPreferences,
   saveAdapters,
   showLoss,
 } from "../finetune/index.ts";
 import { quantizeModel } from "../nn/index.ts";
 import type { ParsedFlags } from "../platform/platform.ts";
-import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
+import { loadPretrained, type Pretrained, savePretrained } from "../pretrained/index.ts";
 import type { Command } from "./command.ts";
 import { durationText, numberText } from "./text.ts";
 
@@ -41,6 +44,8 @@ export const finetuneModel: Command = {
 
   MODEL                  a folder of Hugging Face, or a GGUF file
   --data FILE            JSON Lines: { "messages": [{ "role", "content" }, …] }, or { "prompt", "completion" }
+  --objective NAME       dpo, ipo or orpo: the data are preferences, { "prompt", "chosen", "rejected" } a line
+  --beta N               of that objective: 0.1
   --validation FILE      conversations to score on (default: a tenth of the data, from 20 on)
   --output FOLDER        where adapters go, in PEFT's format (default: adapter)
   --method METHOD        lora (default), dora, qlora (the frozen weights in 4 or 8 bits), full
@@ -60,6 +65,7 @@ export const finetuneModel: Command = {
     ...{ data: { type: "string" }, validation: { type: "string" }, output: { type: "string" } },
     ...{ method: { type: "string" }, target: { type: "string", multiple: true }, show: { type: "string" } },
     ...{ checkpoint: { type: "string" }, resume: { type: "boolean" } },
+    ...{ objective: { type: "string" }, beta: { type: "string" } },
   },
   async run({ values, positionals }) {
     const [path, extra] = positionals;
@@ -70,6 +76,10 @@ export const finetuneModel: Command = {
     if (!methods.includes(method))
       throw new ArgumentError(`--method must be one of ${methods.join(", ")}, got ${JSON.stringify(method)}`);
     const options = optionsOf(values);
+    const output = typeof values["output"] === "string" ? values["output"] : "adapter";
+    const { objective, beta } = values;
+    if (objective !== undefined) return onPreferences(path, { values, options, method, output });
+    if (beta !== undefined) throw new ArgumentError("--beta goes with --objective dpo, ipo or orpo");
     const conversations = await readConversations(values["data"]);
     const validation =
       typeof values["validation"] === "string" ? await readConversations(values["validation"]) : undefined;
@@ -79,10 +89,9 @@ export const finetuneModel: Command = {
       return 0;
     }
     await show(pretrained, conversations, 1);
-    const output = typeof values["output"] === "string" ? values["output"] : "adapter";
     const { adapters, perplexity } = await finetune(pretrained, conversations, {
       ...options,
-      method: method === "qlora" ? "lora" : (method as "lora" | "dora" | "full"),
+      method: methodOf(method),
       ...(validation && { validation }),
       onPlan: (plan) => write("stdout", planText(plan)),
     });
@@ -93,16 +102,53 @@ export const finetuneModel: Command = {
         `perplexity of what was held out: ${numberText(before)} before, ${numberText(after)} after\n`,
       );
     }
-    if (adapters === undefined) await saveWhole(pretrained, output);
-    else await saveAdapters(adapters, output, { baseModel: path });
-    write("stdout", `saved in "${output}"\n`);
-    return 0;
+    return saved(pretrained, adapters, { path, output });
   },
 };
 
-async function saveWhole({ model }: Pretrained, folder: string): Promise<void> {
-  await makeFolder(folder);
-  await save(model, joinPath(folder, "model.safetensors"));
+interface Preferring {
+  readonly values: ParsedFlags["values"];
+  readonly options: FinetuneOptions;
+  readonly method: string;
+  readonly output: string;
+}
+
+async function onPreferences(path: string, { values, options, method, output }: Preferring): Promise<number> {
+  const { objective, beta, patience } = values;
+  if (patience !== undefined) throw new ArgumentError("--patience does not go with --objective");
+  const pairs = await readPreferences(values["data"] as string);
+  const validation =
+    typeof values["validation"] === "string" ? await readPreferences(values["validation"]) : undefined;
+  const pretrained = await opened(path, method);
+  const { adapters, agreement } = await finetunePreferences(pretrained, pairs, {
+    ...(options as FinetunePreferencesOptions),
+    ...{ objective: objective as never, method: methodOf(method) },
+    ...(typeof beta === "string" && { beta: numberOf("beta", beta) }),
+    ...(validation && { validation }),
+    onPlan: (plan) => write("stdout", planText(plan)),
+  });
+  if (agreement !== undefined) {
+    const share = (value: number): string => `${numberText(100 * value)} %`;
+    write(
+      "stdout",
+      `better answers that are likelier, of what was held out: ${share(agreement.before)} before, ${share(agreement.after)} after\n`,
+    );
+  }
+  return saved(pretrained, adapters, { path, output });
+}
+
+const methodOf = (method: string): "lora" | "dora" | "full" =>
+  method === "qlora" ? "lora" : (method as "lora" | "dora" | "full");
+
+async function saved(
+  pretrained: Pretrained,
+  adapters: LoraAdapters | undefined,
+  { path, output }: { readonly path: string; readonly output: string },
+): Promise<number> {
+  if (adapters === undefined) await savePretrained(pretrained, output);
+  else await saveAdapters(adapters, output, { baseModel: path });
+  write("stdout", `saved in "${output}"\n`);
+  return 0;
 }
 
 /** QLoRA: what a GGUF file holds in few bits stays so; a folder's weights are rounded. */
@@ -152,7 +198,7 @@ function planText(plan: FinetunePlan): string {
   const share = numberText((100 * trainableParameters) / parameters);
   return [
     `trains ${trainableParameters} of ${parameters} parameters (${share} %), ${plan.steps} steps at a rate of up to ${plan.learningRate}, ` +
-      `about ${durationText(plan.estimatedSeconds)}`,
+      `about ${durationText(plan.estimatedSeconds)}, ${numberText(plan.peakBytes / 1e6)} MB at the peak of a step`,
     `${conversations} conversations in ${plan.rows} rows, ${plan.tokens} tokens, ${plan.learntTokens} are learnt; ` +
       `${validationConversations} held out`,
     ...plan.warnings.map((warning) => `⚠ ${warning}`),

@@ -1,14 +1,13 @@
 /** Going on with a published model on conversations. */
-import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { crossEntropy } from "../losses/index.ts";
 import type { LanguageModel } from "../models/index.ts";
-import { Module, QuantizedWeight } from "../nn/index.ts";
+import { Module } from "../nn/index.ts";
 import { adamw, cosine, warmup } from "../optim/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
-import { compile, type Tensor, tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import {
   type Callback,
   type CheckpointOptions,
@@ -20,8 +19,9 @@ import {
 } from "../train/index.ts";
 import { type ChatTokens, chatTokens } from "./chat-tokens.ts";
 import type { Conversation } from "./conversations.ts";
-import { type LoraAdapters, type LoraOptions, loraAdapters, loraOptionNames } from "./lora.ts";
+import { type LoraAdapters, type LoraOptions, loraOptionNames } from "./lora.ts";
 import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
+import { adaptersOf, defaultRate, estimate, plannedBytes, quantizedSize, sizeOf } from "./plan.ts";
 
 export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   /**
@@ -86,6 +86,8 @@ export interface FinetunePlan {
   readonly learningRate: number;
   /** From the arithmetic of the model and how fast this machine multiplies just now. */
   readonly estimatedSeconds: number;
+  /** At the peak of a step, as the compiler plans it. */
+  readonly peakBytes: number;
   /** Conversations whose ends were cut off, whose learnt parts were cut off altogether, that stand there twice. */
   readonly warnings: readonly string[];
 }
@@ -146,18 +148,21 @@ export async function finetune(
   const { train, validation } = data;
   const steps = epochs * Math.ceil(train.rows / (batchSize * gradientAccumulationSteps));
   const { learningRate = defaultRate(parameterCount, options.method) } = options;
-  const seconds = await estimate(
-    parameterCount,
-    epochs * train.rows * (options.maxLength ?? 512),
-    options.method,
-  );
-  options.onPlan?.({
-    ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
-    ...{ conversations: data.conversations, validationConversations: data.validationConversations },
-    ...{ rows: train.rows, tokens: train.tokens, learntTokens: train.learntTokens, steps, learningRate },
-    ...{ estimatedSeconds: seconds, warnings: data.warnings },
-  });
   const network = new PackedModel(model);
+  const maxLength = options.maxLength ?? 512;
+  if (options.onPlan !== undefined) {
+    const seconds = await estimate(parameterCount, epochs * train.rows * maxLength, options.method);
+    const row = [batchSize, maxLength];
+    const loss = (tokens: Tensor, documents: Tensor, positions: Tensor, labels: Tensor): Tensor =>
+      objective.loss(network.forward(tokens, documents, positions), labels);
+    options.onPlan({
+      ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
+      ...{ conversations: data.conversations, validationConversations: data.validationConversations },
+      ...{ rows: train.rows, tokens: train.tokens, learntTokens: train.learntTokens, steps, learningRate },
+      ...{ estimatedSeconds: seconds, peakBytes: plannedBytes(loss as never, [row, row, row, row], model) },
+      warnings: data.warnings,
+    });
+  }
   const score = async (): Promise<number> =>
     Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
   const before = validation && (await score());
@@ -184,41 +189,6 @@ export async function finetune(
     history,
     perplexity: before === undefined ? undefined : { before, after: await score() },
   };
-}
-
-const sizeOf = (parameters: readonly Tensor[]): number =>
-  parameters.reduce(
-    (sum, { shape }) => sum + (shape as readonly number[]).reduce((n, size) => n * size, 1),
-    0,
-  );
-
-/** Weights of few bits are no parameters. */
-const quantizedSize = (model: Module): number =>
-  [...model.namedModules().values()].reduce(
-    (sum, module) => (module instanceof QuantizedWeight ? sum + module.shape[0] * module.shape[1] : sum),
-    0,
-  );
-
-const defaultRate = (parameters: number, method: FinetuneOptions["method"]): number =>
-  (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
-
-function adaptersOf(model: LanguageModel, options: FinetuneOptions): LoraAdapters | undefined {
-  const { method = "lora", seed = 0, rank, alpha, targetModules, dropout, useRslora, key = seed } = options;
-  if (!["lora", "dora", "full"].includes(method))
-    throw new ArgumentError(
-      `finetune: method must be "lora", "dora" or "full", got ${JSON.stringify(method)}`,
-    );
-  const given = { rank, alpha, targetModules, dropout, useRslora };
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (method !== "full")
-    return loraAdapters(model, { ...Object.fromEntries(set), useDora: method === "dora", key });
-  if (set.length > 0)
-    throw new ArgumentError(
-      `finetune: ${set[0]![0]} is an option of adapters, which method "full" has none of`,
-    );
-  if (model.parameters({ trainable: true }).length === 0)
-    throw new ArgumentError('finetune: method "full" needs weights that are not frozen');
-  return undefined;
 }
 
 // ---- data -----------------------------------------------------------------------------------------------------
@@ -271,25 +241,7 @@ async function dataOf(
   };
 }
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-const placesText = (places: readonly string[]): string =>
+export const placesText = (places: readonly string[]): string =>
   `${places.slice(0, 3).join("; ")}${places.length > 3 ? ` … (${places.length})` : ""}`;
-
-// ---- time -----------------------------------------------------------------------------------------------------
-
-/** Seconds of products, 2 operations a parameter and token forward, as much for each of the gradients that are needed. */
-async function estimate(
-  parameters: number,
-  tokens: number,
-  method: FinetuneOptions["method"],
-): Promise<number> {
-  const size = 512;
-  const matrix = tensor(new Float32Array(size * size).fill(1), { shape: [size, size] }) as Tensor;
-  const product = compile((x: Tensor) => x.matmul(x).sum());
-  await product(matrix).item();
-  const start = monotonicMs();
-  await product(matrix).item();
-  const flopPerSecond = (2 * size ** 3) / ((monotonicMs() - start) / 1000);
-  return ((method === "full" ? 6 : 4) * parameters * tokens) / flopPerSecond;
-}

@@ -5,3 +5,8 @@ export { type Finetuned, type FinetuneOptions, type FinetunePlan, finetune } fro
 export { LoraAdapter, LoraAdapters, type LoraOptions, type LoraSettings, loraAdapters } from "./lora.ts";
 export { ignoredLabel, type PackedTokens, type PackOptions, packTokens } from "./packing.ts";
 export { loadAdapters, type SaveAdaptersOptions, saveAdapters } from "./peft.ts";
+export {
+  type FinetunedPreferences,
+  type FinetunePreferencesOptions,
+  finetunePreferences,
+} from "./preferences.ts";

@@ -35,10 +35,12 @@ export class PretrainedConfig {
       (value) => typeof value === "number" && Number.isFinite(value),
     );
   }
-  /** A whole number of 1 or more. */
+  /** A whole number of 1 or more, and not more than any real model has: 1024 of layers, 2²⁴ of everything else. */
   size(key: string, fallback?: number): number {
-    const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
-    return this.take(key, fallback, "a positive integer", isSize);
+    const most = /layer/.test(key) ? 1024 : 2 ** 24;
+    const isSize = (value: unknown): boolean =>
+      Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+    return this.take(key, fallback, `an integer from 1 to ${most}`, isSize);
   }
   boolean(key: string, fallback?: boolean): boolean {
     return this.take(key, fallback, "true or false", (value) => typeof value === "boolean");

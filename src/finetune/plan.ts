@@ -1,0 +1,81 @@
+/** What is trained, how fast and in how much memory: the same for conversations and for preferences. */
+import { monotonicMs } from "#platform";
+import { ArgumentError } from "../base/errors.ts";
+import type { LanguageModel } from "../models/index.ts";
+import { type Module, QuantizedWeight } from "../nn/index.ts";
+import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
+
+export type Method = "lora" | "dora" | "full" | undefined;
+
+export interface MethodOptions extends Omit<LoraOptions, "useDora"> {
+  readonly method?: "lora" | "dora" | "full";
+  readonly seed?: number;
+}
+
+/** Elements of all. */
+export const sizeOf = (parameters: readonly Tensor[]): number =>
+  parameters.reduce(
+    (sum, { shape }) => sum + (shape as readonly number[]).reduce((n, size) => n * size, 1),
+    0,
+  );
+
+/** Weights of few bits are no parameters. */
+export const quantizedSize = (model: Module): number =>
+  [...model.namedModules().values()].reduce(
+    (sum, module) => (module instanceof QuantizedWeight ? sum + module.shape[0] * module.shape[1] : sum),
+    0,
+  );
+
+export const defaultRate = (parameters: number, method: Method): number =>
+  (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
+
+/** Adapters on the model, or undefined where all of it is trained. */
+export function adaptersOf(model: LanguageModel, options: MethodOptions): LoraAdapters | undefined {
+  const { method = "lora", seed = 0, rank, alpha, targetModules, dropout, useRslora, key = seed } = options;
+  if (!["lora", "dora", "full"].includes(method))
+    throw new ArgumentError(
+      `finetune: method must be "lora", "dora" or "full", got ${JSON.stringify(method)}`,
+    );
+  const given = { rank, alpha, targetModules, dropout, useRslora };
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (method !== "full")
+    return loraAdapters(model, { ...Object.fromEntries(set), useDora: method === "dora", key });
+  if (set.length > 0)
+    throw new ArgumentError(
+      `finetune: ${set[0]![0]} is an option of adapters, which method "full" has none of`,
+    );
+  if (model.parameters({ trainable: true }).length === 0)
+    throw new ArgumentError('finetune: method "full" needs weights that are not frozen');
+  return undefined;
+}
+
+/**
+ * The bytes that a step needs at its peak: weights, what is kept for the gradients and these, planned by the compiler for rows like those of
+ * the training, with the optimizer's two moments and the sum of gradients of batches. Nothing runs.
+ */
+export function plannedBytes(
+  loss: (...columns: Tensor[]) => Tensor,
+  columns: readonly (readonly number[])[],
+  model: Module,
+): number {
+  const trained = model.parameters({ trainable: true });
+  const step = compile((...given: Tensor[]) => grad(loss(...given), trained, { allowUnused: true }));
+  const { peakMemoryBytes } = step.describe(
+    ...columns.map((shape) => zeros(shape, { dtype: "i32" }) as Tensor),
+  );
+  step.dispose();
+  return peakMemoryBytes + 3 * 4 * sizeOf(trained);
+}
+
+/** Seconds of products, 2 operations a parameter and token forward, as much for each of the gradients that are needed. */
+export async function estimate(parameters: number, tokens: number, method: Method): Promise<number> {
+  const size = 512;
+  const matrix = tensor(new Float32Array(size * size).fill(1), { shape: [size, size] }) as Tensor;
+  const product = compile((x: Tensor) => x.matmul(x).sum());
+  await product(matrix).item();
+  const start = monotonicMs();
+  await product(matrix).item();
+  const flopPerSecond = (2 * size ** 3) / ((monotonicMs() - start) / 1000);
+  return ((method === "full" ? 6 : 4) * parameters * tokens) / flopPerSecond;
+}
