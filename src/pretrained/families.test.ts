@@ -241,3 +241,15 @@ describe("sentences", () => {
     `);
   });
 });
+
+test("a configuration with sizes that no model has is refused before anything is made", () => {
+  const sizes = { model_type: "llama", vocab_size: 20, hidden_size: 8, intermediate_size: 12 };
+  const config = (more: object): PretrainedConfig =>
+    new PretrainedConfig({ ...sizes, num_hidden_layers: 1, num_attention_heads: 2, ...more });
+  expect(() => modelFromConfig(config({ num_hidden_layers: 1e9 }))).toThrow(
+    "num_hidden_layers must be an integer from 1 to 1024, got 1000000000",
+  );
+  expect(() => modelFromConfig(config({ vocab_size: 2 ** 40 }))).toThrow(
+    "vocab_size must be an integer from 1 to 16777216",
+  );
+});
