@@ -86,7 +86,6 @@ async function run({ quick, seed, labels, say }: Run) {
         ...{ yLimits: [0, 1], points: true },
         series: [{ name: "14 other people", x: curve.map((_, i) => i + 1), y: curve }],
       }),
-      drawing(test),
     ],
   };
 }
@@ -98,17 +97,4 @@ function stepsOf(path: readonly number[]): number[][] {
     const [fromX, fromY] = i === 0 ? [x, y] : [path[2 * i - 2]!, path[2 * i - 1]!];
     return [x, y, x - fromX, y - fromY];
   });
-}
-
-/** The first three drawings of each digit, side by side. */
-function drawing(drawn: readonly Drawn[]) {
-  const series = Array.from({ length: 10 }, (_, digit) => {
-    const first = drawn.filter((one) => one.digit === digit).slice(0, 3);
-    return first.map(({ path }, row) => ({
-      name: String(digit),
-      x: Array.from({ length: points }, (_, i) => 1.4 * digit + path[2 * i]!),
-      y: Array.from({ length: points }, (_, i) => -1.4 * row + path[2 * i + 1]!),
-    }));
-  });
-  return lineChart({ title: "Paths of the pen", x: "", y: "", series: series.flat() });
 }

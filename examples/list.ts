@@ -1,10 +1,12 @@
 /** The examples by name, in the order of the page of results. */
 import anomalies from "./anomalies.ts";
+import answers from "./answers.ts";
 import augmentation from "./augmentation.ts";
 import autoencoders from "./autoencoders.ts";
 import breastCancer from "./breast-cancer.ts";
 import detection from "./detection.ts";
 import diffusion from "./diffusion.ts";
+import entities from "./entities.ts";
 import faces from "./faces.ts";
 import fashionMnistCnn from "./fashion-mnist-cnn.ts";
 import gestures from "./gestures.ts";
@@ -15,6 +17,7 @@ import segmentation from "./segmentation.ts";
 import sentiment from "./sentiment.ts";
 import shift from "./shift.ts";
 import spam from "./spam.ts";
+import speechTranslation from "./speech-translation.ts";
 import stocks from "./stocks.ts";
 import type { Example } from "./support/example.ts";
 import topics from "./topics.ts";
@@ -52,4 +55,7 @@ export const examples: Readonly<Record<string, Example>> = {
   "word-vectors": wordVectors,
   keywords,
   transcription,
+  answers,
+  entities,
+  "speech-translation": speechTranslation,
 };
