@@ -18,8 +18,8 @@ export default example({
   metric: "right answer first",
   chance: 0.3,
   reference: {
-    "right answer first": { value: 0, from: "scikit-learn, most similar question by TF-IDF" },
-    "right answer first, a layer on top": { value: 0, from: "scikit-learn, LinearSVC on TF-IDF" },
+    "right answer first": { value: 0.702, from: "scikit-learn, most similar question by TF-IDF" },
+    "right answer first, a layer on top": { value: 0.852, from: "scikit-learn, LinearSVC on TF-IDF" },
   },
   run,
 });

@@ -16,7 +16,7 @@ export default example({
   metric: "F1",
   chance: 0.15,
   reference: {
-    F1: { value: 0, from: "scikit-learn, logistic regression on the same features of five words" },
+    F1: { value: 0.5999, from: "scikit-learn, LinearSVC on the same features of five words" },
   },
   run,
 });
