@@ -10,6 +10,8 @@ import { examples } from "../examples/list.ts";
 import { MissingData } from "../examples/support/example.ts";
 import { type Outcome, type PerformOptions, perform, requireDisjoint } from "../examples/support/perform.ts";
 import { meanInterval, pageWith, type Results, resultsPage } from "../examples/support/results.ts";
+import { drawScene, sceneSize } from "../examples/support/scenes.ts";
+import { mnist } from "../src/data/index.ts";
 import { readText, root } from "./source.ts";
 import { byTier } from "./tier.ts";
 
@@ -112,6 +114,31 @@ test("confidence intervals are Student's", () => {
   // scipy.stats.t.interval(0.95, 2, loc=2, scale=scipy.stats.sem([1, 2, 3])) is (-0.4841, 4.4841)
   const { mean, half } = meanInterval([1, 2, 3]);
   expect([mean, half]).toEqual([2, expect.closeTo(2.4841, 3)]);
+});
+
+test("scenes: a key draws one scene; digits lie within it, apart from each other, and their pixels within their boxes", async () => {
+  const { test: digits } = await mnist({ raw: true });
+  expect(drawScene(digits, 7)).toEqual(drawScene(digits, 7));
+  expect(drawScene(digits, 8).pixels).not.toEqual(drawScene(digits, 7).pixels);
+  for (let key = 0; key < 20; key++) {
+    const { pixels, classes, things } = drawScene(digits, key);
+    const seen = new Set<number>();
+    let wrong = 0;
+    for (let place = 0; place < sceneSize ** 2; place++) {
+      const [x, y] = [place % sceneSize, Math.floor(place / sceneSize)];
+      const around = things.filter(
+        ({ box: [left, top, right, bottom] }) => x >= left && x < right && y >= top && y < bottom,
+      );
+      if (around.length > 1) wrong++;
+      const label = classes[place]!;
+      if (label === 10) continue;
+      if (around[0]?.label !== label || pixels[place]! < 64) wrong++;
+      seen.add(label);
+    }
+    expect(wrong).toBe(0);
+    expect(things.length).toBeGreaterThan(0);
+    expect([...seen].sort()).toEqual([...new Set(things.map(({ label }) => label))].sort());
+  }
 });
 
 test("the committed data has its licence written beside it", () => {

@@ -193,7 +193,7 @@ function logTicks(values: readonly number[]): number[] {
 function barBody({ x, y, bars }: BarChart, { series, ink }: Palette): Spec {
   const values = bars.map(({ name, value }) => ({ name, value, label: shortNumber(value) }));
   const encoding = {
-    y: { field: "name", type: "nominal", title: y === "" ? null : y, sort: null, axis: { labelLimit: 180 } },
+    y: { field: "name", type: "nominal", title: y === "" ? null : y, sort: null, axis: { labelLimit: 260 } },
     x: quantitative("value", x, { axis: { tickCount: 5 } }),
   };
   return {
