@@ -96,7 +96,7 @@ test(
     if (!existsSync(join(root, "dist")))
       throw new Error("the package is not built: npm run build, or npm test");
     const whole = (await live([])).outcome!;
-    const kills = byTier(2, 100);
+    const kills = byTier(2, 50);
     for (let kill = 0; kill < kills; ) {
       const { outcome, signal } = await live([folder], killer(kill));
       if (signal === "SIGKILL") kill++;

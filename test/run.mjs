@@ -1,21 +1,26 @@
 /**
  * The test command: builds the package, checks types, formatting and lint, then runs every test.
  *
- *     node test/run.mjs [--full] [FILTER…]     a filter is a part of test files' paths
+ *     node test/run.mjs [--full] [--shard=1/4] [FILTER…]     a filter is a part of test files' paths
  *
- * `--full` adds the tests of the full tier (see `tier.ts`). Skipped tests are listed with their reasons. The last line is
+ * `--full` adds the tests of the full tier (see `tier.ts`): about three quarters of an hour on two processors, or in parts, by
+ * filters or shards (the first quarter of the files, the second …). Skipped tests are listed with their reasons. The last line is
  * `N passed, N failed, N skipped`, in test cases; each of build, types and lint counts as one. The exit code is 0 only
  * when nothing failed.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
-const filters = process.argv.slice(2).filter((argument) => argument !== "--full");
-if (process.argv.includes("--full")) process.env.NETWRIGHT_TEST_TIER = "full";
+const { values: flags, positionals: filters } = parseArgs({
+  options: { full: { type: "boolean" }, shard: { type: "string" } },
+  allowPositionals: true,
+});
+if (flags.full) process.env.NETWRIGHT_TEST_TIER = "full";
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 /** Reasons of skipped tests, each with the tests' names. */
@@ -94,7 +99,13 @@ const watch = setInterval(() => {
   if (performance.now() - lastResult > silenceLimitMs) giveUp();
 }, 5000);
 lastResult = performance.now();
-const options = { watch: false, allowOnly: false, update: "none", reporters: ["default", counter] };
+const options = {
+  shard: flags.shard,
+  watch: false,
+  allowOnly: false,
+  update: "none",
+  reporters: ["default", counter],
+};
 const vitest = await startVitest("test", filters, options);
 clearInterval(watch);
 await vitest.close();

@@ -1,6 +1,6 @@
 /**
- * Two tiers of tests: the quick one (`npm test`, minutes) and the full one (`npm run test:full`: exhaustive sweeps, long
- * fuzzing, soaks). Tests ask here; nothing else reads the environment variable.
+ * Two tiers of tests: the quick one (`npm test`, minutes) and the full one (`npm run test:full`, under an hour: exhaustive sweeps,
+ * long fuzzing, soaks). Tests ask here; nothing else reads the environment variable.
  */
 import { type TestContext, test } from "vitest";
 

@@ -14,9 +14,15 @@ const unfused = [createWasmDevice({ isFused: false }), ...unfusedNativeDevices()
 const seedsPerTest = 25;
 const groupsFrom = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, group) => first + group * seedsPerTest);
-const groups = [...groupsFrom(0, byTier(3, 400)), ...groupsFrom(seedsOfOldWays, byTier(3, 400))];
+/** In the full tier 10,000 graphs of the old ways, each on one of the targets in turn. */
+const inTurn = (list: readonly EvaluationTarget[], target: EvaluationTarget): number[] =>
+  groupsFrom(0, 400).filter((_, group) => group % list.length === list.indexOf(target));
 
 describe.each(targets)("random graphs on $name", (target) => {
+  const groups = [
+    ...byTier(groupsFrom(0, 3), inTurn(targets, target)),
+    ...groupsFrom(seedsOfOldWays, byTier(3, 200)),
+  ];
   test("seeds that once failed", () => {
     for (const seed of [4, 388, 2909, 4231, 6725, 6744, 8450, 8470, 9925, 9940]) fuzz(seed, target);
   });
@@ -26,7 +32,7 @@ describe.each(targets)("random graphs on $name", (target) => {
 });
 
 describe.each(unfused)("random graphs on $name", (target) => {
-  test.each(groupsFrom(0, byTier(1, 400)))("seeds from %i", (start) => {
+  test.each(byTier(groupsFrom(0, 1), inTurn(unfused, target)))("seeds from %i", (start) => {
     for (let seed = start; seed < start + seedsPerTest; seed++) fuzz(seed, target);
   });
 });
