@@ -64,7 +64,7 @@ async function run({ quick, seed, folder = debian, labels, say }: Run) {
     });
     // Alarms are cheap here: the threshold lets through 5 % of what is no face.
     const ofAsked = await probabilitiesOf(model, photos.subset(asked!));
-    const others = ofAsked.filter((_, i) => isFace[asked![i]!] === 0).sort();
+    const others = ofAsked.filter((_, i) => isFace[asked![i]!] === 0).sort((a, b) => a - b);
     const threshold = others[Math.floor(0.95 * others.length)]!;
     const ofTest = await probabilitiesOf(model, photos.subset(test));
     for (const [i, row] of Array.from(test).entries()) {
