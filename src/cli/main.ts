@@ -1,6 +1,7 @@
 /** `netwright COMMAND`: finds the command, reads its flags, runs it. */
 import { parseFlags, write } from "#platform";
 import { ArgumentError, NetwrightError, nearestName } from "../base/errors.ts";
+import { chat } from "./chat.ts";
 import type { Command } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { convert } from "./convert.ts";
@@ -25,7 +26,7 @@ import { tuneKernels } from "./tune-kernels.ts";
 const commands: Readonly<Record<string, Command>> = {
   new: newProject,
   ...{ train, eval: evaluateRun, predict: predictRun, tune },
-  ...{ pull: pullModel, finetune: finetuneModel, generate: generateText, serve: serveModel },
+  ...{ pull: pullModel, finetune: finetuneModel, generate: generateText, chat, serve: serveModel },
   ...{ runs, diff, replay, report, inspect, convert, doctor },
   "tune-kernels": tuneKernels,
   completion: completionOf(() => commands),

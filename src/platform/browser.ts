@@ -208,6 +208,8 @@ export const machine = (): MachineFacts => ({
   processor: "unknown",
 });
 
+export const lineEditor = (): Promise<never> =>
+  Promise.reject(new PlatformError("a browser page has no standard input"));
 export const serveHttp = (): Promise<never> =>
   Promise.reject(new PlatformError("a browser page cannot be a server"));
 

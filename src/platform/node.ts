@@ -30,6 +30,7 @@ export {
   removeFile,
 } from "./node/folders.ts";
 export { serveHttp } from "./node/http.ts";
+export { lineEditor } from "./node/line-editor.ts";
 export { mapFile } from "./node/mapped-file.ts";
 export { importModule } from "./node/modules.ts";
 export { appendProfilerMap, nativeHost, writeObjectFile } from "./node/native.ts";

@@ -171,6 +171,18 @@ export interface NativeHost {
   errorNumber(): number;
 }
 
+/** Lines from standard input; at a terminal they can be edited, and earlier ones come back with the arrow keys. */
+export interface LineEditor {
+  readonly isTerminal: boolean;
+  /** The next line, asked for with a prompt at a terminal; undefined when no more come. */
+  line(prompt: string): Promise<string | undefined>;
+  /** Deletes what is typed of a line; whether there was anything. */
+  discard(): boolean;
+  /** What Ctrl-C does, from now on; nothing until it is told. */
+  onInterrupt(handler: () => void): void;
+  close(): void;
+}
+
 /** What a client asks of a server. */
 export interface HttpRequest {
   readonly method: string;
@@ -336,6 +348,8 @@ export interface Platform {
   moduleStamp(url: string): string;
 
   terminal(stream: "stdout" | "stderr"): TerminalFacts;
+  /** @throws PlatformError in a browser */
+  lineEditor(): Promise<LineEditor>;
   write(stream: "stdout" | "stderr", text: string): void;
   /**
    * Calls `handler` at the first Ctrl-C (or request to terminate); a second one ends the process as usual. Returns a
