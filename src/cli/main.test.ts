@@ -19,6 +19,8 @@ test("without a command, the list of them", async () => {
       tune          search for the best parameters of an objective
       finetune      goes on with a published model on conversations
       generate      goes on with a text, or answers a question
+      chat          a conversation with a model
+      serve         answers over HTTP, as OpenAI's clients ask
       runs          lists and compares the runs of a folder
       diff          the first step where two runs part, and what differs
       replay        any step of a run again, exactly
@@ -40,7 +42,7 @@ test("a command that is not there, a flag that is not there", async () => {
   expect(await run("docter")).toMatchInlineSnapshot(`
     {
       "code": 2,
-      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, finetune, generate, runs, diff, replay, report, inspect, convert, doctor, tune-kernels, completion; did you mean "doctor"?
+      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, finetune, generate, chat, serve, runs, diff, replay, report, inspect, convert, doctor, tune-kernels, completion; did you mean "doctor"?
     ",
       "stdout": "",
     }

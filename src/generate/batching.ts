@@ -6,6 +6,7 @@ import { checkOptions } from "../base/options.ts";
 import { type RandomKey, toRandomKey } from "../base/random.ts";
 import type { TokenReader } from "../models/index.ts";
 import { type GenerateOptions, optionNames } from "./generate.ts";
+import type { GrammarRun } from "./grammar/index.ts";
 import { PagePool } from "./page-pool.ts";
 import { PagedDecoding, type PagedToken } from "./paged-decoding.ts";
 import { checkSampling, keyAt, likeliestOf, logProbabilities, sampleToken } from "./sampling.ts";
@@ -28,7 +29,14 @@ export interface BatchRequest
   extends Pick<
     GenerateOptions,
     | ("maxNewTokens" | "endTokens" | "key" | "temperature" | "topK" | "topP" | "minP")
-    | ("repetitionPenalty" | "noRepeatNgramSize" | "presencePenalty" | "frequencyPenalty" | "logitBias")
+    | (
+        | "grammar"
+        | "repetitionPenalty"
+        | "noRepeatNgramSize"
+        | "presencePenalty"
+        | "frequencyPenalty"
+        | "logitBias"
+      )
   > {
   readonly prompt: ArrayLike<number>;
   /** How many of the likeliest tokens come with each token, with their probabilities and its own; by default none do. */
@@ -69,6 +77,7 @@ interface Text {
   /** Where the answer ends at the latest. */
   readonly end: number;
   readonly made: TokenQueue;
+  readonly grammar: GrammarRun | undefined;
   pages: number[];
   /** How many tokens were read. */
   read: number;
@@ -171,6 +180,7 @@ export class Batching {
       tokens: Array.from(prompt),
       end: Math.min(prompt.length + maxNewTokens, this.maxLength),
       made: new TokenQueue(),
+      grammar: request.grammar?.start(),
       pages: [],
       read: 0,
     };
@@ -295,19 +305,20 @@ export class Batching {
       this.pool.keep(pages, tokens, end);
   }
 
-  private choose({ request, key, tokens, end, made }: Text, logits: Float32Array): void {
+  private choose({ request, key, tokens, end, made, grammar }: Text, logits: Float32Array): void {
     try {
-      const token = sampleToken(
-        ...([logits.slice(), request, tokens, keyAt(key, tokens.length), request.prompt.length] as const),
-      );
+      const own = logits.slice();
+      grammar?.restrict(own, request.endTokens ?? []);
+      const token = sampleToken(own, request, tokens, keyAt(key, tokens.length), request.prompt.length);
       if (request.endTokens?.includes(token)) return made.end();
+      grammar?.accept(token);
       this.counts.madeTokens++;
       tokens.push(token);
       made.push({
         token,
         ...(request.logProbabilities !== undefined && chances(logits, token, request.logProbabilities)),
       });
-      if (tokens.length === end) made.end();
+      if (tokens.length === end || grammar?.isOver) made.end();
     } catch (error) {
       // What is asked of one text alone, such as a bias that leaves no token, fails it alone.
       made.fail(error);

@@ -6,6 +6,7 @@ import { type RandomKey, toRandomKey } from "../base/random.ts";
 import type { TokenReader } from "../models/index.ts";
 import { type BeamOptions, type BeamSearchOptions, beamOptionNames, beamSearch } from "./beam-search.ts";
 import { type Decoding, decodingFor } from "./decoding.ts";
+import type { OutputGrammar } from "./grammar/index.ts";
 import { guessNext } from "./prompt-lookup.ts";
 import { checkSampling, keyAt, type SamplingOptions, sampleToken } from "./sampling.ts";
 
@@ -21,6 +22,8 @@ export interface GenerateOptions extends SamplingOptions, BeamOptions {
    * The answer is the same, and comes sooner where it repeats the prompt. Leviathan and others, 2023; Saxena, 2023.
    */
   readonly promptLookup?: number;
+  /** What form the answer has; default any. It ends where nothing can follow, or by an end token where it may end. */
+  readonly grammar?: OutputGrammar;
   /** Where the text is read; by default one that is made for it. What it has read already must be the prompt's beginning. */
   readonly decoding?: Decoding;
 }
@@ -34,6 +37,7 @@ export const optionNames = [
     "frequencyPenalty",
     "logitBias",
     "promptLookup",
+    "grammar",
     ...beamOptionNames,
   ],
 ] as const satisfies readonly (keyof GenerateOptions)[];
@@ -64,6 +68,7 @@ export async function* generateTokens(
   }
   const root = toRandomKey(options.key ?? nextKey());
   const decoding = options.decoding ?? decodingFor(model, prompt.length, maxNewTokens);
+  const grammar = options.grammar?.start();
   const seen = Array.from(prompt);
   const end = Math.min(prompt.length + maxNewTokens, decoding.maxLength);
   while (seen.length < end) {
@@ -74,10 +79,14 @@ export async function* generateTokens(
     let sure = seen.length;
     try {
       for (const [i, logits] of rows.entries()) {
-        const token = sampleToken(logits.slice(), options, seen, keyAt(root, seen.length), prompt.length);
+        const own = logits.slice();
+        grammar?.restrict(own, endTokens);
+        const token = sampleToken(own, options, seen, keyAt(root, seen.length), prompt.length);
         if (endTokens.includes(token)) return;
+        grammar?.accept(token);
         seen.push(token);
         yield token;
+        if (grammar?.isOver) return;
         if (token !== guesses[i]) break;
         sure++;
       }
@@ -100,8 +109,8 @@ async function readWithGuesses(
 
 /** What `beamSearch` takes; sampling has no part in it. */
 function searchOptions(options: GenerateOptions): BeamSearchOptions {
-  const { temperature = 0, topK, topP, minP, key: _, promptLookup, ...rest } = options;
-  const chance = { temperature: temperature || undefined, topK, topP, minP, promptLookup };
+  const { temperature = 0, topK, topP, minP, key: _, promptLookup, grammar, ...rest } = options;
+  const chance = { temperature: temperature || undefined, topK, topP, minP, promptLookup, grammar };
   for (const [name, value] of Object.entries(chance))
     if (value !== undefined)
       throw new ArgumentError(

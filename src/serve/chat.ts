@@ -37,7 +37,7 @@ export async function askedOfChat(body: unknown, served: ServedModel): Promise<A
     maxTokens: fields.integer("max_completion_tokens", most) ?? fields.integer("max_tokens", most),
     sampling: samplingOf(fields, served),
     logProbabilities: wantsChances ? (likeliest ?? 0) : undefined,
-    responseFormat: fields.get("response_format"),
+    grammar: served.grammarOf(fields.get("response_format")),
     shape: chatShape,
   };
 }

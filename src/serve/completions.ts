@@ -20,7 +20,7 @@ export function askedOfCompletion(body: unknown, served: ServedModel): Asked {
     maxTokens: fields.integer("max_tokens", { least: 1 }) ?? defaultMaxTokens,
     sampling: samplingOf(fields, served),
     logProbabilities: fields.integer("logprobs", { least: 0, most: 20 }),
-    responseFormat: fields.get("response_format"),
+    grammar: served.grammarOf(fields.get("response_format")),
     shape: completionShape,
   };
 }

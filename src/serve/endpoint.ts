@@ -1,5 +1,6 @@
 /** What conversations and texts have in common: prompts become answers, whole or as they come. */
 import { fold, toRandomKey } from "../base/random.ts";
+import type { OutputGrammar } from "../generate/index.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { Answer, type AnswerPiece, type FinishReason } from "./answer.ts";
 import { ApiError } from "./api-error.ts";
@@ -13,7 +14,8 @@ export interface Asked {
   readonly maxTokens: number | undefined;
   readonly sampling: Sampling;
   readonly logProbabilities: number | undefined;
-  readonly responseFormat: unknown;
+  /** What form answers have. */
+  readonly grammar: OutputGrammar | undefined;
   readonly shape: Shape;
 }
 
@@ -49,7 +51,7 @@ export class Answering {
     this.asked = asked;
     this.served = served;
     const { batching, pretrained, tokenizer } = served;
-    const { prompts, sampling, logProbabilities } = asked;
+    const { prompts, sampling, logProbabilities, grammar } = asked;
     this.head = {
       id: `${asked.shape.prefix}-${randomName()}`,
       created: Math.floor(Date.now() / 1000),
@@ -65,6 +67,7 @@ export class Answering {
       Array.from({ length: sampling.count }, (_, i) => {
         const request = {
           ...sampling.options,
+          ...(grammar && { grammar }),
           ...{ prompt, signal, logProbabilities, key: fold(root, i), endTokens: pretrained.endTokens },
           maxNewTokens: Math.min(asked.maxTokens ?? limits.maxNewTokens, limits.maxNewTokens),
         };

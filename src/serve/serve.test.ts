@@ -4,8 +4,9 @@ import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chatPrompt, Decoding, generate } from "../generate/index.ts";
-import { Bert } from "../models/index.ts";
+import { Bert, Llama, PretrainedConfig } from "../models/index.ts";
 import { loadPretrained, type Pretrained, SentenceEncoder } from "../pretrained/index.ts";
+import { loadTokenizer, trainBpe } from "../text/index.ts";
 import { type Served, serve } from "./index.ts";
 
 const messages = [{ role: "user" as const, content: "a dog" }];
@@ -197,6 +198,8 @@ describe("OpenAI's client", () => {
       await ask({ temprature: 1 }),
       await ask({ n: 5 }),
       await ask({ stream_options: 3 }),
+      await ask({ response_format: { type: "yaml" } }),
+      await ask({ response_format: { type: "json_schema", json_schema: { schema: { typ: 3 } } } }),
       await ask({ messages: [{ role: "user", content: "x".repeat(5000) }] }),
     ]).toMatchInlineSnapshot(`
       [
@@ -213,6 +216,8 @@ describe("OpenAI's client", () => {
         "400 there is no field "temprature" here; did you mean "temperature"?",
         "400 "n" must be an integer from 1 to 4, got 5",
         "400 "stream_options" must be an object with include_usage, got 3",
+        "400 "response_format" must be { type: "text" | "json_object" } or { type: "json_schema", json_schema: { schema } }, got {"type":"yaml"}",
+        "400 the schema at # has "typ", which is not known; did you mean "type"?",
         "413 the body is larger than 4000 bytes",
       ]
     `);
@@ -225,6 +230,56 @@ describe("OpenAI's client", () => {
     const other = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "wrong", maxRetries: 0 });
     await expect(other.models.list()).rejects.toThrow(OpenAI.AuthenticationError);
   });
+});
+
+test("answers of a given form", async () => {
+  const schema = {
+    ...{ type: "object", required: ["name", "old"], additionalProperties: false },
+    properties: { name: { type: "string", maxLength: 8 }, old: { type: "boolean" } },
+  };
+  const texts = ['{"name": "Ann", "old": true}', '{ "name": "Bob", "old": false }'];
+  const tokenizer = await loadTokenizer(
+    await trainBpe(texts, { vocabularySize: 280, specialTokens: ["<end>"] }),
+  );
+  const sizes = { vocab_size: tokenizer.vocabularySize, max_position_embeddings: 256 };
+  const own = await serve(
+    {
+      ...{ tokenizer, chatTemplate: "{{ messages[0].content }}", beginToken: undefined, leftOut: [] },
+      model: new Llama({
+        vocabSize: sizes.vocab_size,
+        hiddenSize: 16,
+        numLayers: 1,
+        numHeads: 2,
+        intermediateSize: 24,
+      }),
+      ...{ config: new PretrainedConfig(sizes), endTokens: [tokenizer.idOf("<end>")!] },
+    },
+    { port: 0, slots: 2, stepTokens: 8 },
+  );
+  const asking = new OpenAI({ baseURL: `${own.url}/v1`, apiKey: "none", maxRetries: 0 });
+  const format = { type: "json_schema" as const, json_schema: { name: "person", strict: true, schema } };
+  const made = await Promise.all(
+    Array.from({ length: 6 }, (_, seed) =>
+      asking.chat.completions.create({
+        model: "model",
+        messages,
+        seed,
+        max_tokens: 240,
+        response_format: format,
+      }),
+    ),
+  );
+  for (const { choices } of made) {
+    expect(choices[0]!.finish_reason).toBe("stop");
+    const { name, old, ...rest } = JSON.parse(choices[0]!.message.content!);
+    expect([typeof name, typeof old, rest]).toEqual(["string", "boolean", {}]);
+    expect([...name].length).toBeLessThanOrEqual(8);
+  }
+  const { choices } = await asking.chat.completions.create({
+    ...{ model: "model", messages, max_tokens: 20, temperature: 0, response_format: { type: "json_object" } },
+  });
+  expect(choices[0]!.message.content![0]).toBe("{");
+  await own.stop();
 });
 
 describe("other clients", () => {

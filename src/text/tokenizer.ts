@@ -47,6 +47,8 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;
+  /** The bytes that a token is in a text, of which letters may need several tokens; undefined for tokens that are no text. */
+  bytesOf(id: number): Uint8Array | undefined;
 }
 
 type Package = typeof import("@huggingface/tokenizers");
@@ -74,7 +76,7 @@ export async function loadTokenizer(
   const file = typeof source === "string" ? await readJson(source) : source;
   checkFile(name, file);
   try {
-    return new HuggingFaceTokenizer(new Tokenizer(file, config));
+    return new HuggingFaceTokenizer(new Tokenizer(file, config), file);
   } catch (error) {
     throw new FormatError(`${name} is no tokenizer that can be used: ${(error as Error).message}`);
   }
@@ -91,8 +93,12 @@ function checkFile(name: string, file: unknown): asserts file is TokenizerFile {
 
 class HuggingFaceTokenizer implements Tokenizer {
   private readonly inner: Inner;
-  constructor(inner: Inner) {
+  private readonly isByteLevel: boolean;
+  private readonly added: ReadonlySet<number>;
+  constructor(inner: Inner, { decoder, added_tokens: added = [] }: TokenizerFile) {
     this.inner = inner;
+    this.isByteLevel = /"type":"ByteLevel"/.test(JSON.stringify(decoder ?? {}));
+    this.added = new Set(added.filter(({ special }) => special).map(({ id }) => id));
   }
   get vocabularySize(): number {
     return this.inner.get_vocab(true).size;
@@ -120,7 +126,29 @@ class HuggingFaceTokenizer implements Tokenizer {
   tokenOf(id: number): string | undefined {
     return this.inner.id_to_token(id);
   }
+  bytesOf(id: number): Uint8Array | undefined {
+    const token = this.inner.id_to_token(id);
+    if (token === undefined || this.added.has(id)) return undefined;
+    if (this.isByteLevel) {
+      const bytes = [...token].map((letter) => byteOfLetter.get(letter));
+      // Tokens that a user added stand as they are.
+      if (!bytes.includes(undefined)) return Uint8Array.from(bytes as number[]);
+    }
+    const byte = /^<0x([\dA-F]{2})>$/.exec(token)?.[1];
+    if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16));
+    return new TextEncoder().encode(token.replaceAll("\u2581", " "));
+  }
 }
+
+/** GPT-2's letters for bytes: printable ones stand for themselves, the others for 256 and on. Radford and others, 2019. */
+const byteOfLetter: ReadonlyMap<string, number> = (() => {
+  const isPrintable = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+  let next = 256;
+  return new Map(
+    Array.from({ length: 256 }, (_, byte) => [String.fromCharCode(isPrintable(byte) ? byte : next++), byte]),
+  );
+})();
 
 /** What stands before a model: how a text becomes pieces that no token crosses. */
 export interface PieceRules {

@@ -1,0 +1,2 @@
+/** Answers of a given form. */
+export { GrammarRun, OutputGrammar } from "./output-grammar.ts";
