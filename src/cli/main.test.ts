@@ -17,6 +17,7 @@ test("without a command, the list of them", async () => {
       eval          loss and metrics of a trained run
       predict       what a trained run answers
       tune          search for the best parameters of an objective
+      pull          fetches a model of the Hugging Face hub into its cache
       finetune      goes on with a published model on conversations
       generate      goes on with a text, or answers a question
       chat          a conversation with a model
@@ -42,7 +43,7 @@ test("a command that is not there, a flag that is not there", async () => {
   expect(await run("docter")).toMatchInlineSnapshot(`
     {
       "code": 2,
-      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, finetune, generate, chat, serve, runs, diff, replay, report, inspect, convert, doctor, tune-kernels, completion; did you mean "doctor"?
+      "stderr": "netwright: "docter" is no command; commands are new, train, eval, predict, tune, pull, finetune, generate, chat, serve, runs, diff, replay, report, inspect, convert, doctor, tune-kernels, completion; did you mean "doctor"?
     ",
       "stdout": "",
     }
