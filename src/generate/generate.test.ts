@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readFixture } from "../../test/fixtures.ts";
 import { ArgumentError } from "../base/errors.ts";
 import { Llama } from "../models/index.ts";
 import { loadPretrained } from "../pretrained/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { chatPrompt, Decoding, generate, generateTokens, sampleToken } from "./index.ts";
+import { candidatesOf, type SamplingOptions } from "./sampling.ts";
 
 const sizes = {
   vocabSize: 30,
@@ -98,6 +100,42 @@ describe("sampleToken", () => {
     expectShares({ noRepeatNgramSize: 4 }, softmax(logits), [2, 3, 1, 2, 3]);
     expectShares({ logitBias: new Map([[0, -Infinity]]) }, softmax([-Infinity, 1, 0, -1, -Infinity]));
     expect(sampleToken(Float32Array.of(1, 3, 3), { temperature: 0 }, [], [0, 0])).toBe(1);
+  });
+
+  test("leaves what transformers' processors leave", () => {
+    const { cases, seen, size } = readFixture<{
+      readonly size: number;
+      readonly seen: readonly number[];
+      readonly cases: readonly {
+        readonly case: number;
+        readonly options: Readonly<Record<string, number>> & {
+          readonly logitBias?: readonly [number, number][];
+        };
+        readonly probabilities: readonly number[];
+      }[];
+    }>("sampling.json");
+    for (const { case: number, options, probabilities } of cases) {
+      const row = Float32Array.from(
+        { length: size },
+        (_, i) => ([0.5, 2, 6][number % 3]! * (((i * 37 + number * 11) % 29) - 14)) / 7,
+      );
+      const asked = { ...options, ...(options.logitBias && { logitBias: new Map(options.logitBias) }) };
+      const found = candidatesOf(row, asked as SamplingOptions, seen, 0);
+      const total = found.reduce((sum, { weight }) => sum + weight, 0);
+      const shares = new Array<number>(size).fill(0);
+      for (const { token, weight } of found) shares[token] = weight / total;
+      for (const [token, share] of shares.entries()) {
+        const place = `${JSON.stringify(options)} ${number}, token ${token}: ${share}, ${probabilities[token]}`;
+        expect(Math.abs(share - probabilities[token]!), place).toBeLessThan(2e-4);
+        expect(share === 0, place).toBe(probabilities[token]! < 1e-12);
+      }
+    }
+  });
+
+  test("penalties by count are of the answer alone", () => {
+    const scores = Float32Array.of(1, 1, 1, 1);
+    candidatesOf(scores, { presencePenalty: 0.5, frequencyPenalty: 0.25 }, [0, 0, 1, 2, 1], 2);
+    expect([...scores]).toEqual([1, 0, 0.25, 1]);
   });
 
   test("options that mean nothing, and nothing to choose", async () => {

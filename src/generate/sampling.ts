@@ -70,15 +70,8 @@ export function sampleToken(
   key: RandomKey,
   promptLength = 0,
 ): number {
-  const { temperature = 1 } = options;
-  adjustScores(logits, options, seen, promptLength);
-  const best = likeliest(logits);
-  if (!(logits[best]! > -Infinity))
-    throw new ArgumentError(
-      "no token is possible: every logit is −Infinity or NaN; look at logitBias and the weights",
-    );
-  if (temperature === 0) return best;
-  const candidates = ranked(logits, logits[best]!, options);
+  const candidates = candidatesOf(logits, options, seen, promptLength);
+  if (candidates.length === 1) return candidates[0]!.token;
   const [draw] = uniform(key, 1);
   const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
   let left = draw! * total;
@@ -87,6 +80,22 @@ export function sampleToken(
     if (left < 0) return token;
   }
   return candidates.at(-1)!.token;
+}
+
+/** Tokens that may come, the likeliest first, and how likely each is beside the others. `logits` are changed. */
+export function candidatesOf(
+  logits: Float32Array,
+  options: SamplingOptions,
+  seen: Iterable<number>,
+  promptLength: number,
+): readonly Candidate[] {
+  adjustScores(logits, options, seen, promptLength);
+  const best = likeliest(logits);
+  if (!(logits[best]! > -Infinity))
+    throw new ArgumentError(
+      "no token is possible: every logit is −Infinity or NaN; look at logitBias and the weights",
+    );
+  return options.temperature === 0 ? [{ token: best, weight: 1 }] : ranked(logits, logits[best]!, options);
 }
 
 /** Changes scores of tokens, logits or logarithms of probabilities, by what came before and what is asked for. */
@@ -149,11 +158,14 @@ interface Candidate {
   readonly weight: number;
 }
 
+/** A weight below this share of the largest is lost in rounding, whatever is asked for. */
+const leastWeight = 1e-12;
+
 /** Tokens that may come, the likeliest first; equal ones by number. */
 function ranked(logits: Float32Array, largest: number, options: SamplingOptions): Candidate[] {
   const { temperature = 1, topK = Infinity, topP = 1, minP = 0 } = options;
-  // A weight below this share of the largest is lost in rounding, whatever is asked for.
-  const least = Math.max(minP, 1e-12);
+  // Where nothing asks how likely others are together, the least likely need not be sorted.
+  const least = topP === 1 ? Math.max(minP, leastWeight) : leastWeight;
   let candidates: Candidate[] = [];
   for (let token = 0; token < logits.length; token++) {
     const weight = Math.exp((logits[token]! - largest) / temperature);
@@ -165,7 +177,8 @@ function ranked(logits: Float32Array, largest: number, options: SamplingOptions)
   const wanted = topP * candidates.reduce((sum, { weight }) => sum + weight, 0);
   let sum = 0;
   const count = candidates.findIndex(({ weight }) => (sum += weight) >= wanted) + 1;
-  return count === 0 ? candidates : candidates.slice(0, count);
+  const likely = count === 0 ? candidates : candidates.slice(0, count);
+  return likely.filter(({ weight }) => weight >= minP);
 }
 
 /** The key of the draw at a position. */
