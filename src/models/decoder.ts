@@ -15,7 +15,7 @@ import {
   type RotaryScaling,
   scaledDotProductAttention,
 } from "../nn/index.ts";
-import { arange, type Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { type DecodeOptions, type LanguageModel, sameDocument } from "./language-model.ts";
 import { renamed } from "./names.ts";
 
@@ -268,14 +268,7 @@ class Decoder extends Module {
   forward(tokens: Tensor, { caches, ...options }: DecodeOptions): Tensor {
     const embedded = this.embedTokens.forward(tokens) as Tensor; // (N, T, features)
     let x = this.scale === 1 ? embedded : (embedded.mul(this.scale) as Tensor);
-    // Layers count for themselves how much they hold, and all hold as much: one set of angles serves them all.
-    const start = options.positions === undefined ? caches?.[0]?.length : undefined;
-    const positions =
-      start === undefined
-        ? options.positions
-        : ((arange(sizesOf(tokens)[1]!) as Tensor).add(start.value) as Tensor);
-    for (const [i, layer] of this.layers.entries())
-      x = layer.forward(x, { ...options, positions, cache: caches?.[i] });
+    for (const [i, layer] of this.layers.entries()) x = layer.forward(x, { ...options, cache: caches?.[i] });
     return this.norm.forward(x);
   }
 }
