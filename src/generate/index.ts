@@ -10,6 +10,6 @@ export {
 export { type BeamOptions, type BeamSearchOptions, beamSearch, type FoundText } from "./beam-search.ts";
 export { Decoding } from "./decoding.ts";
 export { type GenerateOptions, generateTokens } from "./generate.ts";
-export { GrammarRun, OutputGrammar } from "./grammar/index.ts";
+export { type GrammarRun, OutputGrammar } from "./grammar/index.ts";
 export { type SamplingOptions, type ScoreOptions, sampleToken } from "./sampling.ts";
 export { type ChatMessage, chatPrompt, type GenerateTextOptions, generate } from "./text.ts";
