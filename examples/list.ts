@@ -13,6 +13,7 @@ import gestures from "./gestures.ts";
 import keywords from "./keywords.ts";
 import mnistCnn from "./mnist-cnn.ts";
 import overfitting from "./overfitting.ts";
+import prosody from "./prosody.ts";
 import segmentation from "./segmentation.ts";
 import sentiment from "./sentiment.ts";
 import shift from "./shift.ts";
@@ -58,4 +59,5 @@ export const examples: Readonly<Record<string, Example>> = {
   answers,
   entities,
   "speech-translation": speechTranslation,
+  prosody,
 };

@@ -6,6 +6,7 @@ import { draws } from "netwright/data";
 import { MissingData } from "./example.ts";
 
 export interface Utterance {
+  /** Or `<speak>…</speak>`: SSML. */
   readonly text: string;
   /** eSpeak's name of a language or an accent: "de", "en-us". */
   readonly language: string;
@@ -47,6 +48,7 @@ export async function speak(utterances: readonly Utterance[]): Promise<Float32Ar
 
 function speakOne({ text, language, voice, tempo, pitch }: Utterance): Promise<Float32Array> {
   const settings = ["-v", `${language}+${voice}`, "-s", String(tempo), "-p", String(pitch), "-z"];
+  if (text.startsWith("<speak>")) settings.push("-m");
   return new Promise((resolve, reject) => {
     const options = { encoding: "buffer", maxBuffer: 2 ** 26 } as const;
     execFile("espeak-ng", [...settings, "--stdout", text], options, (error, bytes) => {
