@@ -81,7 +81,7 @@ async function run({ quick, seed, labels, say }: Run) {
   const dataset = datasetOf(pairs, tokenizer);
   say(`${dataset.length} pairs train, ${test!.length} test, ${size} tokens`);
 
-  const [batchSize, epochs] = [32, quick ? 10 : 20];
+  const [batchSize, epochs] = [32, quick ? 10 : 12];
   const steps = epochs * Math.ceil(dataset.length / batchSize);
   const learn = (model: Module, peak: number) =>
     fit(model, dataset, {
@@ -117,7 +117,7 @@ async function run({ quick, seed, labels, say }: Run) {
   if (quick) return { scores, splits };
 
   const recurrent = new Seq2Seq({ sourceSize: size, targetSize: size, embeddingSize: 96, hiddenSize: 160 });
-  await learn(recurrent, 1.5e-3);
+  await learn(recurrent, 4e-3);
   const found = await recurrent
     .eval()
     .translate(tensor(sources) as Tensor, { start, end, maxLength: longest });
