@@ -117,9 +117,9 @@ print("entities: F1", np.mean(scores).round(4))
 from gensim.models import Word2Vec
 from scipy.stats import spearmanr
 
-sentences = [words(" ".join(names[:3]) + " " + text) for names, text, _ in wordnet("noun")]
+sentences = [words(" ".join(names[:3]) + " " + text) for part in ("noun", "verb", "adj", "adv") for names, text, _ in wordnet(part)]
 judged = [line.split("\t") for line in lines("word-similarity.tsv.gz")]
-for epochs in (2, 20):
+for epochs in (3, 20):
     model = Word2Vec(sentences, vector_size=64, window=5, min_count=5, sg=1, negative=5, sample=1e-4, epochs=epochs, seed=0, workers=1).wv
     both = [(model.similarity(a, b), float(score)) for a, b, score in judged if a in model and b in model]
     print("word vectors,", epochs, "passes: Spearman's rho", round(spearmanr(*zip(*both))[0], 4), "of", len(both))
