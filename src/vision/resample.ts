@@ -2,12 +2,13 @@
  * Images of another size. Pillow's algorithm, bit for bit on bytes: rows, then columns, each a weighted sum of the pixels under a kernel
  * that is as much wider as the image shrinks; weights are fixed-point numbers of 22 bits. (Pillow, `Resample.c`.)
  */
+import { underAlpha } from "./alpha.ts";
 import { type ByteImage, emptyLike, type Image, type Region } from "./image.ts";
 import { type Pass, resampled } from "./kernel.ts";
 import { fixedBits, fixedPoint, type Interpolation, type Weights, weightsOf } from "./weights.ts";
 
 /**
- * A region of an image at another size.
+ * A region of an image at another size; colours count as much as their alpha.
  *
  * @param antialias whether shrinking takes all pixels into account, as Pillow always does
  */
@@ -27,8 +28,11 @@ export function resample(
   const isDownFirst = region.height > height && region.width < width;
   const passes = isDownFirst ? [...down, ...across] : [...across, ...down];
   if (passes.length === 0) return cropped(image, region);
-  return (
-    (image.dtype === "u8" && resampled(image as ByteImage, region, passes)) || inTurn(image, region, passes)
+  return underAlpha(
+    image,
+    (given) =>
+      (given.dtype === "u8" && resampled(given as ByteImage, region, passes)) ||
+      inTurn(given, region, passes),
   );
 }
 

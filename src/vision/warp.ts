@@ -1,5 +1,6 @@
 /** Images seen through a function of places: for each pixel of the result, a point of the image, and what is there. Pillow's filters. */
 import type { TypedArray } from "../base/dtype.ts";
+import { multipliedBytes, underAlpha } from "./alpha.ts";
 import { emptyLike, type Image } from "./image.ts";
 import type { Matrix, Plane } from "./move.ts";
 
@@ -46,14 +47,25 @@ export interface WarpOptions {
   readonly fill: number;
 }
 
-/** The image seen through `places`. */
-export function warped(
-  image: Image,
-  places: Places,
-  { height, width, interpolation, fill }: WarpOptions,
-): Image {
-  const out = emptyLike(image, height, width);
-  if (fill !== 0) out.data.fill(fill);
+/** The image seen through `places`; colours count as much as their alpha. */
+export function warped(image: Image, places: Places, options: WarpOptions): Image {
+  const through = (given: Image, isMultiplied: boolean): Image => {
+    const out = emptyLike(given, options.height, options.width);
+    if (options.fill !== 0) fillWith(out, options.fill, isMultiplied);
+    seenThrough(given, places, options.interpolation, out);
+    return out;
+  };
+  return options.interpolation === "nearest" ? through(image, false) : underAlpha(image, through);
+}
+
+/** Every number the same, also after colours are divided by alpha. */
+function fillWith({ data, dtype, shape: [, , channels] }: Image, fill: number, isMultiplied: boolean): void {
+  data.fill(isMultiplied ? (dtype === "u8" ? multipliedBytes(fill, fill) : fill * fill) : fill);
+  if (isMultiplied) for (let i = channels - 1; i < data.length; i += channels) data[i] = fill;
+}
+
+function seenThrough(image: Image, places: Places, interpolation: WarpInterpolation, out: Image): void {
+  const [height, width] = out.shape;
   const [xs, ys] = [new Float64Array(width), new Float64Array(width)];
   const [rows, columns, channels] = image.shape;
   const sample = { nearest, bilinear, bicubic }[interpolation];
@@ -64,7 +76,6 @@ export function warped(
     places(y, xs, ys);
     sample({ from: image.data, rows, columns, channels, xs, ys, to, start: y * width * channels, cut });
   }
-  return out;
 }
 
 /** A row of the result to fill. */
