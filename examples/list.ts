@@ -4,6 +4,8 @@ import answers from "./answers.ts";
 import augmentation from "./augmentation.ts";
 import autoencoders from "./autoencoders.ts";
 import breastCancer from "./breast-cancer.ts";
+import cartpole from "./cartpole.ts";
+import credit from "./credit.ts";
 import detection from "./detection.ts";
 import diffusion from "./diffusion.ts";
 import entities from "./entities.ts";
@@ -14,6 +16,7 @@ import keywords from "./keywords.ts";
 import mnistCnn from "./mnist-cnn.ts";
 import overfitting from "./overfitting.ts";
 import prosody from "./prosody.ts";
+import recommendation from "./recommendation.ts";
 import segmentation from "./segmentation.ts";
 import sentiment from "./sentiment.ts";
 import shift from "./shift.ts";
@@ -45,10 +48,13 @@ export const examples: Readonly<Record<string, Example>> = {
   overfitting,
   anomalies,
   "breast-cancer": breastCancer,
+  recommendation,
+  credit,
   spam,
   weather,
   volatility,
   stocks,
+  cartpole,
   gestures,
   translation,
   sentiment,

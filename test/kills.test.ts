@@ -119,13 +119,17 @@ function expectEqual(outcome: Record<string, unknown>, whole: Record<string, unk
 }
 let bestDigest: unknown;
 
-test("SIGTERM ends after the step that goes on; nothing is lost", async (context) => {
-  context.skip(process.platform === "win32", "Windows has no SIGTERM to send to a process");
-  const place = mkdtempSync(join(folder, "term-"));
-  const ended = await live([place, "slowly"], (child) => setTimeout(() => child.kill("SIGTERM"), 60));
-  expect(ended.signal).toBe(null);
-  expect(ended.outcome!["stopReason"]).toMatch(
-    /^interrupted in epoch 1 after \d+ steps; saved to .*at-\d+.safetensors/,
-  );
-  expect((await live([place])).outcome!["digest"]).toBe(bestDigest);
-}, 60_000);
+test(
+  "SIGTERM ends after the step that goes on; nothing is lost",
+  async (context) => {
+    context.skip(process.platform === "win32", "Windows has no SIGTERM to send to a process");
+    const place = mkdtempSync(join(folder, "term-"));
+    const ended = await live([place, "slowly"], (child) => setTimeout(() => child.kill("SIGTERM"), 60));
+    expect(ended.signal).toBe(null);
+    expect(ended.outcome!["stopReason"]).toMatch(
+      /^interrupted in epoch 1 after \d+ steps; saved to .*at-\d+.safetensors/,
+    );
+    expect((await live([place])).outcome!["digest"]).toBe(bestDigest);
+  },
+  byTier(60_000, 300_000),
+);

@@ -81,8 +81,12 @@ test("eight times the data needs no more memory", { timeout: 120_000 }, () => {
   expect(large.peakBytes - small.peakBytes).toBeLessThan(60e6);
 });
 
-fullTest("10 GB stream through training in less than 1 GB", () => {
-  const { samples, peakBytes } = stream(10_000);
-  expect(samples).toBe(813_802);
-  expect(peakBytes).toBeLessThan(1e9);
-});
+fullTest(
+  "10 GB stream through training in less than 1 GB",
+  () => {
+    const { samples, peakBytes } = stream(10_000);
+    expect(samples).toBe(813_802);
+    expect(peakBytes).toBeLessThan(1e9);
+  },
+  1_800_000,
+);
