@@ -392,6 +392,14 @@ export const cases: readonly Case[] = [
     amount: 1,
   },
   {
+    id: "gpt-small/nano",
+    workload: "gpt-small",
+    title: "6 layers, 6 heads, width 384, 8×256 tokens",
+    work: { ...gptWork, layers: 6, heads: 6, width: 384, context: 256, batchSize: 8, batches: 8 },
+    unit: "µs",
+    amount: 1,
+  },
+  {
     id: "transformer",
     workload: "transformer",
     title: "encoder of 4 layers, 8 heads, width 256, 16×128 tokens",

@@ -56,6 +56,7 @@ export const finetuneModel: Command = {
   --validation-split P --patience N --seed N          0.1, 2, 0
   --checkpoint FILE      the whole training state, after each epoch
   --resume               goes on from it
+  --rematerialize        computes layers again for the gradient: a third more time, far less memory
   --show N               only shows N conversations: green is what is learnt
 
   netwright finetune SmolLM2-135M-Instruct --data chat.jsonl
@@ -65,7 +66,7 @@ export const finetuneModel: Command = {
     ...{ data: { type: "string" }, validation: { type: "string" }, output: { type: "string" } },
     ...{ method: { type: "string" }, target: { type: "string", multiple: true }, show: { type: "string" } },
     ...{ checkpoint: { type: "string" }, resume: { type: "boolean" } },
-    ...{ objective: { type: "string" }, beta: { type: "string" } },
+    ...{ objective: { type: "string" }, beta: { type: "string" }, rematerialize: { type: "boolean" } },
   },
   async run({ values, positionals }) {
     const [path, extra] = positionals;
@@ -170,6 +171,7 @@ function optionsOf(values: ParsedFlags["values"]): FinetuneOptions {
     ...(Array.isArray(targets) && { targetModules: targets as string[] }),
     ...(typeof values["checkpoint"] === "string" && { checkpoint: values["checkpoint"] }),
     ...(values["resume"] === true && { resume: true }),
+    ...(values["rematerialize"] === true && { rematerialize: true }),
   };
 }
 

@@ -48,6 +48,21 @@ test.each(["dpo", "ipo", "orpo"] as const)(
   },
 );
 
+test("layers computed again give the same training in less memory", async () => {
+  const trained = async (rematerialize: boolean) => {
+    const pretrained = await loadPretrained(file);
+    let peak = 0;
+    const told = { rematerialize, epochs: 1, onPlan: (plan: FinetunePlan) => void (peak = plan.peakBytes) };
+    const { history } = await finetunePreferences(pretrained, pairs, { ...options, ...told });
+    const names = [...pretrained.model.namedModules().keys()];
+    return { peak, loss: history.epochs[0]!.scores["loss"], names };
+  };
+  const [kept, again] = [await trained(false), await trained(true)];
+  expect(again.loss).toBe(kept.loss);
+  expect(again.names).toEqual(kept.names);
+  expect(again.peak).toBeLessThan(0.9 * kept.peak);
+});
+
 test("the plan counts pairs, and what is left out is said; options that mean nothing are refused", async () => {
   const pretrained = await loadPretrained(file);
   let plan: FinetunePlan | undefined;

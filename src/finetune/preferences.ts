@@ -15,7 +15,15 @@ import type { Preference } from "./conversations.ts";
 import { counted, type FinetuneOptions, type FinetunePlan, placesText } from "./finetune.ts";
 import { type LoraAdapters, loraOptionNames } from "./lora.ts";
 import { ignoredLabel } from "./packing.ts";
-import { adaptersOf, defaultRate, estimate, plannedBytes, quantizedSize, sizeOf } from "./plan.ts";
+import {
+  adaptersOf,
+  defaultRate,
+  estimate,
+  plannedBytes,
+  quantizedSize,
+  rematerializedLayers,
+  sizeOf,
+} from "./plan.ts";
 
 export interface FinetunePreferencesOptions extends Omit<FinetuneOptions, "validation" | "patience"> {
   /**
@@ -33,7 +41,7 @@ const optionNames = [
   ...loraOptionNames.filter((name) => name !== "useDora"),
   ...["method", "objective", "beta", "maxLength", "batchSize", "gradientAccumulationSteps", "epochs"],
   ...["learningRate", "weightDecay", "validation", "validationSplit", "seed", "checkpoint", "resume"],
-  ...["progress", "callbacks", "onPlan"],
+  ...["progress", "callbacks", "onPlan", "rematerialize"],
 ];
 
 export interface FinetunedPreferences {
@@ -93,6 +101,7 @@ export async function finetunePreferences(
   const reference = objective === "orpo" ? undefined : await likelihoods(network, data.train, batchSize);
   const before = data.validation && (await agreementOf(model, data.validation, batchSize));
   const adapters = adaptersOf(model, options);
+  const again = options.rematerialize ? rematerializedLayers(model) : undefined;
   const { learningRate = 0.1 * defaultRate(parameterCount, options.method) } = options;
   const steps = epochs * Math.ceil(data.train.count / (batchSize * gradientAccumulationSteps));
   const loss = (found: Tensor, expected: Tensor): Tensor => {
@@ -129,6 +138,7 @@ export async function finetunePreferences(
     ...(options.resume !== undefined && { resume: options.resume }),
   });
   model.eval();
+  again?.[Symbol.dispose]();
   const after = data.validation && (await agreementOf(model, data.validation, batchSize));
   return { adapters, history, agreement: before === undefined ? undefined : { before, after: after! } };
 }
