@@ -27,7 +27,7 @@ test("without a command, the list of them", async () => {
       replay        any step of a run again, exactly
       report        a run as one HTML page, or as charts in the terminal
       inspect       what is in a file: weights, checkpoints, tables, runs
-      convert       a table or weights in another file format
+      convert       a table, weights or a model in another file format
       doctor        what computes on this machine, and why
       tune-kernels  searches for the fastest tiles of matrix products on this machine, and keeps them
       completion    what makes a shell complete commands and flags
