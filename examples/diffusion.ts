@@ -25,8 +25,12 @@ export default example({
   data: "MNIST, 30,000 images and labels to train; a reader trained on the same tests what is drawn",
   metric: "drawings that read as what was asked for",
   chance: 0.75,
+  // The most that can be expected is another score of it: real test images that the same reader reads right.
   reference: {
-    "drawings that read as what was asked for": { value: 0, from: "real test images, by the same reader" },
+    "drawings that read as what was asked for": {
+      value: 0.1,
+      from: "drawings of any digit, whatever is asked",
+    },
   },
   run,
 });

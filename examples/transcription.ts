@@ -18,7 +18,10 @@ export default example({
   metric: "words right (1 − WER)",
   chance: 0.4,
   reference: {
-    "words right (1 − WER)": { value: 0, from: "the same network, trained on shuffled numbers" },
+    "words right (1 − WER)": {
+      value: 0.1523,
+      from: "the best answer that never changes; no other system was measured",
+    },
   },
   run,
 });

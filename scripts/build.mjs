@@ -62,7 +62,8 @@ const late = {
   "late/progress": /[\\/]build[\\/]src[\\/]train[\\/](progress|header)\.js$/,
   "late/checkpoints":
     /[\\/]build[\\/]src[\\/]train[\\/](checkpoints|checkpoint-options|resumption|callback-state)\.js$/,
-  "late/failed-step": /[\\/]build[\\/]src[\\/](train[\\/]failed-step|tensor[\\/]explain-nan)\.js$/,
+  "late/failed-step":
+    /[\\/]build[\\/]src[\\/](train[\\/]failed-step|tensor[\\/](explain-nan|find-nan|find-nan-loops))\.js$/,
 };
 
 must(compileLibrary());

@@ -58,8 +58,8 @@ export function resultsPage(examples: Readonly<Record<string, Example>>, results
   return `# Results of the examples
 
 Each example is one file of \`examples/\`, run by \`npm run example -- NAME\`. The figures are means over three seeds (weights, order of
-the samples and, where there is no fixed test set, the split) with the 95 % confidence interval that Student's t gives. Processor time is
-that of all threads for one seed. This page is written by \`npm run results\`; \`npm run results -- NAME\` measures one anew.
+the samples and, where there is no fixed test set, the split) with the 95 % confidence interval that Student's t gives; those without an interval
+are of one seed. Processor time is that of all threads for one seed. This page is written by \`npm run results\`; \`npm run results -- NAME\` measures one anew.
 
 ${table([heads, heads.map(() => "---"), ...rows])}
 `;

@@ -224,6 +224,7 @@ export const setExitCode = (_code: number): void => {};
 export const packageVersion = (_packageName: string): string | undefined => undefined;
 
 export const hasEnvironment = false;
+export const provesPrograms = false;
 export const env = (_name: string): string | undefined => undefined;
 
 export const terminal = (_stream: "stdout" | "stderr"): TerminalFacts => ({ isTerminal: false, columns: 80 });

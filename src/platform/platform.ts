@@ -329,6 +329,11 @@ export interface Platform {
   machine(): MachineFacts;
   /** Whether there is an environment at all: a constant, so that a page's bundler leaves out what only its variables ask for. */
   readonly hasEnvironment: boolean;
+  /**
+   * Whether compiled programs are proven in bounds before they run. Not in a page: there WebAssembly's engine checks every access, nothing
+   * outside a program's own memory can be reached, and the proof is a tenth of the compiler. A constant, as above.
+   */
+  readonly provesPrograms: boolean;
   /** An environment variable; undefined when unset, and always in a browser. */
   env(name: string): string | undefined;
 
