@@ -102,7 +102,7 @@ describe("beamSearch", () => {
         "beamSearch: lengthPenalty must be a number, got NaN",
         "beamSearch: earlyStopping must be true, false or "never", got always",
         "noRepeatNgramSize must be an integer of 0 or more, got -1",
-        "beamSearch: there is no option "temperature"; it takes numBeams, lengthPenalty, earlyStopping, numReturnSequences, maxNewTokens, endTokens, decoding, repetitionPenalty, noRepeatNgramSize, logitBias",
+        "beamSearch: there is no option "temperature"; it takes numBeams, lengthPenalty, earlyStopping, numReturnSequences, maxNewTokens, endTokens, decoding, repetitionPenalty, noRepeatNgramSize, presencePenalty, frequencyPenalty, logitBias",
         "no token is possible: every logit is −Infinity or NaN; look at logitBias and the weights",
       ]
     `);

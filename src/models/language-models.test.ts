@@ -146,13 +146,13 @@ describe("configurations that do not fit", () => {
       error({ head_dim: 2.5 }),
     ]).toMatchInlineSnapshot(`
       [
-        "config.json has no "hidden_size": the model needs a positive integer there",
-        "config.json: vocab_size must be a positive integer, got "40"",
+        "config.json has no "hidden_size": the model needs an integer from 1 to 16777216 there",
+        "config.json: vocab_size must be an integer from 1 to 16777216, got "40"",
         "3 heads of keys and values must divide 4 of queries",
         "config.json: hidden_act is "relu"; known are silu",
         "config.json: rope_parameters: rope_type is "longrope"; known are default, linear, dynamic, yarn, llama3",
         "config.json: rope_parameters has no "low_freq_factor": the model needs a number there",
-        "config.json: head_dim must be a positive integer, got 2.5",
+        "config.json: head_dim must be an integer from 1 to 16777216, got 2.5",
       ]
     `);
   });

@@ -14,10 +14,12 @@ export async function serveHttp(
   const open = new Set<Promise<void>>();
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { request, response } = exchangeOf(incoming, outgoing);
+    const isOut = new Promise<void>((resolve) => outgoing.on("close", resolve));
     const done = handler(request, response)
       .catch(() => {
         outgoing.destroy();
       })
+      .then(() => isOut)
       .finally(() => open.delete(done));
     open.add(done);
   });
@@ -34,12 +36,12 @@ export async function serveHttp(
   };
 }
 
-/** No new connections; idle ones are closed, busy ones when their answer is out. */
+/** No new connections; idle ones are closed, all others when every answer is out: a client may keep its connection for minutes. */
 async function closed(server: Server, open: ReadonlySet<Promise<void>>): Promise<void> {
   const gone = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   while (open.size > 0) await Promise.all(open);
-  server.closeIdleConnections();
+  server.closeAllConnections();
   await gone;
 }
 
