@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../test/model-states.ts";
 import type { Dataset } from "../data/index.ts";
-import { generate } from "../generate/index.ts";
+import { chatPrompt, Decoding, generate } from "../generate/index.ts";
 import { dpo, sequenceLogProbability } from "../losses/index.ts";
 import { Llama } from "../models/index.ts";
 import { adamw } from "../optim/index.ts";
 import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
-import { compile, grad, type HostArray, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, grad, type HostArray, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import {
   type Conversation,
   chatTokens,
@@ -264,6 +264,89 @@ describe("packing", () => {
   });
 });
 
+/** What a row of training, a text by itself and a text read token by token through caches make of the same conversations. */
+describe.each([
+  ["f32, with an adapter on the output layer", file, ["lm_head"]],
+  ["a base of few bits", quantizedFile, []],
+])("training and generation agree: %s", (_, path, heads) => {
+  const talks = [
+    said(["user", "the dog"], ["assistant", "an dog 0 1"]),
+    said(["user", "x"], ["assistant", "the"], ["user", "dog"], ["assistant", "an an 7"]),
+  ];
+
+  test("on tokens: what is learnt begins where the prompt ends", async () => {
+    const pretrained = { ...(await loadPretrained(path)), chatTemplate };
+    for (const talk of talks) {
+      const { ids, isLearnt } = await chatTokens(pretrained, talk);
+      const prompt = await chatPrompt(pretrained, talk.slice(0, -1));
+      const read = pretrained.tokenizer!.encode(prompt, { addSpecialTokens: false }).ids;
+      expect(ids.slice(0, read.length)).toEqual([...read]);
+      expect(isLearnt.slice(read.length - 1, read.length + 1)).toEqual([false, true]);
+    }
+  });
+
+  test("on logits: with adapters that came after the first trace, and when they are merged", async () => {
+    const pretrained = {
+      ...(await loadPretrained(path, { quantized: path === quantizedFile })),
+      chatTemplate,
+    };
+    const { model } = pretrained;
+    const vocabulary = model.logits(zeros([pretrained.config.size("hidden_size")]) as Tensor)
+      .shape[0] as number;
+    const texts = await Promise.all(talks.map((talk) => chatTokens(pretrained, talk)));
+    const packed = packTokens(texts, { maxLength: 128, padToken: 0 });
+    expect(packed.rows).toBe(1);
+    const columns = (await packed.dataset.batch([0])) as unknown as Record<string, HostArray>;
+    const training = compile((tokens: Tensor, documents: Tensor, positions: Tensor) =>
+      model.forward(tokens, { documents, positions }),
+    );
+    const alone = compile((tokens: Tensor) => model.forward(tokens));
+    const decoding = new Decoding(model, { maxLength: 128 });
+    /** Logits of the row's texts, one behind the other. */
+    const inRows = async (): Promise<Float32Array> => {
+      const logits = await training(columns["tokens"]!, columns["documents"]!, columns["positions"]!).data();
+      return (logits as Float32Array).slice(0, packed.tokens * vocabulary);
+    };
+    const expectAgreement = async (): Promise<Float32Array> => {
+      const found = await inRows();
+      const [single, cached]: number[][] = [[], []];
+      for (const { ids, isLearnt } of texts) {
+        single!.push(
+          ...((await alone(tensor([[...ids]], { dtype: "i32" }) as Tensor).data()) as Float32Array),
+        );
+        decoding.rewind(0);
+        const start = isLearnt.indexOf(true);
+        cached!.push(...(await decoding.readEach(ids.slice(0, start))).flatMap((row) => [...row]));
+        for (const id of ids.slice(start)) cached!.push(...(await decoding.read([id])));
+      }
+      for (const other of [single!, cached!]) {
+        expect(other.length).toBe(found.length);
+        expect(Math.max(...found.map((x, i) => Math.abs(x - other[i]!)))).toBeLessThan(1e-4);
+      }
+      return found;
+    };
+    const distance = (x: Float32Array, y: Float32Array): number =>
+      Math.max(...x.map((value, i) => Math.abs(value - y[i]!)));
+
+    const before = await expectAgreement();
+    const adapters = loraAdapters(model, {
+      ...{ rank: 2, dropout: 0.5, key: 1 },
+      targetModules: ["q_proj", "v_proj", "o_proj", "down_proj", ...heads],
+    });
+    for (const { b } of adapters.layers.values())
+      b.assign(
+        tensor(
+          Float32Array.from({ length: sizeOf(b.shape) }, (_, i) => Math.sin(i)),
+          { shape: b.shape },
+        ),
+      );
+    const after = await expectAgreement();
+    expect(distance(before, after)).toBeGreaterThan(0.1);
+    adapters.merge();
+    expect(distance(await expectAgreement(), after)).toBeLessThan(1e-3);
+  });
+});
+
 describe("finetune", () => {
   const conversations = ["the dog", "an dog", "dog", "the the"].map((prompt, i) => ({
     messages: said(["user", prompt], ["assistant", `${"abcd"[i]} 0 1 2`]),
@@ -282,10 +365,13 @@ describe("finetune", () => {
   const answer = async (pretrained: Pretrained, prompt: string): Promise<string> => {
     let text = "";
     const messages = said(["user", prompt]);
-    for await (const piece of generate(pretrained, messages, { temperature: 0, maxNewTokens: 8 }))
+    for await (const piece of generate(pretrained, messages, { temperature: 0, maxNewTokens: 16 }))
       text += piece;
     return text;
   };
+  const answers = (pretrained: Pretrained): Promise<string[]> =>
+    inTurn(conversations, ({ messages }) => answer(pretrained, messages[0]!.content));
+  const learnt = conversations.map(({ messages }) => messages[1]!.content);
 
   test.each([
     ["lora", file, {}],
@@ -318,10 +404,11 @@ describe("finetune", () => {
       expect(plan!.steps).toBe(plan!.rows * 30);
       expect(history.epochs.length).toBe(30);
       expect(perplexity!.after).toBeLessThan(perplexity!.before / 4);
-      expect(await answer(pretrained, "the dog")).toMatch(/^a 0 1 2/);
+      // Greedily, each prompt brings back its whole answer and the token that ends it.
+      expect(await answers(pretrained)).toEqual(learnt);
       if (adapters === undefined) return;
       adapters.merge();
-      expect(await answer(pretrained, "dog")).toMatch(/^c 0 1 2/);
+      expect(await answers(pretrained)).toEqual(learnt);
     },
   );
 

@@ -57,7 +57,8 @@ export async function chatPrompt(
 }
 
 /**
- * What follows a text, or an answer in a conversation, in pieces as they come.
+ * What follows a text, or an answer in a conversation, in pieces as they come. A text is gone on with as it is; messages go through the
+ * model's template, and only so does a model that learnt conversations (`finetune`) see what it was trained on.
  *
  * @throws ArgumentError when the model comes without a tokenizer, and as `generateTokens` does
  * @example

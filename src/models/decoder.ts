@@ -16,7 +16,7 @@ import {
   scaledDotProductAttention,
 } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { type DecodeOptions, type LanguageModel, sameDocument } from "./language-model.ts";
+import { type DecodeOptions, type LanguageModel, outputLogits, sameDocument } from "./language-model.ts";
 import { renamed } from "./names.ts";
 
 export interface DecoderOptions {
@@ -325,8 +325,7 @@ export class CausalLanguageModel extends Module implements LanguageModel {
 
   /** Logits of features (…, hiddenSize): those of a text's last token, say. */
   logits(features: Tensor): Tensor {
-    const weight = (this.lmHead ?? this.model.embedTokens).weight as Tensor;
-    const logits = features.matmul(weight.transpose()) as Tensor;
+    const logits = outputLogits(features, this.lmHead, this.model.embedTokens);
     const cap = this.logitCap;
     return cap === undefined ? logits : (logits.div(cap).tanh().mul(cap) as Tensor);
   }

@@ -17,7 +17,7 @@ import {
 import { arange, type Tensor } from "../tensor/index.ts";
 import { type ActivationName, activationName, activations } from "./activations.ts";
 import type { PretrainedConfig } from "./config.ts";
-import { type DecodeOptions, type LanguageModel, sameDocument } from "./language-model.ts";
+import { type DecodeOptions, type LanguageModel, outputLogits, sameDocument } from "./language-model.ts";
 import { type BlockNames, type MatrixRole, TransformerBlock } from "./transformer-block.ts";
 
 export interface GPT2Options {
@@ -185,8 +185,7 @@ export class GPT2 extends Module implements LanguageModel {
   }
 
   logits(features: Tensor): Tensor {
-    const { weight } = this.lmHead ?? this.transformer.words;
-    return features.matmul((weight as Tensor).transpose()) as Tensor;
+    return outputLogits(features, this.lmHead, this.transformer.words);
   }
 
   caches(batchSize: number, maxLength: number): KeyValueCache[] {

@@ -1,5 +1,5 @@
 /** What generation asks of a model, whatever it is made of. */
-import type { AttentionCache, KeyValueCache, Module } from "../nn/index.ts";
+import type { AttentionCache, Embedding, KeyValueCache, Linear, Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
 export interface DecodeOptions {
@@ -29,6 +29,12 @@ export interface TokenReader {
 export interface LanguageModel extends Module, TokenReader {
   forward(tokens: Tensor, options?: DecodeOptions): Tensor;
 }
+
+/** By the output layer, adapters and all, or where there is none by the matrix of the embeddings: (…, hiddenSize) → (…, vocabSize). */
+export const outputLogits = (features: Tensor, head: Linear | undefined, words: Embedding): Tensor =>
+  (head === undefined
+    ? features.matmul((words.weight as Tensor).transpose())
+    : head.forward(features)) as Tensor;
 
 /** (N, T) → (N, 1, T, T): whether two tokens are of one text. */
 export const sameDocument = (documents: Tensor): Tensor =>

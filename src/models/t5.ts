@@ -19,7 +19,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { type ActivationName, activations } from "./activations.ts";
 import type { PretrainedConfig } from "./config.ts";
 import { EncoderDecoder, type Memory, type SourceOptions } from "./encoder-decoder.ts";
-import type { DecodeOptions } from "./language-model.ts";
+import { type DecodeOptions, outputLogits } from "./language-model.ts";
 import { type BlockNames, type MatrixRole, TransformerBlock } from "./transformer-block.ts";
 
 export interface T5Options {
@@ -210,10 +210,9 @@ export class T5 extends EncoderDecoder {
   }
 
   logits(features: Tensor): Tensor {
-    const { weight } = this.lmHead ?? this.shared;
     const { hiddenSize, scaleOutputs = this.lmHead === undefined } = this.options;
     const scaled = scaleOutputs ? features.mul(hiddenSize ** -0.5) : features;
-    return scaled.matmul((weight as Tensor).transpose()) as Tensor;
+    return outputLogits(scaled as Tensor, this.lmHead, this.shared);
   }
 
   caches(batchSize: number, maxLength: number): KeyValueCache[] {
