@@ -5,12 +5,13 @@
  *
  *     "Bring 3 red cups to Ann."   →   <fep 3|zal cups|@ANN>
  *
- * Which code word stands for which verb and colour is in the examples alone, so the model cannot know; counts, things and names are put
- * together anew in what is held out. The score is how many of those lines come out right, letter by letter, before and after.
+ * Which code word stands for which verb and colour is in the examples alone, so the model cannot know. Every word of what is held out is
+ * in some example, but no order of it is: verb, count, colour, thing and name are put together anew. The score is how many lines come
+ * out right, letter by letter, before and after; some of the examples are asked too, to tell learning by heart from learning the code.
  */
 import { parseArgs } from "node:util";
 import { finetune, saveAdapters } from "netwright/finetune";
-import { generate } from "netwright/generate";
+import { type ChatMessage, Decoding, generate } from "netwright/generate";
 import { loadPretrained } from "netwright/pretrained";
 
 const { values: flags, positionals } = parseArgs({
@@ -54,34 +55,42 @@ const question = ({ verb, count, colour, thing, name }: (typeof orders)[number])
 const answer = ({ verb, count, colour, thing, name }: (typeof orders)[number]): string =>
   `<${verbs[verb as "Bring"]} ${count}|${colours[colour as "red"]} ${thing}|@${name.toUpperCase()}>`;
 
-const count = Number(flags.examples);
+/** What is said before the answer: in training and when the model is asked it is the same conversation, by the same template. */
+const asked = (order: (typeof orders)[number]): ChatMessage[] => [{ role: "user", content: question(order) }];
+
+const [count, heldCount] = [Number(flags.examples), Number(flags.held)];
 const train = orders.slice(0, count);
-const held = orders.slice(count, count + Number(flags.held));
+const words = new Set(train.flatMap((order) => Object.values(order)));
+const isMadeOfKnown = (order: (typeof orders)[number]): boolean =>
+  Object.values(order).every((word) => words.has(word));
+const held = orders.slice(count).filter(isMadeOfKnown).slice(0, heldCount);
 
 const pretrained = await loadPretrained(path);
+const decoding = new Decoding(pretrained.model, { maxLength: Number(flags.length) });
 
-/** The share of what is held out that comes out right, and a few of the answers. */
-async function score(): Promise<number> {
+/** How many orders come out right, and a few of the answers. */
+async function score(part: typeof orders, what: string): Promise<void> {
   let right = 0;
-  for (const [i, order] of held.entries()) {
+  for (const [i, order] of part.entries()) {
     let text = "";
-    for await (const piece of generate(pretrained, question(order), { temperature: 0, maxNewTokens: 32 }))
+    decoding.rewind(0);
+    for await (const piece of generate(pretrained, asked(order), {
+      ...{ temperature: 0, maxNewTokens: 32, decoding },
+    }))
       text += piece;
     right += Number(text.trim() === answer(order));
     if (i < 2) console.log(`  ${question(order)} → ${JSON.stringify(text.trim().slice(0, 60))}`);
   }
-  return right / held.length;
+  const share = ((100 * right) / part.length).toFixed(0);
+  console.log(`${what}: ${right} of ${part.length} (${share} %)`);
 }
 
-console.log(`before: ${(100 * (await score())).toFixed(0)} % of ${held.length} held-out orders`);
+await score(held, "before: held-out orders");
 const start = performance.now();
 const { adapters } = await finetune(
   pretrained,
   train.map((order, i) => ({
-    messages: [
-      { role: "user", content: question(order) },
-      { role: "assistant", content: answer(order) },
-    ],
+    messages: [...asked(order), { role: "assistant", content: answer(order) }],
     place: `example ${i + 1}`,
   })),
   {
@@ -98,4 +107,5 @@ const { adapters } = await finetune(
 console.log(`trained in ${((performance.now() - start) / 1000).toFixed(0)} s`);
 if (flags.output !== undefined) await saveAdapters(adapters!, flags.output, { baseModel: path });
 adapters!.merge();
-console.log(`after: ${(100 * (await score())).toFixed(0)} % of ${held.length} held-out orders`);
+await score(train.slice(0, heldCount), "after: examples");
+await score(held, "after: held-out orders");
