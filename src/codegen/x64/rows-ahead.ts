@@ -21,25 +21,21 @@ export function rowsAhead(kernel: Kernel, far: ReadonlySet<KernelBuffer>): Reado
 function findInRows(loop: Loop, far: ReadonlySet<KernelBuffer>, found: Map<Value, number>): void {
   for (const inner of loopsOf(loop.body)) findInRows(inner, far, found);
   if (loop.mode === "vector" || loop.mode === "unrolled" || loop.step !== 1) return;
+  /** How many passes have read rows of a buffer, so far apart. */
   const passes = new Map<string, number>();
   for (const pass of loopsOf(loop.body)) {
-    const rows = new Map<string, Load[]>();
+    const read = new Set<string>();
     for (const load of vectorLoads(pass)) {
       const stride = strideOf(load.address, loop.index);
       if (!far.has(load.buffer) || typeof stride !== "number" || stride <= 0) continue;
-      if (stride * bytesOf(load.buffer.dtype) > mostRowBytes) continue;
+      const rowBytes = stride * bytesOf(load.buffer.dtype);
+      if (rowBytes > mostRowBytes) continue;
       const row = `${load.buffer.name}:${stride}`;
-      rows.set(row, [...(rows.get(row) ?? []), load]);
+      read.add(row);
+      // A load that a loop further in has marked stays as it is.
+      if (passes.get(row) === 1 && !found.has(load)) found.set(load, rowBytes);
     }
-    for (const [row, loads] of rows) {
-      const pass = (passes.get(row) ?? 0) + 1;
-      passes.set(row, pass);
-      if (pass !== 2) continue;
-      for (const load of loads) {
-        const stride = strideOf(load.address, loop.index) as number;
-        if (!found.has(load)) found.set(load, stride * bytesOf(load.buffer.dtype));
-      }
-    }
+    for (const row of read) passes.set(row, (passes.get(row) ?? 0) + 1);
   }
 }
 
