@@ -1,11 +1,9 @@
 /** Going on with a published model on conversations. */
-import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { crossEntropy } from "../losses/index.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
-import { adamw, cosine, warmup } from "../optim/index.ts";
+import { adamw } from "../optim/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import {
@@ -19,6 +17,7 @@ import {
 } from "../train/index.ts";
 import { type ChatTokens, chatTokens } from "./chat-tokens.ts";
 import type { Conversation } from "./conversations.ts";
+import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, type LoraOptions, loraOptionNames } from "./lora.ts";
 import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
 import {
@@ -27,6 +26,7 @@ import {
   estimate,
   plannedBytes,
   quantizedSize,
+  rateOver,
   rematerializedLayers,
   sizeOf,
 } from "./plan.ts";
@@ -177,11 +177,9 @@ export async function finetune(
   const score = async (): Promise<number> =>
     Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
   const before = validation && (await score());
-  const rising = Math.max(1, Math.round(0.03 * steps));
-  const rate = warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
   const history = await fit(network, train.dataset, {
     ...objective,
-    optimizer: adamw({ learningRate: rate, weightDecay }),
+    optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
     ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1 },
     ...(validation && { validation: validation.dataset }),
     callbacks: [
@@ -218,20 +216,16 @@ async function dataOf(
   conversations: readonly Conversation[],
   options: FinetuneOptions,
 ): Promise<FinetuneData> {
-  const { maxLength = 512, seed = 0 } = options;
-  const distinct = new Map(conversations.map((each) => [JSON.stringify(each.messages), each]));
+  const { maxLength = 512, seed = 0, validation, validationSplit } = options;
   const warnings: string[] = [];
-  const repeated = conversations.length - distinct.size;
-  if (repeated > 0) warnings.push(`${counted(repeated, "conversation")} stood there before and count once`);
-  const all = [...distinct.values()];
-  const share = options.validationSplit ?? (all.length >= 20 ? 0.1 : 0);
-  if (!(share >= 0 && share < 1))
-    throw new ArgumentError(`finetune: validationSplit must be in [0, 1), got ${share}`);
-  const heldCount = options.validation === undefined ? Math.round(share * all.length) : 0;
-  const order = [...permutation(randomKey(seed) as RandomKey, all.length)].map((i) => all[i]!);
-  const held = options.validation ?? order.slice(0, heldCount);
-  const { config, endTokens } = pretrained;
-  const padToken = Number(config.values["pad_token_id"] ?? endTokens[0] ?? 0);
+  const keyOf = ({ messages }: Conversation): string => JSON.stringify(messages);
+  const names = { caller: "finetune", what: "conversation" };
+  const { train, held } = heldOut(
+    conversations,
+    { ...names, keyOf, validation, validationSplit, seed },
+    warnings,
+  );
+  const padToken = padTokenOf(pretrained);
   const pack = async (part: readonly Conversation[]): Promise<PackedTokens> => {
     const texts: ChatTokens[] = [];
     for (const { messages } of part) texts.push(await chatTokens(pretrained, messages));
@@ -245,15 +239,9 @@ async function dataOf(
       );
     return packed;
   };
-  const kept = order.slice(heldCount);
   return {
-    train: await pack(kept),
+    train: await pack(train),
     validation: held.length > 0 ? await pack(held) : undefined,
-    ...{ conversations: kept.length, validationConversations: held.length, warnings },
+    ...{ conversations: train.length, validationConversations: held.length, warnings },
   };
 }
-
-export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
-
-export const placesText = (places: readonly string[]): string =>
-  `${places.slice(0, 3).join("; ")}${places.length > 3 ? ` … (${places.length})` : ""}`;

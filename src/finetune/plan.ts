@@ -4,6 +4,7 @@ import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { Adapter, type Module, QuantizedWeight } from "../nn/index.ts";
+import { cosine, type Schedule, warmup } from "../optim/index.ts";
 import { compile, grad, rematerialize, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
 
@@ -50,6 +51,12 @@ export const quantizedSize = (model: Module): number =>
 
 export const defaultRate = (parameters: number, method: Method): number =>
   (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
+
+/** The rate rises over 3 % of the steps and falls in a cosine. */
+export function rateOver(steps: number, learningRate: number): Schedule {
+  const rising = Math.max(1, Math.round(0.03 * steps));
+  return warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
+}
 
 /** Adapters on the model, or undefined where all of it is trained. */
 export function adaptersOf(model: LanguageModel, options: MethodOptions): LoraAdapters | undefined {

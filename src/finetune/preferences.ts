@@ -1,18 +1,18 @@
 /** Going on with a published model on pairs of answers, of which one is better. */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import { permutation, type RandomKey, randomKey } from "../base/random.ts";
 import { arrayDataset, type Dataset } from "../data/index.ts";
 import { dpo, orpo, sequenceLogProbability } from "../losses/index.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
-import { adamw, cosine, warmup } from "../optim/index.ts";
+import { adamw } from "../optim/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import { compile, type Tensor, tensor } from "../tensor/index.ts";
 import { fit, type History } from "../train/index.ts";
 import { chatTokens } from "./chat-tokens.ts";
 import type { Preference } from "./conversations.ts";
-import { counted, type FinetuneOptions, type FinetunePlan, placesText } from "./finetune.ts";
+import type { FinetuneOptions, FinetunePlan } from "./finetune.ts";
+import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, loraOptionNames } from "./lora.ts";
 import { ignoredLabel } from "./packing.ts";
 import {
@@ -21,6 +21,7 @@ import {
   estimate,
   plannedBytes,
   quantizedSize,
+  rateOver,
   rematerializedLayers,
   sizeOf,
 } from "./plan.ts";
@@ -126,11 +127,9 @@ export async function finetunePreferences(
       warnings: data.warnings,
     } satisfies FinetunePlan);
   }
-  const rising = Math.max(1, Math.round(0.03 * steps));
-  const rate = warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
   const history = await fit(network, datasetOf(data.train, reference), {
     ...{ inputs: ["tokens", "labels"], labels: "reference", loss },
-    optimizer: adamw({ learningRate: rate, weightDecay }),
+    optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
     ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1, checks: false },
     ...(options.callbacks && { callbacks: options.callbacks }),
     ...(options.progress !== undefined && { progress: options.progress }),
@@ -200,23 +199,15 @@ async function dataOf(
   pairs: readonly Preference[],
   options: FinetunePreferencesOptions,
 ): Promise<PreferenceData> {
-  const { maxLength = 512, seed = 0 } = options;
-  const distinct = [
-    ...new Map(pairs.map((pair) => [JSON.stringify([pair.chosen, pair.rejected]), pair])).values(),
-  ];
+  const { maxLength = 512, seed = 0, validation, validationSplit } = options;
   const warnings: string[] = [];
-  const repeated = pairs.length - distinct.length;
-  if (repeated > 0) warnings.push(`${counted(repeated, "pair")} stood there before and count once`);
-  const share = options.validationSplit ?? (distinct.length >= 20 ? 0.1 : 0);
-  if (!(share >= 0 && share < 1))
-    throw new ArgumentError(`finetunePreferences: validationSplit must be in [0, 1), got ${share}`);
-  const heldCount = options.validation === undefined ? Math.round(share * distinct.length) : 0;
-  const order = [...permutation(randomKey(seed) as RandomKey, distinct.length)].map((i) => distinct[i]!);
-  const held = options.validation ?? order.slice(0, heldCount);
+  const keyOf = ({ chosen, rejected }: Preference): string => JSON.stringify([chosen, rejected]);
+  const names = { caller: "finetunePreferences", what: "pair" };
+  const { train, held } = heldOut(pairs, { ...names, keyOf, validation, validationSplit, seed }, warnings);
   const made = async (part: readonly Preference[]): Promise<Pairs> =>
     pairsOf(pretrained, part, maxLength, warnings);
   return {
-    train: await made(order.slice(heldCount)),
+    train: await made(train),
     validation: held.length > 0 ? await made(held) : undefined,
     warnings,
   };
@@ -229,8 +220,7 @@ async function pairsOf(
   maxLength: number,
   warnings: string[],
 ): Promise<Pairs> {
-  const { config, endTokens } = pretrained;
-  const padToken = Number(config.values["pad_token_id"] ?? endTokens[0] ?? 0);
+  const padToken = padTokenOf(pretrained);
   const [cut, dropped]: [string[], string[]] = [[], []];
   const texts: { ids: readonly number[]; isLearnt: readonly boolean[] }[] = [];
   for (const { chosen, rejected, place } of pairs) {
