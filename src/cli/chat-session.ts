@@ -101,14 +101,17 @@ export class ChatSession {
     return { tokens, tokensPerSecond: tokens / ((monotonicMs() - started) / 1000), forgotten };
   }
 
+  private withSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+    return this.system === undefined ? messages : [{ role: "system", content: this.system }, ...messages];
+  }
+
   /** The conversation as tokens, without its oldest turns where it is too long. */
   private async prompt(): Promise<{ ids: readonly number[]; forgotten: number }> {
-    const system = this.system === undefined ? [] : [{ role: "system", content: this.system }];
     // Room for an answer that says something.
     const most = Math.floor(this.batching.maxLength * 0.75);
     for (let forgotten = 0; ; forgotten += 2) {
       const kept = this.messages.slice(forgotten);
-      const text = await chatPrompt(this.pretrained, [...system, ...kept]);
+      const text = await chatPrompt(this.pretrained, this.withSystem(kept));
       const { ids } = this.tokenizer.encode(text, { addSpecialTokens: false });
       if (ids.length <= most) return { ids, forgotten };
       if (kept.length > 2) continue;
@@ -175,8 +178,7 @@ export class ChatSession {
   private async save(path: string): Promise<string> {
     if (path === "") throw new ArgumentError("/save takes a file: /save chat.jsonl");
     if (this.messages.length === 0) throw new ArgumentError("/save: nothing was said yet");
-    const system = this.system === undefined ? [] : [{ role: "system", content: this.system }];
-    const line = `${JSON.stringify({ messages: [...system, ...this.messages] })}\n`;
+    const line = `${JSON.stringify({ messages: this.withSystem(this.messages) })}\n`;
     await writeFileAtomic(path, new TextEncoder().encode(line));
     return `${this.messages.length} messages are in "${path}"`;
   }
