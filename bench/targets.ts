@@ -134,17 +134,21 @@ function nodeTargets({ title, nodes, traceMs, compileMs }: CompileResult): reado
   ];
 }
 
-/** Sixteen times as many steps in time are the same program. */
+/**
+ * Sixteen times as many steps in time are the same graph. A few kernels more may be: a product that sums over more than 4,096 steps
+ * is cut into slices, which are added apart. What is read from disk is no compilation.
+ */
 function lengthTargets(short: CompileResult, compile: readonly CompileResult[]): readonly Target[] {
   const long = compile.find(({ id, contender }) => id === "lstm/1024" && contender === short.contender);
-  if (long === undefined || short.nodes === undefined) return [];
+  if (long === undefined || short.nodes === undefined || short.contender.endsWith("-kept")) return [];
+  const isSameGraph = long.nodes === short.nodes;
   const times = long.compileMs.median / short.compileMs.median;
   return [
     {
       what: `${short.title}: compiling an LSTM for length 1,024, against length 64`,
       bound: `≤ ${LENGTH_SLACK} times`,
-      value: `${round3(times)} times`,
-      holds: times <= LENGTH_SLACK && long.nodes === short.nodes && long.kernels === short.kernels,
+      value: `${round3(times)} times${isSameGraph ? "" : `, ${long.nodes} nodes instead of ${short.nodes}`}`,
+      holds: times <= LENGTH_SLACK && isSameGraph,
     },
   ];
 }

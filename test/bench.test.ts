@@ -86,6 +86,26 @@ test("machine code is held against the best sample of the machine's loop, and ca
   expect(against(110)).toEqual([["≥ 70 %", "110 %: the loop was held up, measure longer", false]]);
 });
 
+test("a longer sequence must compile in the time of a shorter one, into the same graph", () => {
+  const compiled = (id: string, ms: number, nodes: number, kernels: number, contender = "netwright-x64") => ({
+    ...{ id, contender, title: "Netwright x64", nodes, kernels, compileMs: summarize([ms]) },
+  });
+  const judged = (...compile: readonly object[]) =>
+    targetsOf({ results: [], startup: [], compile } as unknown as BenchRecord).map(({ value, holds }) => [
+      value,
+      holds,
+    ]);
+  const short = compiled("lstm/64", 100, 167, 28);
+  // Sums over more steps are cut into slices, a kernel each more.
+  expect(judged(short, compiled("lstm/1024", 84, 167, 30))).toEqual([["0.840 times", true]]);
+  expect(judged(short, compiled("lstm/1024", 116, 167, 28))).toEqual([["1.16 times", false]]);
+  expect(judged(short, compiled("lstm/1024", 100, 170, 28))).toEqual([
+    ["1.00 times, 170 nodes instead of 167", false],
+  ]);
+  const kept = "netwright-x64-kept";
+  expect(judged(compiled("lstm/64", 4, 167, 28, kept), compiled("lstm/1024", 6, 167, 30, kept))).toEqual([]);
+});
+
 test("the chart has a bar for each contender that has a figure", async () => {
   const [call] = casesFor(["call"]);
   const figures = (contender: string, seconds: number) => ({

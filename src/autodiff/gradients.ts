@@ -45,12 +45,12 @@ export function gradients(
 }
 
 function requireLoss(loss: Node, cotangent: Node | undefined): void {
-  const where = originText(loss.origin);
+  const where = (): string => originText(loss.origin);
   if (!isFloat(loss.dtype))
-    throw new DTypeError(`gradients: the loss is ${typeText(loss)}${where}; only floats have gradients`);
+    throw new DTypeError(`gradients: the loss is ${typeText(loss)}${where()}; only floats have gradients`);
   if (cotangent === undefined && loss.shape.length > 0) {
     const remedy = "take its mean or sum, or pass a cotangent";
-    throw new ShapeError(`gradients: the loss has shape ${shapeText(loss.shape)}${where}, not (); ${remedy}`);
+    throw new ShapeError(`gradients: the loss has shape ${shapeText(loss.shape)}${where()}, not (); ${remedy}`);
   }
   if (cotangent && (cotangent.dtype !== loss.dtype || !shapesAgree(cotangent.shape, loss.shape))) {
     const types = `${typeText(cotangent)}, the loss ${typeText(loss)}`;

@@ -28,6 +28,7 @@ export function stridesOf(shape: Shape): Size[] {
 
 /** The shape two shapes broadcast to (NumPy's rule), or a ShapeError that starts with `what`. */
 export function broadcastShapes(a: Shape, b: Shape, what = "broadcast"): Shape {
+  if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, axis) => {
     const x = a[axis - rank + a.length] ?? 1;

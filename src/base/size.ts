@@ -195,6 +195,7 @@ function valueIn(d: Dimension, values: ReadonlyMap<Dimension, number>): number {
  */
 export function sizesAgree(a: Size, b: Size): boolean {
   if (sameSize(a, b)) return true;
+  if (typeof a === "number" && typeof b === "number") return false;
   const { min, max } = boundsOf(subtractSizes(a, b));
   if (min > 0 || max < 0) return false;
   throw new ShapeError(

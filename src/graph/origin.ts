@@ -12,18 +12,39 @@ export interface Origin {
 interface ModuleCall {
   readonly path: string;
   readonly caller: Origin;
+  /** The `place` to go on with afterwards. */
+  readonly outer: Place;
 }
 
 const calls: ModuleCall[] = [];
 
+/**
+ * Where the public function that is running was called, once its first node asked: its further nodes come from there too, and a
+ * stack costs more than a node. Null before, undefined outside of such functions.
+ */
+type Place = Origin | null | undefined;
+let place: Place;
+
+/** A public function begins: nodes built until `leaveCall` have one origin. Returns what `leaveCall` must be given. */
+export function enterCall(): Place {
+  const outer = place;
+  place = null;
+  return outer;
+}
+
+export function leaveCall(outer: Place): void {
+  place = outer;
+}
+
 /** From here until `leaveModule`, every node that is built belongs to the module at `path`. */
 export function enterModule(path: string): void {
   const caller = calls[calls.length - 1]?.caller ?? captureOrigin();
-  calls.push({ path, caller });
+  calls.push({ path, caller, outer: place });
+  place = undefined;
 }
 
 export function leaveModule(): void {
-  calls.pop();
+  place = calls.pop()?.outer;
 }
 
 export const currentModulePath = (): string => calls[calls.length - 1]?.path ?? "";
@@ -46,13 +67,17 @@ export function withOrigin<R>(origin: Origin, body: () => R): R {
 export function captureOrigin(): Origin {
   const given = origins[origins.length - 1];
   if (given !== undefined) return given;
+  if (place) return place;
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = framesKept;
   const trace: { stack?: string } = {};
   Error.captureStackTrace?.(trace, captureOrigin);
   Error.stackTraceLimit = before;
-  const { path = "", caller } = calls[calls.length - 1] ?? {};
-  return { trace, modulePath: path, ...(caller && { caller }) };
+  const call = calls[calls.length - 1];
+  const origin =
+    call === undefined ? { trace, modulePath: "" } : { trace, modulePath: call.path, caller: call.caller };
+  if (place === null) place = origin;
+  return origin;
 }
 
 /** The first frame outside the library, as `file:line:column`; undefined when none is known. */

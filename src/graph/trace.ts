@@ -39,13 +39,14 @@ export class Trace {
     this.kind = kind;
   }
 
-  intern(key: string, create: () => Node): Node {
-    const found = this.table.get(key);
-    if (found !== undefined) return found;
-    const node = create();
+  /** The node of this key, if there is one. */
+  find(key: string): Node | undefined {
+    return this.table.get(key);
+  }
+
+  add(key: string, node: Node): void {
     this.table.set(key, node);
     this.nodeCount++;
-    return node;
   }
 
   /** Forgets nodes and pending values: the eager trace does so when all it held has been computed. */
@@ -90,8 +91,14 @@ export function withTrace<R>(trace: Trace, body: () => R): R {
 export function makeNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], attributes: A): Node<A> {
   const trace = currentTrace();
   const own = trace.capture ? inputs.map(trace.capture) : inputs;
-  const key = `${op.name}(${own.map((input) => input.id).join(",")})${attributesKey(attributes)}`;
-  return trace.intern(key, () => createNode(op, own, attributes)) as Node<A>;
+  let key = op.name;
+  for (let i = 0; i < own.length; i++) key += `,${own[i]!.id}`;
+  key += attributesKey(attributes);
+  const found = trace.find(key);
+  if (found !== undefined) return found as Node<A>;
+  const node = createNode(op, own, attributes);
+  trace.add(key, node);
+  return node as Node<A>;
 }
 
 function createNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], attributes: A): Node {
@@ -104,18 +111,9 @@ function createNode<A extends Attributes>(op: Op<A>, inputs: readonly Node[], at
     throw error;
   }
   const outputs = Array.isArray(type) ? (type as readonly TensorType[]) : undefined;
-  const first = outputs ? outputs[0]! : (type as TensorType);
-  const { shape, dtype } = first;
-  return {
-    id: nodeCount++,
-    op: op as Op,
-    inputs,
-    attributes,
-    shape,
-    dtype,
-    origin,
-    ...(outputs && { outputs }),
-  };
+  const { shape, dtype } = outputs ? outputs[0]! : (type as TensorType);
+  const node = { id: nodeCount++, op: op as Op, inputs, attributes, shape, dtype, origin };
+  return outputs === undefined ? node : { ...node, outputs };
 }
 
 /** Equal keys, equal attributes. Numbers by their bits (−0 is not 0, NaN is NaN), arrays and states by identity. */
@@ -127,7 +125,11 @@ export function attributesKey(value: unknown): string {
       return JSON.stringify(value);
     case "object": {
       if (value === null) return "null";
-      if (Array.isArray(value)) return `[${value.map(attributesKey).join(",")}]`;
+      if (Array.isArray(value)) {
+        let list = "[";
+        for (let i = 0; i < value.length; i++) list += `${attributesKey(value[i])},`;
+        return `${list}]`;
+      }
       if (value instanceof Dimension || value instanceof SizeExpression) return `<${sizeKey(value)}>`;
       if (value instanceof State) return `state${value.id}`;
       if (Object.getPrototypeOf(value) !== Object.prototype) return `#${identity(value)}`;

@@ -35,7 +35,7 @@ export function reverse(ends: readonly Cotangent[], wrt: readonly Node[]): (Node
     withOrigin(node.origin, () => {
       const outputs = cotangents.outputsOf(node);
       if (outputs === undefined) return;
-      for (const [input, value] of inputCotangents(node, outputs, between)) cotangents.add(input, value);
+      addInputCotangents(node, outputs, between, cotangents);
     });
   }
   return wrt.map((node) => withOrigin(node.origin, () => cotangents.of(node)));
@@ -81,15 +81,16 @@ function gradientInputs(node: Node): readonly Node[] {
   return outer === undefined ? (node.op.gradientInputs?.(node as never) ?? node.inputs) : [outer];
 }
 
-function* inputCotangents(
+function addInputCotangents(
   node: Node,
   outputs: readonly (Node | undefined)[],
   between: ReadonlySet<Node>,
-): Generator<[Node, Node]> {
+  to: Cotangents,
+): void {
   if (node.op.kind === "output") return;
   const outer = standsFor(node);
   if (outer !== undefined) {
-    yield [outer, outputs[0]!];
+    to.add(outer, outputs[0]!);
     return;
   }
   if (node.op.gradient === undefined) {
@@ -98,10 +99,10 @@ function* inputCotangents(
     return;
   }
   const values = node.op.gradient(node as never, outputs);
-  for (const [i, input] of gradientInputs(node).entries()) {
+  gradientInputs(node).forEach((input, i) => {
     const value = values[i];
-    if (value != null && between.has(input)) yield [input, value];
-  }
+    if (value != null && between.has(input)) to.add(input, value);
+  });
 }
 
 function notDifferentiable(node: Node): ArgumentError {
