@@ -50,7 +50,9 @@ function requireLoss(loss: Node, cotangent: Node | undefined): void {
     throw new DTypeError(`gradients: the loss is ${typeText(loss)}${where()}; only floats have gradients`);
   if (cotangent === undefined && loss.shape.length > 0) {
     const remedy = "take its mean or sum, or pass a cotangent";
-    throw new ShapeError(`gradients: the loss has shape ${shapeText(loss.shape)}${where()}, not (); ${remedy}`);
+    throw new ShapeError(
+      `gradients: the loss has shape ${shapeText(loss.shape)}${where()}, not (); ${remedy}`,
+    );
   }
   if (cotangent && (cotangent.dtype !== loss.dtype || !shapesAgree(cotangent.shape, loss.shape))) {
     const types = `${typeText(cotangent)}, the loss ${typeText(loss)}`;
