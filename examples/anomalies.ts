@@ -34,7 +34,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
     const isNormal = known.column("labels").data;
     const rows = Array.from(isNormal.keys()).filter((i) => isNormal[i] === normal);
     // An image is its own label.
-    const train: Dataset<any> = known.subset(rows).map(({ images }) => ({ images, labels: images }));
+    const train: Dataset = known.subset(rows).map(({ images }) => ({ images, labels: images }));
     await fit(model, train, {
       ...{ loss: binaryCrossEntropy, optimizer: adam({ learningRate: 2e-3 }), epochs: quick ? 20 : 30 },
       ...{ batchSize: 32, seed, progress: "none", checks: false },

@@ -84,7 +84,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
 }
 
 /** One digit, three times by each change. */
-function picture(train: Dataset<any>): Promise<Uint8Array> {
+function picture(train: Dataset): Promise<Uint8Array> {
   const rows = [0, 1, 2].flatMap((row) =>
     Object.values(changes).map((transforms) => {
       const change = augment(...transforms);

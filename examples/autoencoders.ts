@@ -33,8 +33,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
   const known = digits.train.take(count);
   const test = quick ? digits.test.take(500) : digits.test;
   // An image is its own label.
-  const itself = (dataset: Dataset<any>): Dataset<any> =>
-    dataset.map(({ images }) => ({ images, labels: images }));
+  const itself = (dataset: Dataset): Dataset => dataset.map(({ images }) => ({ images, labels: images }));
   const [batchSize, epochs] = [128, quick ? 6 : 8];
   const steps = epochs * Math.ceil(count / batchSize);
   const options = () => ({
@@ -56,7 +55,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
   // In training mode codes are drawn, as the bound wants it.
   vae.train();
   setSeed(seed);
-  const bound = await vae.loss(tensor(images, { shape: [test.length, 784] }) as Tensor).item();
+  const bound = await vae.loss(tensor(images, { shape: [test.length, 784] })).item();
 
   const scores: Record<string, number> = { "−ELBO, nats": Number(bound) };
   const few = training(known.take(labelled));
@@ -99,12 +98,12 @@ class Encoder extends Module {
 }
 
 /** The codes of a dataset's images, with its labels. */
-async function codesOf(model: Autoencoder | VAE, dataset: Dataset<any>) {
+async function codesOf(model: Autoencoder | VAE, dataset: Dataset) {
   const codes = await predict(new Encoder(model), dataset, { inputs: ["images"] });
   return arrayDataset({ codes, labels: dataset.column("labels").data as Int32Array });
 }
 
-async function pixelsOf(model: Module, dataset: Dataset<any>): Promise<Float32Array> {
+async function pixelsOf(model: Module, dataset: Dataset): Promise<Float32Array> {
   const inputs = Object.keys(dataset.columns).filter((name) => name !== "labels");
   return (await tensor(await predict(model, dataset, { inputs }))
     .sigmoid()

@@ -71,10 +71,10 @@ async function run(asked: Run) {
   };
 }
 
-const rowsOf = (table: Table<any>) => Array.from({ length: table.length }, (_, i) => table.row(i));
+const rowsOf = (table: Table) => Array.from({ length: table.length }, (_, i) => table.row(i));
 
 /** A network for one fold: its probabilities of malignant, and the threshold that validation chose. */
-async function judge(known: Table<any>, unknown: Table<any>, { quick, seed }: Run) {
+async function judge(known: Table, unknown: Table, { quick, seed }: Run) {
   const parts = trainTestSplit(known, { test: 0.25, stratify: "diagnosis", seed });
   const prepared = pipeline(standardize()).datasets(
     { train: parts.train, validation: parts.test, test: unknown },

@@ -44,10 +44,7 @@ class Agent extends Module {
   readonly critic = network(1, 1);
   /** (N, 4) → logits (N, 2), values (N). */
   forward(states: Tensor): [logits: Tensor, values: Tensor] {
-    return [
-      this.actor.forward(states as never) as Tensor,
-      this.critic.forward(states as never).squeeze(-1) as Tensor,
-    ];
+    return [this.actor.forward(states), this.critic.forward(states).squeeze(-1)];
   }
 }
 
@@ -105,8 +102,8 @@ async function run({ quick, seed, labels, say }: Run) {
       const gain = ratio.mul(advantages).minimum(cut.mul(advantages)).mean();
       const error = values.sub(returns).square().mean();
       const entropy = logChances.exp().mul(logChances).sum(-1).mean().neg();
-      const loss = error.mul(0.25).sub(gain).sub(entropy.mul(0.01)) as Tensor<[]>;
-      optimizer.step(clipByGlobalNorm(grad(loss, optimizer.parameters) as Tensor[], 0.5));
+      const loss = error.mul(0.25).sub(gain).sub(entropy.mul(0.01));
+      optimizer.step(clipByGlobalNorm(grad(loss, optimizer.parameters), 0.5));
     },
   );
 
@@ -117,7 +114,7 @@ async function run({ quick, seed, labels, say }: Run) {
   for (let round = 0; round < rounds; round++) {
     const played = [];
     for (let t = 0; t <= horizon; t++) {
-      const { chances, values } = act(tensor(states) as Tensor);
+      const { chances, values } = act(tensor(states));
       const [chance, value] = [await chances.data(), await values.data()];
       const actions = states.map((_, i) => Number(random.uniform() < Number(chance[2 * i + 1])));
       const next = states.map((state, i) => move(state, actions[i] === 1));
@@ -159,11 +156,11 @@ async function run({ quick, seed, labels, say }: Run) {
         const batch = order.slice(at, at + batchSize);
         const of = <T>(read: (sample: (typeof samples)[number]) => T) => batch.map((i) => read(samples[i]!));
         learn(
-          tensor(of(({ state }) => state)) as Tensor,
-          tensor(of(({ action }) => [1 - action, action])) as Tensor,
-          tensor(of(({ chance }) => chance)) as Tensor,
-          tensor(scaled(batch.map((i) => advantages[i]!))) as Tensor,
-          tensor(of(({ returns }) => returns)) as Tensor,
+          tensor(of(({ state }) => state)),
+          tensor(of(({ action }) => [1 - action, action])),
+          tensor(of(({ chance }) => chance)),
+          tensor(scaled(batch.map((i) => advantages[i]!))),
+          tensor(of(({ returns }) => returns)),
         );
       }
     }
@@ -179,7 +176,7 @@ async function run({ quick, seed, labels, say }: Run) {
   const upright = states.map(() => 0);
   const isUp = states.map(() => true);
   for (let t = 0; t < longest && isUp.includes(true); t++) {
-    const chance = await act(tensor(states) as Tensor).chances.data();
+    const chance = await act(tensor(states)).chances.data();
     states = states.map((state, i) => (isUp[i] ? move(state, Number(chance[2 * i + 1]) > 0.5) : state));
     states.forEach((state, i) => {
       if (isUp[i]) upright[i]!++;

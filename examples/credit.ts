@@ -75,10 +75,10 @@ async function run(asked: Run) {
   };
 }
 
-const rowsOf = (table: Table<any>) => Array.from({ length: table.length }, (_, i) => table.row(i));
+const rowsOf = (table: Table) => Array.from({ length: table.length }, (_, i) => table.row(i));
 
 /** A network's probabilities that loans are lost. */
-async function judge(known: Table<any>, unknown: Table<any>, weights: number[], { quick, seed }: Run) {
+async function judge(known: Table, unknown: Table, weights: number[], { quick, seed }: Run) {
   const parts = trainTestSplit(known, { test: 0.2, stratify: "Class", seed });
   const { train, validation, test } = pipeline(standardize(), oneHot({ unknown: "ignore" })).datasets(
     { train: parts.train, validation: parts.test, test: unknown },

@@ -53,11 +53,11 @@ class Block extends Module {
     this.skip = from === to ? undefined : new Conv2d(from, to, 1);
   }
   forward(x: Tensor, known: Tensor): Tensor {
-    const first = this.convolutions[0]!.forward(this.norms[0]!.forward(x).silu() as Tensor);
-    const told = this.known.forward(known).expandDims(-1).expandDims(-1) as Tensor; // (N, C, 1, 1)
-    const second = this.norms[1]!.forward(first.add(told) as Tensor).silu() as Tensor;
+    const first = this.convolutions[0]!.forward(this.norms[0]!.forward(x).silu());
+    const told = this.known.forward(known).expandDims(-1).expandDims(-1); // (N, C, 1, 1)
+    const second = this.norms[1]!.forward(first.add(told)).silu();
     const given = this.skip === undefined ? x : this.skip.forward(x);
-    return this.convolutions[1]!.forward(second).add(given) as Tensor;
+    return this.convolutions[1]!.forward(second).add(given);
   }
 }
 
@@ -95,29 +95,29 @@ class Diffusion extends Module {
   /** (N, 1, 28, 28), (N), (N) → (N, 1, 28, 28) */
   velocity(x: Tensor, time: Tensor, digits: Tensor): Tensor {
     const rates = Float32Array.from({ length: 16 }, (_, i) => Math.PI * 1.4 ** i);
-    const angles = time.expandDims(-1).mul(tensor(rates)) as Tensor; // (N, 16)
-    const when = this.time.forward(concat([angles.sin() as Tensor, angles.cos() as Tensor], -1) as Tensor);
-    const known = when.add(this.digit.forward(digits)).silu() as Tensor; // (N, 64)
+    const angles = time.expandDims(-1).mul(tensor(rates)); // (N, 16)
+    const when = this.time.forward(concat([angles.sin(), angles.cos()], -1));
+    const known = when.add(this.digit.forward(digits)).silu(); // (N, 64)
     const wide = this.down.forward(this.first.forward(this.fold.forward(x)), known); // (N, C, 14, 14)
     const narrow = this.middle.forward(this.halve.forward(wide), known); // (N, 2C, 7, 7)
-    const both = concat([wide, this.double.forward(narrow)], 1) as Tensor;
-    return this.unfold.forward(this.last.forward(this.up.forward(both, known).silu() as Tensor));
+    const both = concat([wide, this.double.forward(narrow)], 1);
+    return this.unfold.forward(this.last.forward(this.up.forward(both, known).silu()));
   }
 
   /** The squared error of each image's velocity, at a time drawn for it: images 0 … 1 (N, 784), digits (N) → (N). */
   forward(images: Tensor, digits: Tensor): Tensor {
     const count = images.shape[0] as number;
-    const clean = images.mul(2).sub(1).reshape([count, 1, 28, 28]) as Tensor;
-    const time = random.uniform(this.random.next(), [count]) as Tensor;
-    const noise = random.normal(this.random.next(), [count, 1, 28, 28]) as Tensor;
+    const clean = images.mul(2).sub(1).reshape([count, 1, 28, 28]);
+    const time = random.uniform(this.random.next(), [count]);
+    const noise = random.normal(this.random.next(), [count, 1, 28, 28]);
     const isHidden = random.bernoulli(this.random.next(), [count], 0.1);
-    const angle = time.mul(Math.PI / 2).reshape([count, 1, 1, 1]) as Tensor;
-    const [signal, sigma] = [angle.cos() as Tensor, angle.sin() as Tensor];
-    const noisy = clean.mul(signal).add(noise.mul(sigma)) as Tensor;
-    const velocity = noise.mul(signal).sub(clean.mul(sigma)) as Tensor;
-    const told = where(isHidden, any, digits) as Tensor;
+    const angle = time.mul(Math.PI / 2).reshape([count, 1, 1, 1]);
+    const [signal, sigma] = [angle.cos(), angle.sin()];
+    const noisy = clean.mul(signal).add(noise.mul(sigma));
+    const velocity = noise.mul(signal).sub(clean.mul(sigma));
+    const told = where(isHidden, any, digits);
     const found = this.velocity(noisy, time, told);
-    return found.sub(velocity).square().mean([1, 2, 3]) as Tensor;
+    return found.sub(velocity).square().mean([1, 2, 3]);
   }
 }
 
@@ -200,18 +200,18 @@ async function draw(
   const count = digits.length;
   const step = compile((x: Tensor, asked: Tensor, times: Tensor) => {
     const [now, next] = times.split(2, 0) as [Tensor, Tensor]; // (1) each
-    const time = now.broadcastTo([count]) as Tensor;
+    const time = now.broadcastTo([count]);
     const led = model.velocity(x, time, asked);
-    const free = model.velocity(x, time, asked.mul(0).add(any) as Tensor);
-    const velocity = led.add(led.sub(free).mul(guidance)) as Tensor;
-    const [cos, sin] = [now.mul(Math.PI / 2).cos() as Tensor, now.mul(Math.PI / 2).sin() as Tensor];
-    const clean = x.mul(cos).sub(velocity.mul(sin)).clip(-1, 1) as Tensor;
-    const noise = x.sub(clean.mul(cos)).div(sin) as Tensor;
-    const angle = next.mul(Math.PI / 2) as Tensor;
-    return clean.mul(angle.cos()).add(noise.mul(angle.sin())) as Tensor;
+    const free = model.velocity(x, time, asked.mul(0).add(any));
+    const velocity = led.add(led.sub(free).mul(guidance));
+    const [cos, sin] = [now.mul(Math.PI / 2).cos(), now.mul(Math.PI / 2).sin()];
+    const clean = x.mul(cos).sub(velocity.mul(sin)).clip(-1, 1);
+    const noise = x.sub(clean.mul(cos)).div(sin);
+    const angle = next.mul(Math.PI / 2);
+    return clean.mul(angle.cos()).add(noise.mul(angle.sin()));
   });
-  let x = random.normal(seed, [count, 1, 28, 28]) as Tensor;
-  const asked = tensor(digits) as Tensor;
-  for (let i = steps; i > 0; i--) x = (await step(x, asked, tensor([i / steps, (i - 1) / steps]))) as Tensor;
+  let x = random.normal(seed, [count, 1, 28, 28]);
+  const asked = tensor(digits);
+  for (let i = steps; i > 0; i--) x = await step(x, asked, tensor([i / steps, (i - 1) / steps]));
   return (await x.add(1).div(2).clip(0, 1).data()) as Float32Array;
 }

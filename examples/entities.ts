@@ -59,10 +59,10 @@ class Tagger extends Module {
   /** Each (N, T) */
   forward(word: Tensor, start: Tensor, end: Tensor, shape: Tensor): Tensor {
     const vectors = [word, start, end, shape].map((view, i) => this.tables[i]!.forward(view));
-    const seen = this.dropout.forward(concat(vectors, 2) as Tensor) as Tensor; // (N, T, 96)
-    const lengths = word.notEqual(0).cast("i32").sum(1) as Tensor;
+    const seen = this.dropout.forward(concat(vectors, 2)); // (N, T, 96)
+    const lengths = word.notEqual(0).cast("i32").sum(1);
     const { output } = this.lstm.forward(seen, undefined, { lengths });
-    return this.output.forward(this.dropout.forward(output) as never) as Tensor; // (N, T, kinds)
+    return this.output.forward(this.dropout.forward(output)); // (N, T, kinds)
   }
 }
 

@@ -92,7 +92,7 @@ const makeModel = () =>
     ...[new Flatten(), new Dropout(0.5), new Linear(16 * 6 * 6, 1)],
   );
 
-async function probabilitiesOf(model: Sequential, photos: Dataset<any>): Promise<number[]> {
+async function probabilitiesOf(model: Sequential, photos: Dataset): Promise<number[]> {
   const logits = await predict(model, photos.map(augment(toFloat())));
   return [...(await tensor(logits).sigmoid().data())].map(Number);
 }

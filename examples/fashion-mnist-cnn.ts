@@ -5,7 +5,7 @@ import { crossEntropy } from "netwright/losses";
 import { confusionMatrix } from "netwright/metrics";
 import { BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential } from "netwright/nn";
 import { adamw, cosine } from "netwright/optim";
-import { heatmapChart } from "netwright/report";
+import { confusionChart } from "netwright/report";
 import { fit, predict } from "netwright/train";
 import { augment, randomFlip, toFloat } from "netwright/vision";
 import { example, MissingData, type Run } from "./support/example.ts";
@@ -27,7 +27,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
   });
   const known = training(quick ? clothes.train.take(1200) : clothes.train);
   const train = known.map(augment(randomFlip(), toFloat()));
-  const test: Dataset<any> = (quick ? clothes.test.take(300) : clothes.test).map(augment(toFloat()));
+  const test: Dataset = (quick ? clothes.test.take(300) : clothes.test).map(augment(toFloat()));
 
   const convolution = (from: number, to: number) => [
     ...[new Conv2d(from, to, 3, { padding: 1, bias: false }), new BatchNorm2d(to), new ReLU()],
@@ -57,10 +57,9 @@ async function run({ quick, seed, folder, training, say }: Run) {
     scores: { accuracy: table.reduce((sum, row, i) => sum + row[i]!, 0) / test.length },
     splits: { train: clothes.train.take(train.length), test: clothes.test },
     pictures: [
-      heatmapChart({
-        ...{ title: "Mistakes on the test images", x: "taken for", y: "is a" },
-        ...{ rows: fashionMnistClasses, columns: fashionMnistClasses },
-        values: table.map((row, i) => row.map((count, j) => (i === j ? 0 : count))),
+      confusionChart({
+        ...{ title: "Mistakes on the test images", names: fashionMnistClasses, counts: table },
+        mistakesOnly: true,
       }),
     ],
   };

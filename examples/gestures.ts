@@ -39,7 +39,7 @@ class PenReader extends Module {
 
   forward(paths: Tensor): Tensor {
     const { output } = this.gru.forward(paths); // (N, 8, 96)
-    return this.output.forward(output as never) as Tensor; // (N, 8, 10)
+    return this.output.forward(output); // (N, 8, 10)
   }
 }
 

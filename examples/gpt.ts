@@ -95,14 +95,14 @@ async function pieceCodec(): Promise<Codec> {
 const codec = flags.tokens === "bpe" ? await pieceCodec() : characterCodec();
 
 /** Rows of `context` tokens with their targets, the number of each token's line and its position there. */
-function packed(part: readonly string[]): Dataset<any> {
+function packed(part: readonly string[]): Dataset {
   const stream: [token: number, line: number, position: number][] = [];
   for (const [i, line] of part.entries())
     for (const [position, id] of [codec.end, ...codec.encode(line)].entries())
       stream.push([id, i + 1, Math.min(position, context - 1)]);
   const rows = Math.floor((stream.length - 1) / context);
   const column = (of: (at: number) => number) => ({
-    dtype: "i32",
+    dtype: "i32" as const,
     shape: [rows, context],
     data: Int32Array.from({ length: rows * context }, (_, i) => of(i)),
   });
@@ -112,7 +112,7 @@ function packed(part: readonly string[]): Dataset<any> {
     positions: column((i) => stream[i]![2]),
     // What begins a line follows the one before it: its end.
     labels: column((i) => stream[i + 1]![0]),
-  } as never) as Dataset<any>;
+  }) as Dataset;
 }
 
 const held = Math.floor(lines.length / 10);

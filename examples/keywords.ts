@@ -41,11 +41,11 @@ class Listener extends Module {
   readonly output = new Linear(128, keywords.length);
 
   forward(spectra: Tensor): Tensor {
-    const columns = spectra.permute([0, 2, 1]) as never; // (N, bands, frames)
+    const columns = spectra.permute([0, 2, 1]); // (N, bands, frames)
     const low = this.firstNorm.forward(this.first.forward(columns)).relu();
-    const high = this.secondNorm.forward(this.second.forward(low as never)).relu() as Tensor;
-    const heard = concat([high.max(2) as Tensor, high.mean(2) as Tensor], 1) as Tensor; // (N, 128)
-    return this.output.forward(this.dropout.forward(heard) as never) as Tensor;
+    const high = this.secondNorm.forward(this.second.forward(low)).relu();
+    const heard = concat([high.max(2), high.mean(2)], 1); // (N, 128)
+    return this.output.forward(this.dropout.forward(heard));
   }
 }
 

@@ -62,7 +62,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
       ...[new Flatten(), new Linear(784, 256), new ReLU(), new Dropout(dropout)],
       ...[new Linear(256, 256), new ReLU(), new Dropout(dropout), new Linear(256, 10)],
     );
-    const train: Dataset<any> = isAugmented
+    const train: Dataset = isAugmented
       ? raw.slice(500, 500 + images).map(change)
       : plain.slice(500, 500 + images);
     const history = await fit(model, train, {
@@ -94,7 +94,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
   };
 }
 
-async function accuracyOf(model: Module, test: Dataset<any>): Promise<number> {
+async function accuracyOf(model: Module, test: Dataset): Promise<number> {
   const predicted = await tensor(await predict(model, test))
     .argmax(-1)
     .data();

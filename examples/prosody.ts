@@ -5,7 +5,7 @@ import { crossEntropy } from "netwright/losses";
 import { confusionMatrix } from "netwright/metrics";
 import { BatchNorm1d, Conv1d, Dropout, GRU, Linear, Module } from "netwright/nn";
 import { adamw, cosine } from "netwright/optim";
-import { heatmapChart } from "netwright/report";
+import { confusionChart } from "netwright/report";
 import { fit, predict } from "netwright/train";
 import { example, type Run } from "./support/example.ts";
 import { bands, drawVoices, features, speak, type Utterance } from "./support/speech.ts";
@@ -47,11 +47,11 @@ class MoodReader extends Module {
   readonly output = new Linear(128, names.length);
 
   forward(spectra: Tensor): Tensor {
-    const columns = this.convolution.forward(spectra.permute([0, 2, 1]) as never);
-    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]) as Tensor;
+    const columns = this.convolution.forward(spectra.permute([0, 2, 1]));
+    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]);
     const followed = this.gru.forward(steps).output; // (N, steps, 64)
-    const all = concat([followed.mean(1) as Tensor, followed.max(1) as Tensor], 1) as Tensor;
-    return this.output.forward(this.dropout.forward(all) as never) as Tensor;
+    const all = concat([followed.mean(1), followed.max(1)], 1);
+    return this.output.forward(this.dropout.forward(all));
   }
 }
 
@@ -78,7 +78,7 @@ async function run({ quick, seed, labels, say }: Run) {
     const spectra = await tensor(data, { shape: [...shape] }).toHost();
     return arrayDataset({ spectra, labels: Int32Array.from(answers) });
   };
-  const moodOf = ({ mood }: { readonly mood: string }) => names.indexOf(mood as never);
+  const moodOf = ({ mood }: { readonly mood: keyof typeof moods }) => names.indexOf(mood);
   const model = new MoodReader();
   const [batchSize, epochs] = [16, quick ? 10 : 12];
   const steps = epochs * Math.ceil(train.length / batchSize);
@@ -96,16 +96,9 @@ async function run({ quick, seed, labels, say }: Run) {
     scores: { accuracy: called.filter((mood, i) => mood === truth[i]).length / truth.length },
     splits: { train: train.map(({ utterance }) => utterance), test: test.map(({ utterance }) => utterance) },
     pictures: [
-      heatmapChart({
-        ...{
-          title: "What is taken for what",
-          x: "said",
-          y: "is",
-          rows: names,
-          columns: names,
-          rowShares: true,
-        },
-        values: confusionMatrix(called, truth, { numClasses: names.length }).toArray(),
+      confusionChart({
+        names,
+        counts: confusionMatrix(called, truth, { numClasses: names.length }).toArray(),
       }),
     ],
   };

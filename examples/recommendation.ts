@@ -38,7 +38,7 @@ class Factorisation extends Module {
   readonly students = new Embedding(3000, size + 1, small);
   readonly lecturers = new Embedding(2200, size + 1, small);
   forward(student: Tensor, lecturer: Tensor): Tensor {
-    return ratingOf(this.students.forward(student) as Tensor, this.lecturers.forward(lecturer) as Tensor);
+    return ratingOf(this.students.forward(student), this.lecturers.forward(lecturer));
   }
 }
 
@@ -55,14 +55,11 @@ class TwoTowers extends Module {
   forward(...given: Tensor[]): Tensor {
     const [student, lecturer, years, department, service, age] = [
       ...[this.students, this.lecturers, this.years, this.departments, this.services, this.ages],
-    ].map((table, i) => table.forward(given[i]!) as Tensor) as [Tensor, ...Tensor[]];
+    ].map((table, i) => table.forward(given[i]!)) as [Tensor, ...Tensor[]];
     // The sum of what is known of each side, (N, 16).
-    const ofStudent = student.add(years!) as Tensor;
-    const ofLecturer = lecturer!.add(department!).add(service!).add(age!) as Tensor;
-    return ratingOf(
-      this.student.forward(ofStudent as never) as Tensor,
-      this.lecturer.forward(ofLecturer as never) as Tensor,
-    );
+    const ofStudent = student.add(years!);
+    const ofLecturer = lecturer!.add(department!).add(service!).add(age!);
+    return ratingOf(this.student.forward(ofStudent), this.lecturer.forward(ofLecturer));
   }
 }
 
@@ -71,12 +68,12 @@ const tower = () =>
 
 /** Two vectors and their biases, (N, 17) each → (N, 1). */
 function ratingOf(student: Tensor, lecturer: Tensor): Tensor {
-  const [a, b] = [student, lecturer].map((x) => x.at(slice(), slice(0, size)) as Tensor) as [Tensor, Tensor];
-  const [ofStudent, ofLecturer] = [student, lecturer].map((x) => x.at(slice(), slice(size)) as Tensor) as [
+  const [a, b] = [student, lecturer].map((x) => x.at(slice(), slice(0, size))) as [Tensor, Tensor];
+  const [ofStudent, ofLecturer] = [student, lecturer].map((x) => x.at(slice(), slice(size))) as [
     Tensor,
     Tensor,
   ];
-  return a.mul(b).sum(1, { keepDims: true }).add(ofStudent).add(ofLecturer) as Tensor;
+  return a.mul(b).sum(1, { keepDims: true }).add(ofStudent).add(ofLecturer);
 }
 
 async function run({ quick, seed, labels, say }: Run) {
@@ -121,28 +118,24 @@ async function run({ quick, seed, labels, say }: Run) {
     optimizer: OptimizerFactory,
   ) => {
     const inputs = name === "matrix factorisation" ? ["student", "lecturer"] : columns;
-    const { epochs } = await fit(
-      model as never,
-      train as never,
-      {
-        ...{
-          validation,
-          inputs,
-          loss: mse,
-          epochs: maxEpochs,
-          batchSize,
-          seed,
-          progress: "none",
-          checks: false,
-          optimizer,
-        },
-        callbacks: [earlyStopping({ patience: 6 })],
-      } as never,
-    );
+    const { epochs } = await fit(model, train, {
+      ...{
+        validation,
+        inputs,
+        loss: mse,
+        epochs: maxEpochs,
+        batchSize,
+        seed,
+        progress: "none",
+        checks: false,
+        optimizer,
+      },
+      callbacks: [earlyStopping({ patience: 6 })],
+    });
     say(`${name}: ${epochs.length} epochs`);
     const said = async (rows: readonly number[], isNew: boolean) => {
       const asked = isNew ? dataset([], ratingsOf(rows), rows) : dataset(rows, ratingsOf(rows));
-      const moved = await tensor(await predict(model as never, asked as never, { inputs } as never)).data();
+      const moved = await tensor(await predict(model, asked, { inputs })).data();
       return Array.from(moved, (x) => Number(x) + mean);
     };
     return { test: await said(parts.test, false), new: await said(parts.new, true) };

@@ -39,7 +39,7 @@ class Reader extends Module {
     this.output = new Linear(size, 2);
   }
   forward(terms: Tensor): Tensor {
-    return this.output.forward(this.dropout.forward(this.bag.forward(terms)) as never) as Tensor;
+    return this.output.forward(this.dropout.forward(this.bag.forward(terms)));
   }
 }
 
@@ -106,7 +106,7 @@ const termsOf = (text: string): string[] => ngrams(wordsOf(text), 1, 2);
 async function loudest(model: Reader, { tokens }: Vocabulary) {
   model.eval();
   const alone = tensor(Int32Array.from(tokens.keys()), { shape: [tokens.length, 1] });
-  const logits = await model.forward(alone as Tensor).data();
+  const logits = await model.forward(alone).data();
   const moves = tokens
     .map((name, i) => ({ name, value: Number(logits[2 * i + 1]) - Number(logits[2 * i]) }))
     .slice(2)

@@ -107,7 +107,7 @@ async function run({ quick, seed, folder, training, say }: Run) {
 }
 
 /** How often it is right, and how far its probabilities are from how often it is right. */
-async function judge(model: Sequential, test: Dataset<any>, change: readonly Transform[]) {
+async function judge(model: Sequential, test: Dataset, change: readonly Transform[]) {
   const logits = tensor(await predict(model, test.map(augment(...change, toFloat()))));
   const labels = test.column("labels").data as Int32Array;
   const predicted = await logits.argmax(-1).data();
@@ -122,7 +122,7 @@ async function judge(model: Sequential, test: Dataset<any>, change: readonly Tra
 const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 /** A few digits in every shift, in rising strength. */
-function picture(test: Dataset<any>): Promise<Uint8Array> {
+function picture(test: Dataset): Promise<Uint8Array> {
   const rows = Object.values(shifts).flatMap(({ strengths, change }, row) =>
     strengths.map((strength) => {
       const data = test.sample(row).images as Uint8Array;

@@ -62,13 +62,13 @@ class Interpreter extends Module {
   }
 
   read(spectra: Tensor, words: Tensor) {
-    const columns = this.convolution.forward(spectra.permute([0, 2, 1]) as never);
-    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]) as Tensor; // (N, steps, 64)
+    const columns = this.convolution.forward(spectra.permute([0, 2, 1]));
+    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]); // (N, steps, 64)
     const sound = this.encoder.forward(steps).output; // (N, steps, 128)
     const written = this.decoder.forward(this.embedding.forward(words)).output; // (N, words, 64)
     const { context, weights } = this.attention.forward(written, sound);
-    const seen = this.dropout.forward(concat([context, written], -1) as Tensor); // (N, words, 192)
-    return { logits: this.output.forward(seen as never) as Tensor, weights };
+    const seen = this.dropout.forward(concat([context, written], -1)); // (N, words, 192)
+    return { logits: this.output.forward(seen), weights };
   }
 }
 
@@ -109,7 +109,7 @@ async function run({ quick, seed, labels, say }: Run) {
   });
 
   model.eval();
-  const heard = tensor(await spectraOf(test)) as Tensor;
+  const heard = tensor(await spectraOf(test));
   const said = await interpret(model, heard);
   const truth = test.map(translationOf);
   say(
@@ -129,7 +129,7 @@ async function run({ quick, seed, labels, say }: Run) {
 }
 
 const step = (model: Interpreter) =>
-  compile((spectra: Tensor, words: Tensor) => model.forward(spectra, words).argmax(-1) as Tensor);
+  compile((spectra: Tensor, words: Tensor) => model.forward(spectra, words).argmax(-1));
 
 /** The likeliest word, again and again. */
 async function interpret(model: Interpreter, heard: Tensor): Promise<string[]> {
@@ -137,7 +137,7 @@ async function interpret(model: Interpreter, heard: Tensor): Promise<string[]> {
   const next = step(model);
   const written = Array.from({ length: count }, () => [start]);
   for (let at = 0; at < longest - 1; at++) {
-    const words = tensor(padSequences(written, { length: longest }).tokens) as Tensor;
+    const words = tensor(padSequences(written, { length: longest }).tokens);
     const likeliest = await next(heard, words).data();
     for (const [row, ids] of written.entries()) ids.push(Number(likeliest[row * longest + at]));
   }
@@ -158,8 +158,8 @@ async function whereItListens(
   const row = Math.max(0, found);
   const names = said[row]!.split(" ");
   const words = [[start, ...vocabulary.encode(names)].slice(0, longest)];
-  const input = tensor(padSequences(words, { length: longest }).tokens) as Tensor;
-  const { weights } = model.read(heard.slice(0, row, row + 1) as Tensor, input);
+  const input = tensor(padSequences(words, { length: longest }).tokens);
+  const { weights } = model.read(heard.slice(0, row, row + 1), input);
   const shares = (await weights.data()) as Float32Array;
   const steps = shares.length / longest;
   return heatmapChart({

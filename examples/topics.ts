@@ -5,7 +5,7 @@ import { crossEntropy } from "netwright/losses";
 import { confusionMatrix, f1Score } from "netwright/metrics";
 import { Conv1d, Dropout, Embedding, initializers, Linear, Module } from "netwright/nn";
 import { adamw, cosine } from "netwright/optim";
-import { heatmapChart } from "netwright/report";
+import { confusionChart } from "netwright/report";
 import { normalizeText, padSequences, Vocabulary, words } from "netwright/text";
 import { fit, predict } from "netwright/train";
 import { example, type Run } from "./support/example.ts";
@@ -45,13 +45,13 @@ class PhraseReader extends Module {
   }
 
   forward(tokens: Tensor): Tensor {
-    const vectors = this.dropout.forward(this.embedding.forward(tokens)) as Tensor;
-    const columns = vectors.permute([0, 2, 1]) as Tensor; // (N, 64, words)
+    const vectors = this.dropout.forward(this.embedding.forward(tokens));
+    const columns = vectors.permute([0, 2, 1]); // (N, 64, words)
     // Each filter tells how well the best place fits, wherever that is; beside it what all words say together.
-    const found = [columns, this.pairs.forward(columns as never), this.triples.forward(columns as never)];
-    const best = found.map((at) => (at as Tensor).relu().max(2) as Tensor); // (N, 64) each
-    const all = concat([columns.sum(2) as Tensor, ...best], 1) as Tensor; // (N, 256)
-    return this.output.forward(this.dropout.forward(all) as never) as Tensor;
+    const found = [columns, this.pairs.forward(columns), this.triples.forward(columns)];
+    const best = found.map((at) => at.relu().max(2)); // (N, 64) each
+    const all = concat([columns.sum(2), ...best], 1); // (N, 256)
+    return this.output.forward(this.dropout.forward(all));
   }
 }
 
@@ -95,19 +95,7 @@ async function run({ quick, seed, labels, say }: Run) {
       "macro F1": f1Score(called, answers, { average: "macro" }),
     },
     splits: { train: train!.map(({ words }) => words), test: test!.map(({ words }) => words) },
-    pictures: [
-      heatmapChart({
-        ...{
-          title: "What is taken for what",
-          x: "said",
-          y: "is",
-          rows: names,
-          columns: names,
-          rowShares: true,
-        },
-        values: confusionMatrix(called, answers).toArray(),
-      }),
-    ],
+    pictures: [confusionChart({ names, counts: confusionMatrix(called, answers).toArray() })],
   };
 }
 

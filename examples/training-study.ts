@@ -112,6 +112,6 @@ async function run({ quick, seed, folder, training, say }: Run) {
 const makeModel = () =>
   new Sequential(new Linear(784, 64), new ReLU(), new Linear(64, 64), new ReLU(), new Linear(64, 10));
 
-async function accuracyOf(model: Sequential, dataset: Dataset<any>): Promise<number> {
+async function accuracyOf(model: Sequential, dataset: Dataset): Promise<number> {
   return (await evaluate(model, dataset, { loss: crossEntropy, metrics: [accuracy] })).accuracy!;
 }

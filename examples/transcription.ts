@@ -43,9 +43,9 @@ class Writer extends Module {
   readonly output = new Linear(128, letters.length);
 
   forward(spectra: Tensor): Tensor {
-    const columns = this.convolution.forward(spectra.permute([0, 2, 1]) as never); // (N, 64, steps)
-    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]) as Tensor;
-    return this.output.forward(this.gru.forward(steps).output as never) as Tensor; // (N, steps, letters)
+    const columns = this.convolution.forward(spectra.permute([0, 2, 1])); // (N, 64, steps)
+    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]);
+    return this.output.forward(this.gru.forward(steps).output); // (N, steps, letters)
   }
 }
 
@@ -75,7 +75,7 @@ async function run({ quick, seed, labels, say }: Run) {
   });
 
   const heard = arrayDataset({ spectra: await spectraOf(test), labels: new Int32Array(test.length) });
-  const logits = tensor(await predict(model, heard)) as Tensor;
+  const logits = tensor(await predict(model, heard));
   const said = ctcGreedyDecode(await logits.permute([1, 0, 2]).toHost()).map((codes) =>
     codes
       .map((code) => letters[code])
@@ -96,16 +96,16 @@ async function run({ quick, seed, labels, say }: Run) {
       "numbers without an error": truth.filter((text, i) => said[i] === text).length / truth.length,
     },
     splits: { train: train.map(({ text }) => text), test: truth },
-    pictures: [await lettersOverTime(logits.at(0) as Tensor, truth[0]!)],
+    pictures: [await lettersOverTime(logits.at(0), truth[0]!)],
   };
 }
 
 /** Each target has as many letters as it has before it is filled up with 0; every step of the sound counts. */
 function ctcOfBatch(logits: Tensor, targets: Tensor): Tensor {
   const [batch, steps] = logits.shape as readonly number[] as [number, number];
-  const lengths = targets.greater(0).cast("i32").sum(1) as Tensor;
-  const inputs = tensor(new Int32Array(batch).fill(steps)) as Tensor;
-  return ctc(logits.logSoftmax(-1).permute([1, 0, 2]) as Tensor, targets, { inputs, targets: lengths });
+  const lengths = targets.greater(0).cast("i32").sum(1);
+  const inputs = tensor(new Int32Array(batch).fill(steps));
+  return ctc(logits.logSoftmax(-1).permute([1, 0, 2]), targets, { inputs, targets: lengths });
 }
 
 /** Different numbers in words, three to five digits each. */

@@ -104,7 +104,7 @@ const fromZero = <S extends { readonly labels: number }>(sample: S) => ({
 
 function train(
   model: Sequential,
-  dataset: Dataset<any>,
+  dataset: Dataset,
   { learningRate, ...options }: { epochs: number; batchSize: number; seed: number; learningRate: number },
 ) {
   const steps = options.epochs * Math.ceil(dataset.length / options.batchSize);
@@ -115,7 +115,7 @@ function train(
 }
 
 /** As many of each class, by chance. */
-function firstOfEach<D extends Dataset<any>>(dataset: D, count: number, seed: number): D {
+function firstOfEach<D extends Dataset>(dataset: D, count: number, seed: number): D {
   const labels = dataset.column("labels").data as Int32Array;
   const order = draws(seed).shuffled(Array.from(labels.keys()));
   const chosen = [0, 1, 2, 3, 4].flatMap((label) => order.filter((i) => labels[i] === label).slice(0, count));

@@ -51,15 +51,15 @@ class Translator extends Module {
   }
 
   forward(source: Tensor, target: Tensor): Tensor {
-    const keyPaddingMask = source.equal(padding) as Tensor;
+    const keyPaddingMask = source.equal(padding);
     const masks = { causal: true, memoryKeyPaddingMask: keyPaddingMask, source: { keyPaddingMask } };
     const read = this.transformer.forward(this.vectors(source), this.vectors(target), masks);
-    return read.matmul(this.embedding.weight.transpose() as Tensor) as Tensor; // (N, T, vocabulary)
+    return read.matmul(this.embedding.weight.transpose()); // (N, T, vocabulary)
   }
 
   private vectors(tokens: Tensor): Tensor {
-    const scaled = this.embedding.forward(tokens).mul(Math.sqrt(this.positions.size)) as Tensor;
-    return this.dropout.forward(this.positions.forward(scaled)) as Tensor;
+    const scaled = this.embedding.forward(tokens).mul(Math.sqrt(this.positions.size));
+    return this.dropout.forward(this.positions.forward(scaled));
   }
 }
 
@@ -118,9 +118,7 @@ async function run({ quick, seed, labels, say }: Run) {
 
   const recurrent = new Seq2Seq({ sourceSize: size, targetSize: size, embeddingSize: 96, hiddenSize: 160 });
   await learn(recurrent, 4e-3);
-  const found = await recurrent
-    .eval()
-    .translate(tensor(sources) as Tensor, { start, end, maxLength: longest });
+  const found = await recurrent.eval().translate(tensor(sources), { start, end, maxLength: longest });
   const answers = textsOf(found.map(({ tokens }) => tokens));
   const drawn = found.findIndex(({ tokens }, i) => answers[i] === truth[i] && tokens.length >= 8);
   const read = (row: number) => tokenizer.encode(test![row]![0]).ids;
@@ -151,13 +149,11 @@ function datasetOf(pairs: readonly Pair[], tokenizer: Tokenizer) {
 /** The likeliest token, again and again, for all sentences at a time. */
 async function translate(model: Translator, sources: ReturnType<typeof padSequences>["tokens"]) {
   const [count] = sources.shape;
-  const next = compile(
-    (source: Tensor, target: Tensor) => model.forward(source, target).argmax(-1) as Tensor,
-  );
+  const next = compile((source: Tensor, target: Tensor) => model.forward(source, target).argmax(-1));
   const written = Array.from({ length: count }, () => [start]);
   for (let at = 0; at < longest - 1; at++) {
     const target = padSequences(written, { length: longest }).tokens;
-    const likeliest = await next(tensor(sources) as Tensor, tensor(target) as Tensor).data();
+    const likeliest = await next(tensor(sources), tensor(target)).data();
     for (const [row, ids] of written.entries()) ids.push(Number(likeliest[row * longest + at]));
   }
   return written.map((ids) => {

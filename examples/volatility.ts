@@ -32,7 +32,7 @@ class Volatility extends Module {
   readonly output = new Linear(32, 1);
   forward(window: Tensor): Tensor {
     const { output } = this.lstm.forward(window); // (N, 22, 32)
-    return this.output.forward(output.at(slice(), -1) as never) as Tensor;
+    return this.output.forward(output.at(slice(), -1));
   }
 }
 

@@ -42,9 +42,9 @@ class Forecaster extends Module {
   readonly output = new Linear(32, 1);
 
   forward(window: Tensor): Tensor {
-    const days = this.embed.forward(window as never).add(this.positions); // (N, 28, 32)
-    const read = this.encoder.forward(days as Tensor);
-    return this.output.forward(read.at(slice(), -1) as never) as Tensor; // (N, 1)
+    const days = this.embed.forward(window).add(this.positions); // (N, 28, 32)
+    const read = this.encoder.forward(days);
+    return this.output.forward(read.at(slice(), -1)); // (N, 1)
   }
 }
 

@@ -67,10 +67,10 @@ async function run({ quick, seed, labels, say }: Run) {
   let sum = 0;
   for (let at = 0; at < steps; at++) {
     const from = (at % batches) * batchSize;
-    const part = (of: Int32Array) => tensor(of.subarray(from, from + batchSize)) as Tensor;
+    const part = (of: Int32Array) => tensor(of.subarray(from, from + batchSize));
     const others = tensor(sampler.draw(at, negatives * batchSize), {
       shape: [batchSize, negatives],
-    }) as Tensor;
+    });
     const loss = step(part(centres), part(contexts), others);
     if (at % 100 < 99) continue;
     sum = Number(await loss.item());

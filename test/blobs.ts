@@ -9,7 +9,7 @@ const centres = [
 ];
 
 /** Columns `points` f32 (2) and `labels` i32. */
-export function blobs(count: number, seed = 1): Dataset<any> {
+export function blobs(count: number, seed = 1): Dataset {
   const labels = Int32Array.from({ length: count }, (_, i) => i % 3);
   const points = Array.from(labels, (label, i) =>
     centres[label]!.map((centre, axis) => centre + 2 * (hashedUnit(seed, 2 * i + axis) - 0.5)),

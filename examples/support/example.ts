@@ -32,13 +32,13 @@ export interface Run {
   /** The labels to train on: these; in another order, when it is tested that nothing else tells them. */
   labels<T extends readonly unknown[] | Int32Array | Float32Array>(labels: T): T;
   /** Likewise a dataset, by its column `labels`. */
-  training<D extends Dataset<any>>(dataset: D): D;
+  training<D extends Dataset>(dataset: D): D;
 }
 
 export interface Result {
   readonly scores: Readonly<Record<string, number>>;
   /** What must not share a row: datasets (without their labels), or the rows themselves. */
-  readonly splits: Readonly<Record<string, Dataset<any> | readonly unknown[]>>;
+  readonly splits: Readonly<Record<string, Dataset | readonly unknown[]>>;
   /** For the page: charts, and pictures as PNG. */
   readonly pictures?: readonly (Chart | Uint8Array)[];
 }
@@ -58,7 +58,7 @@ export function runOf(options: {
   return {
     folder: undefined,
     ...rest,
-    labels: (labels) => (shuffleLabels ? draws(options.seed + 1_000_003).shuffled(labels as never) : labels),
+    labels: (labels) => (shuffleLabels ? draws(options.seed + 1_000_003).shuffled(labels) : labels),
     training(dataset) {
       if (!shuffleLabels) return dataset;
       const labels = draws(options.seed + 1_000_003).shuffled(dataset.column("labels").data as Int32Array);

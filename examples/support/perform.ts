@@ -54,14 +54,14 @@ export function requireDisjoint(splits: Result["splits"]): void {
   }
 }
 
-function digestsOf(rows: Dataset<any> | readonly unknown[]): string[] {
+function digestsOf(rows: Dataset | readonly unknown[]): string[] {
   const digest = (bytes: string | Uint8Array): string =>
     createHash("sha256").update(bytes).digest("base64").slice(0, 22);
   if (Array.isArray(rows)) return rows.map((row) => digest(JSON.stringify(row)));
-  const columns = (rows as Dataset<any>).columns as Record<string, unknown>;
+  const columns = (rows as Dataset).columns as Record<string, unknown>;
   const inputs = Object.keys(columns).filter((name) => name !== "labels");
   return Array.from({ length: rows.length }, (_, i) => {
-    const sample = (rows as Dataset<any>).sample(i);
+    const sample = (rows as Dataset).sample(i);
     return digest(inputs.map((name) => rowText(sample[name])).join("\n"));
   });
 }

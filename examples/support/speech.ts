@@ -53,7 +53,7 @@ function speakOne({ text, language, voice, tempo, pitch }: Utterance): Promise<F
     const options = { encoding: "buffer", maxBuffer: 2 ** 26 } as const;
     execFile("espeak-ng", [...settings, "--stdout", text], options, (error, bytes) => {
       if (error === null) resolve(decodeWav(bytes).samples.data as Float32Array);
-      else if (error.code !== ("ENOENT" as never)) reject(error);
+      else if (error.code !== "ENOENT") reject(error);
       else reject(new MissingData('the program espeak-ng is missing; on Debian "apt install espeak-ng"'));
     });
   });
@@ -67,7 +67,7 @@ export const framesOf = (length: number): number => Math.floor(length / hop) + 1
 
 const spectra = compile((x: Tensor) => {
   const mel = melSpectrogram(x, { sampleRate, fftSize: 512, hop, bands, low: 60, high: 8000 });
-  return mel.add(1e-4).log().permute([0, 2, 1]) as Tensor; // (N, frames, bands)
+  return mel.add(1e-4).log().permute([0, 2, 1]); // (N, frames, bands)
 });
 
 /**
@@ -83,9 +83,7 @@ export async function features(sounds: readonly Float32Array[], length: number) 
     const batch = new Float32Array(batchSize * length);
     for (const [row, sound] of sounds.slice(from, from + batchSize).entries())
       batch.set(sound.subarray(0, length), row * length);
-    const found = (await spectra(
-      tensor(batch, { shape: [batchSize, length] }) as Tensor,
-    ).data()) as Float32Array;
+    const found = (await spectra(tensor(batch, { shape: [batchSize, length] })).data()) as Float32Array;
     for (let row = 0; row < Math.min(batchSize, sounds.length - from); row++) {
       const size = frames * bands;
       const own = found.subarray(row * size, (row + 1) * size);

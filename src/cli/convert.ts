@@ -49,8 +49,8 @@ export const convert: Command = {
 };
 
 interface TableFormat {
-  read(path: string): Promise<Table<any>>;
-  write(table: Table<any>, path: string): Promise<void>;
+  read(path: string): Promise<Table>;
+  write(table: Table, path: string): Promise<void>;
 }
 
 const formats: Readonly<Record<string, TableFormat>> = {

@@ -76,11 +76,7 @@ async function first<Item>(items: AsyncIterable<Item>): Promise<Item | undefined
 }
 
 /** @param isWhole whether these are all rows */
-async function inspectTable(
-  path: string,
-  table: Table<any> | undefined,
-  isWhole = false,
-): Promise<Inspected> {
+async function inspectTable(path: string, table: Table | undefined, isWhole = false): Promise<Inspected> {
   const columns = (table?.names ?? []).map((name) => ({ name, kind: table!.column(name).kind }));
   const rows = isWhole ? table?.length : undefined;
   const bytes = await fileSize(path);

@@ -46,7 +46,7 @@ export const predictRun: Command = {
 };
 
 /** Rows of a file, prepared as the training's were. */
-async function rowsOf({ data: { pipeline } }: Setup, file: string): Promise<Dataset<any>> {
+async function rowsOf({ data: { pipeline } }: Setup, file: string): Promise<Dataset> {
   if (pipeline === undefined)
     throw new ArgumentError(
       `the data of this run is not made of rows: "${file}" cannot be prepared; ask for a part of its own data (--part test)`,
@@ -57,7 +57,7 @@ async function rowsOf({ data: { pipeline } }: Setup, file: string): Promise<Data
     : /\.jsonl$/i.test(file)
       ? await readJsonl(file, { schema })
       : await readCsv(file, { schema });
-  return arrayDataset({ features: pipeline.features(table) }) as Dataset<any>;
+  return arrayDataset({ features: pipeline.features(table) }) as Dataset;
 }
 
 interface AnswerLine {

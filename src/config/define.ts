@@ -7,11 +7,11 @@ import type { FitOptions, Metric } from "../train/index.ts";
 
 /** What is trained on, and what is known of it. */
 export interface TrainingData {
-  readonly train: Dataset<any>;
+  readonly train: Dataset;
   /** Scored after each epoch. */
-  readonly validation?: Dataset<any>;
+  readonly validation?: Dataset;
   /** Scored by `netwright eval` alone. */
-  readonly test?: Dataset<any>;
+  readonly test?: Dataset;
   /** Names of the classes, in the order of their labels. */
   readonly classes?: readonly string[];
   /** Makes features of raw rows: it is saved beside the model, and `netwright predict` takes files of rows then. */

@@ -61,7 +61,7 @@ export async function imageFolderData(options: ImageFolderDataOptions): Promise<
     ),
   ) as vision.Transform[];
   const { train, validation, test, classes } = await partsOf(options);
-  const seen = (part: Dataset<any>): Dataset<any> => part.map(vision.augment(toNumbers) as never);
+  const seen = (part: Dataset): Dataset => part.map(vision.augment(toNumbers) as never);
   return {
     train: train.map(vision.augment(...changes, toNumbers) as never),
     ...(validation && { validation: seen(validation) }),
@@ -71,9 +71,9 @@ export async function imageFolderData(options: ImageFolderDataOptions): Promise<
 }
 
 interface Parts {
-  readonly train: Dataset<any>;
-  readonly validation?: Dataset<any> | undefined;
-  readonly test?: Dataset<any> | undefined;
+  readonly train: Dataset;
+  readonly validation?: Dataset | undefined;
+  readonly test?: Dataset | undefined;
   readonly classes: readonly string[];
 }
 
@@ -85,10 +85,10 @@ async function partsOf(options: ImageFolderDataOptions): Promise<Parts> {
   const { classes } = whole;
   if (test === 0) {
     if (validation === 0) return { train: whole, classes };
-    const parts = trainTestSplit<Dataset<any>>(whole, { test: validation, seed, stratify: "labels" });
+    const parts = trainTestSplit<Dataset>(whole, { test: validation, seed, stratify: "labels" });
     return { train: parts.train, validation: parts.test, classes };
   }
-  const parts = trainTestSplit<Dataset<any>>(whole, { test, validation, seed, stratify: "labels" });
+  const parts = trainTestSplit<Dataset>(whole, { test, validation, seed, stratify: "labels" });
   return { ...parts, validation: validation === 0 ? undefined : parts.validation, classes };
 }
 
@@ -98,7 +98,7 @@ async function partedFolder(options: ImageFolderDataOptions, folders: readonly s
   if (options.validation !== undefined || options.test !== undefined)
     throw new ArgumentError(`imageFolder: "${path}" has its parts in folders: leave validation and test out`);
   const train = await opened(options, joinPath(path, "train"));
-  const part = async (...names: readonly string[]): Promise<Dataset<any> | undefined> => {
+  const part = async (...names: readonly string[]): Promise<Dataset | undefined> => {
     const name = names.find((own) => folders.includes(own));
     if (name === undefined) return undefined;
     const found = await opened(options, joinPath(path, name));

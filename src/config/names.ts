@@ -92,7 +92,7 @@ async function mnistData(
 ): Promise<TrainingData> {
   const { validation = 0.1, take, ...rest } = options;
   const { train, test } = await mnist(rest);
-  const used: Dataset<any> = take === undefined ? train : train.take(take);
+  const used: Dataset = take === undefined ? train : train.take(take);
   const classes = Array.from({ length: 10 }, (_, digit) => String(digit));
   if (validation === 0) return { train: used, test, classes };
   const count = Math.round(used.length * (1 - validation));

@@ -1,6 +1,6 @@
 /** A config's values: names become what they stand for, functions are called. */
 import { seed as setSeed } from "../base/default-key.ts";
-import { Dataset } from "../data/index.ts";
+import { type Columns, Dataset } from "../data/index.ts";
 import { Module } from "../nn/index.ts";
 import type { FitOptions } from "../train/index.ts";
 import type { Named, TrainConfig, TrainingData } from "./define.ts";
@@ -96,7 +96,7 @@ function sizeOf(
   place: Place,
 ): number | undefined {
   if (argument === "features") {
-    const columns = Object.values(train.columns as Dataset["columns"]);
+    const columns = Object.values(train.columns as Columns);
     return pipeline?.featureCount ?? columns[0]!.shape.reduce((product, size) => product * size, 1);
   }
   if (argument !== "classes") return undefined;

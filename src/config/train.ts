@@ -119,7 +119,7 @@ export const parts = ["train", "validation", "test"] as const;
 export type Part = (typeof parts)[number];
 
 /** @throws ArgumentError naming the parts there are */
-export function partOf(data: TrainingData, part: string): Dataset<any> {
+export function partOf(data: TrainingData, part: string): Dataset {
   const found = parts.includes(part as Part) ? data[part as Part] : undefined;
   if (found !== undefined) return found;
   const there = parts.filter((name) => data[name] !== undefined).join(", ");

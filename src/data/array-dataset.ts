@@ -1,5 +1,5 @@
 /** Datasets from arrays in memory. */
-import type { TypedArray } from "../base/dtype.ts";
+import type { DType, TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { type Column, plainColumn, type StoredColumn } from "./column.ts";
@@ -21,17 +21,21 @@ type ColumnOf<T> =
           ? Column<[], "f32">
           : T extends readonly (readonly number[])[]
             ? Column<[number], "f32">
-            : T extends readonly unknown[]
-              ? Column<readonly number[], "f32">
-              : Column<[], DTypeOfArray<T>>;
+            : T extends readonly (infer R extends TypedArray)[]
+              ? Column<[number], DTypeOfArray<R>>
+              : T extends readonly (readonly (readonly unknown[])[])[]
+                ? Column<readonly number[], "f32">
+                : T extends readonly unknown[]
+                  ? Column<readonly number[], DType>
+                  : Column<[], DTypeOfArray<T>>;
 
 export type ColumnsOfInputs<I> = { readonly [N in keyof I & string]: ColumnOf<I[N]> };
 
 /**
  * A dataset of named columns of equal length. Arrays are used in place, not copied: do not change them afterwards.
  *
- * A typed array is a column of numbers (Int32Array for class labels); nested arrays of numbers are f32; a HostArray has any
- * shape and dtype; `floatColumn` stores bytes and delivers f32.
+ * A typed array is a column of numbers (Int32Array for class labels); nested arrays of numbers are f32, or what their rows are where these
+ * are typed arrays; a HostArray has any shape and dtype; `floatColumn` stores bytes and delivers f32.
  *
  * @throws ShapeError when lengths differ, ArgumentError when there is no column or an array's dtype is not known
  * @example arrayDataset({ x: [[0, 0], [0, 1], [1, 0], [1, 1]], y: Int32Array.of(0, 1, 1, 0) })

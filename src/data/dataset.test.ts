@@ -57,6 +57,24 @@ describe("arrayDataset", () => {
     );
   });
 
+  test("rows that are typed arrays keep their dtype", () => {
+    const dataset = arrayDataset({
+      tokens: [Int32Array.of(1, 2), Int32Array.of(3, 4)],
+      images: [[Uint8Array.of(1)], [Uint8Array.of(255)]],
+      mixed: [Float32Array.of(0.5), [2]],
+    });
+    expect(String(dataset)).toBe("Dataset of 2 samples: tokens i32 (2,), images u8 (1, 1), mixed f32 (1,)");
+    expect(dataset.sample(1).tokens).toEqual(Int32Array.of(3, 4));
+    expectTypeOf(dataset.sample(0).tokens).toEqualTypeOf<Int32Array>();
+    expect(() => arrayDataset({ x: [Int32Array.of(1), Float32Array.of(2)] })).toThrow(
+      'column "x" has rows of i32 and f32; make them of one kind',
+    );
+    expect(() => arrayDataset({ x: [Int32Array.of(1), Int32Array.of(2, 3)] })).toThrow(
+      'column "x"[1] is an array of 2; expected an array of 1, as the first one',
+    );
+    expect(() => arrayDataset({ x: [Uint16Array.of(1)] })).toThrow("does not say which dtype it holds");
+  });
+
   test("shapes that are not known to the types stay unknown", () => {
     const array: HostArray = hostArray("f32", [2, 3]);
     const dataset = arrayDataset({ array, nested: [[[1]], [[2]]] });

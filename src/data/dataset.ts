@@ -28,8 +28,8 @@ interface SplitOptions<Name> {
   readonly stratify?: Name;
 }
 
-/** Samples with named columns. Immutable: every operation gives another dataset on the same stored samples. */
-export class Dataset<C extends Columns = Columns> {
+/** Samples with named columns. Immutable: every operation gives another dataset on the same stored samples. `Dataset` alone has whatever columns. */
+export class Dataset<C extends Columns = any> {
   /** Samples. */
   readonly length: number;
   /** For each name the shape of one sample and the dtype it is delivered in. */

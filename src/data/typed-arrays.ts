@@ -1,5 +1,5 @@
 /** The dtypes of bare typed arrays, and arrays of numbers nested as a user writes them. */
-import type { DType } from "../base/dtype.ts";
+import { arrayTypeOf, type DType, type TypedArray } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { type HostArray, hostArray } from "../base/host-array.ts";
 
@@ -33,23 +33,41 @@ export function dtypeOfArray(what: string, array: ArrayBufferView): DType {
   );
 }
 
-export type NestedNumbers = readonly (number | NestedNumbers)[];
+/** Numbers in arrays of arrays; the last axis may be typed arrays. */
+export type NestedNumbers = readonly (number | TypedArray | NestedNumbers)[];
 
-/** Nested arrays of numbers as f32. @throws ShapeError naming the place where lengths differ */
+const isRow = (value: unknown): value is readonly unknown[] | TypedArray =>
+  Array.isArray(value) || ArrayBuffer.isView(value);
+
+/**
+ * Nested arrays of numbers: f32, or what the rows are where they are typed arrays.
+ *
+ * @throws ShapeError naming the place where lengths differ, ArgumentError where rows are of several types
+ */
 export function nestedArray(what: string, nested: NestedNumbers): HostArray {
   const shape: number[] = [];
-  for (let level: unknown = nested; Array.isArray(level); level = level[0]) shape.push(level.length);
+  for (let level: unknown = nested; isRow(level); level = level[0]) shape.push(level.length);
   const values: number[] = [];
+  const dtypes = new Set<DType>();
   const visit = (value: unknown, axis: number, path: string): void => {
     if (axis === shape.length && typeof value === "number") values.push(value);
-    else if (axis < shape.length && Array.isArray(value) && value.length === shape[axis]) {
-      value.forEach((item, i) => void visit(item, axis + 1, `${path}[${i}]`));
+    else if (axis < shape.length && isRow(value) && value.length === shape[axis]) {
+      if (axis === shape.length - 1) dtypes.add(rowDType(what + path, value));
+      for (let i = 0; i < value.length; i++) visit(value[i], axis + 1, `${path}[${i}]`);
     } else {
       const expected = axis === shape.length ? "a number" : `an array of ${shape[axis]}, as the first one`;
-      const got = Array.isArray(value) ? `an array of ${value.length}` : String(value);
+      const got = isRow(value) ? `an array of ${value.length}` : String(value);
       throw new ShapeError(`${what}${path} is ${got}; expected ${expected}`);
     }
   };
   visit(nested, 0, "");
-  return hostArray("f32", shape, Float32Array.from(values));
+  if (dtypes.size > 1)
+    throw new ArgumentError(`${what} has rows of ${[...dtypes].join(" and ")}; make them of one kind`);
+  const [dtype = "f32"] = dtypes;
+  const data = new (arrayTypeOf(dtype))(values.length);
+  data.set(values);
+  return hostArray(dtype, shape, data);
 }
+
+const rowDType = (what: string, row: readonly unknown[] | TypedArray): DType =>
+  ArrayBuffer.isView(row) ? dtypeOfArray(what, row) : "f32";

@@ -153,7 +153,7 @@ describe("a file of preferences", () => {
     const pretrained = { ...(await loadPretrained(file)), chatTemplate };
     const { model } = pretrained;
     const [pair] = await read('{"prompt":"the dog","chosen":"an dog","rejected":"dog"}');
-    const packed: { dataset: Dataset<any> }[] = [];
+    const packed: { dataset: Dataset }[] = [];
     for (const messages of [pair!.chosen, pair!.rejected]) {
       const tokens = await chatTokens(pretrained, messages);
       packed.push(packTokens([tokens], { maxLength: 32, padToken: 0 }));

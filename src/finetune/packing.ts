@@ -18,7 +18,7 @@ export interface PackedTokens {
    * Columns of i32 (rows, maxLength): `tokens`; `documents`, the number of a token's text in its row, 0 for what fills up;
    * `positions` in the text; `labels`, the token that follows where it is learnt, else −100.
    */
-  readonly dataset: Dataset<any>;
+  readonly dataset: Dataset;
   readonly rows: number;
   /** Tokens of texts, and those that are learnt. */
   readonly tokens: number;
@@ -66,7 +66,7 @@ export function packTokens(texts: readonly ChatTokens[], { maxLength, padToken }
           { dtype: "i32", shape: [rows.length, maxLength], data },
         ]),
       ) as never,
-    ) as Dataset<any>,
+    ) as Dataset,
     rows: rows.length,
     tokens: rows.reduce((sum, { length }) => sum + length, 0),
     learntTokens: columns.labels.reduce((count, label) => count + Number(label !== ignoredLabel), 0),

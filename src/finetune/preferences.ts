@@ -152,15 +152,12 @@ interface Pairs {
   readonly learntTokens: number;
 }
 
-function datasetOf(
-  { count, length, tokensArray, labelsArray }: Pairs,
-  reference?: Float32Array,
-): Dataset<any> {
+function datasetOf({ count, length, tokensArray, labelsArray }: Pairs, reference?: Float32Array): Dataset {
   return arrayDataset({
     tokens: { dtype: "i32", shape: [count, 2, length], data: tokensArray },
     labels: { dtype: "i32", shape: [count, 2, length], data: labelsArray },
     reference: { dtype: "f32", shape: [count, 2], data: reference ?? new Float32Array(2 * count) },
-  } as never) as Dataset<any>;
+  } as never) as Dataset;
 }
 
 /** log π of all answers, as the model is now. */

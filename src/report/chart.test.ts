@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   barChart,
   type Chart,
+  confusionChart,
   drawChart,
   heatmapChart,
   histogramChart,
@@ -31,15 +32,12 @@ const charts: readonly Chart[] = [
     ],
   }),
   histogramChart({ title: "Weights", x: "value", y: "count", low: -1, high: 1, counts: [1, 4, 9, 3, 0, 2] }),
-  heatmapChart({
-    ...{ title: "Confusion", x: "predicted", y: "actual", rows: ["cat", "dog"], columns: ["cat", "dog"] },
-    ...{
-      values: [
-        [9, 1],
-        [3, 12],
-      ],
-      rowShares: true,
-    },
+  confusionChart({
+    ...{ title: "Confusion", names: ["cat", "dog"] },
+    counts: [
+      [9, 1],
+      [3, 12],
+    ],
   }),
   scatterChart({
     title: "Answers",
@@ -168,4 +166,32 @@ test("sizes that do not fit are refused", () => {
   ).toThrowErrorMatchingInlineSnapshot(
     `[ShapeError: heatmapChart: give 1 rows of 2 values, one for each name]`,
   );
+});
+
+test("a confusion matrix without what is right", () => {
+  const chart = confusionChart({
+    ...{ names: ["a", "b"], mistakesOnly: true },
+    counts: [
+      [9, 1],
+      [3, 12],
+    ],
+  });
+  expect(chart.values).toEqual([
+    [0, 1],
+    [3, 0],
+  ]);
+  expect([chart.x, chart.y, chart.rowShares]).toEqual(["predicted", "actual", undefined]);
+  expect(() => confusionChart({ names: ["a"], counts: [[1, 2]] })).toThrow("give 1 rows of 1 values");
+});
+
+test("a curve goes through its points in their order, back as well", async () => {
+  const loop = { name: "loop", x: [0, 2, 1, 0], y: [0, 1, 2, 0] };
+  const svg = await renderSvg(lineChart({ title: "", x: "", y: "", series: [loop] }), { theme: "page" });
+  const path =
+    /aria-roledescription="line mark"[^>]*? d="([^"]+)"/.exec(svg) ??
+    / d="(M[^"]+)"[^>]*stroke-width="2"/.exec(svg);
+  const across = [...path![1]!.matchAll(/[ML](-?[\d.]+),/g)].map(([, x]) => Number(x));
+  expect(across.length).toBe(4);
+  expect(across[1]).toBeGreaterThan(across[2]!);
+  expect(across[2]).toBeGreaterThan(across[3]!);
 });

@@ -67,7 +67,7 @@ export interface ScatterChart extends Titled {
 export type Chart = LineChart | BarChart | HistogramChart | HeatmapChart | ScatterChart;
 
 /**
- * Curves over one axis.
+ * Curves, each through its points in the order in which they stand.
  *
  * @throws ShapeError when a series has not as many x as y
  * @example lineChart({ title: "Loss", x: "epoch", y: "loss", series: [{ name: "train", x: [1, 2], y: [0.9, 0.5] }] }).kind // "line"
@@ -108,6 +108,26 @@ export function heatmapChart(content: Omit<HeatmapChart, "kind">): HeatmapChart 
       `heatmapChart: give ${rows.length} rows of ${columns.length} values, one for each name`,
     );
   return { kind: "heatmap", ...content };
+}
+
+/**
+ * A confusion matrix: a row for each actual class, its cells coloured by their share of the row. With `mistakesOnly` what is right is left
+ * out, and colours are shares of the most frequent mistake.
+ *
+ * @param content.counts as `confusionMatrix(…).toArray()` gives them
+ * @throws ShapeError when there is not a row and a column for each name
+ * @example confusionChart({ names: ["cat", "dog"], counts: [[9, 1], [3, 12]], mistakesOnly: true }).values // [[0, 1], [3, 0]]
+ */
+export function confusionChart(content: {
+  readonly title?: string;
+  readonly names: readonly string[];
+  readonly counts: readonly (readonly number[])[];
+  readonly mistakesOnly?: boolean;
+}): HeatmapChart {
+  const { names, counts, mistakesOnly = false, title = "Confusion matrix" } = content;
+  const values = mistakesOnly ? counts.map((row, i) => row.map((count, j) => (i === j ? 0 : count))) : counts;
+  const words = { title, x: "predicted", y: "actual", rows: names, columns: names };
+  return heatmapChart({ ...words, values, ...(mistakesOnly ? {} : { rowShares: true }) });
 }
 
 /** Points. @example scatterChart({ title: "Answers", x: "actual", y: "predicted", points: [[1, 1.2]] }).kind // "scatter" */

@@ -4,6 +4,7 @@ export {
   type BarChart,
   barChart,
   type Chart,
+  confusionChart,
   type HeatmapChart,
   type HistogramChart,
   heatmapChart,

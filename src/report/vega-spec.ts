@@ -111,7 +111,7 @@ function linesLayer(chart: LineChart, series: readonly Series[], { palette, isFa
   const { x, y, xLimits, yLimits, points } = chart;
   const values = series.flatMap(({ name, x: xs, y: ys }) =>
     xs.flatMap((at, i) =>
-      Number.isFinite(at) && Number.isFinite(ys[i]) ? [{ x: at, y: ys[i]!, series: name }] : [],
+      Number.isFinite(at) && Number.isFinite(ys[i]) ? [{ x: at, y: ys[i]!, series: name, place: i }] : [],
     ),
   );
   const names = chart.series.map(({ name }) => name);
@@ -152,6 +152,8 @@ function linesLayer(chart: LineChart, series: readonly Series[], { palette, isFa
       }),
       color: each(colors),
       strokeDash: each(dashes),
+      // As it was given: without it points are joined from left to right.
+      order: { field: "place", type: "quantitative" },
     },
   };
 }

@@ -3,7 +3,7 @@ import { sha256 } from "#platform";
 import { bytesOf } from "../base/dtype.ts";
 import { SampleError } from "../base/errors.ts";
 import { bytesView, countElements } from "../base/host-array.ts";
-import type { Dataset } from "../data/index.ts";
+import type { Columns, Dataset } from "../data/index.ts";
 import { isLater } from "../data/source.ts";
 import { columnText } from "./describe.ts";
 import type { DatasetFacts } from "./layout.ts";
@@ -19,8 +19,8 @@ const batchBytes = 4 * 2 ** 20;
  * Samples, columns and a digest: of everything, or of 1,024 samples spread evenly where there is more than 128 MB, of 64 where each must
  * be read. A sample that cannot be read counts as its error.
  */
-export async function datasetFacts(dataset: Dataset<any>): Promise<DatasetFacts> {
-  const columns = Object.entries(dataset.columns as Dataset["columns"]);
+export async function datasetFacts(dataset: Dataset): Promise<DatasetFacts> {
+  const columns = Object.entries(dataset.columns as Columns);
   const sampleBytes = columns.reduce(
     (sum, [, { dtype, shape }]) => sum + bytesOf(dtype) * countElements(shape),
     0,
@@ -47,7 +47,7 @@ export async function datasetFacts(dataset: Dataset<any>): Promise<DatasetFacts>
 }
 
 function loaded(
-  dataset: Dataset<any>,
+  dataset: Dataset,
   indices: Uint32Array,
 ): Promise<Readonly<Record<string, { data: ArrayBufferView }>> | SampleError> {
   return (dataset.load(indices) as Promise<never>).catch((error) => {

@@ -61,7 +61,7 @@ export async function evaluation(
 }
 
 /** The column; of samples that are read when they are delivered, what batches have of it. */
-async function labelsOf(dataset: Dataset<any>, name: string): Promise<HostArray> {
+async function labelsOf(dataset: Dataset, name: string): Promise<HostArray> {
   if (!isLater(dataset.source, [name])) return dataset.column(name) as HostArray;
   const parts: HostArray[] = [];
   for await (const batch of loader(dataset, { batchSize: 256 })) {

@@ -24,7 +24,7 @@ const longestText = 2000;
 const largestSide = 512;
 
 export async function drawnInput(
-  dataset: Dataset<any>,
+  dataset: Dataset,
   index: number,
   inputs: readonly string[],
   { describe, features }: Pick<EvaluationOptions, "describe" | "features">,

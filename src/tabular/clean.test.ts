@@ -38,7 +38,7 @@ const fixture = JSON.parse(readFileSync("test/fixtures/tabular.json", "utf8")) a
 };
 
 /** Columns as lists, numbers to 12 digits. */
-const plain = (t: Table<any>): Record<string, unknown[]> =>
+const plain = (t: Table): Record<string, unknown[]> =>
   Object.fromEntries(t.names.map((name) => [name, t.values(name).map(rounded)]));
 const rounded = (value: unknown): unknown =>
   typeof value === "number" ? Number(value.toPrecision(12)) : value;

@@ -49,7 +49,7 @@ export function dropMissing<S extends Schema>(
 export function dropMissingColumns<S extends Schema>(
   table: Table<S>,
   options: { readonly maxMissing?: number } = {},
-): Table<any> {
+): Table {
   checkOptions("dropMissingColumns", options, ["maxMissing"]);
   const { maxMissing = 0 } = options;
   const kept = table.names.filter((name) => countMissing(table.column(name)) <= maxMissing * table.length);
@@ -143,7 +143,7 @@ function carried(column: TableColumn, groups: Int32Array, from: "previous" | "ne
   return gatherOrMissing(column, rows);
 }
 
-const columnsOf = (table: Table<any>, names: readonly string[] = table.names): TableColumn[] =>
+const columnsOf = (table: Table, names: readonly string[] = table.names): TableColumn[] =>
   names.map((name) => table.column(name));
 
 const rowsWhere = (length: number, keep: (row: number) => boolean): Uint32Array =>

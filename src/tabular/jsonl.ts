@@ -105,7 +105,7 @@ class JsonlRows {
   }
 
   /** The rows since the last `take`. */
-  take(): Table<any> {
+  take(): Table {
     const columns = new Map<string, TableColumn>();
     for (const [name, column] of this.#columns) {
       while (column.values.length < this.#rows) column.values.push(null);
@@ -231,7 +231,7 @@ async function* linesOf(
   yield rest + decoded();
 }
 
-function* jsonlPieces(table: Table<any>): Generator<string, void> {
+function* jsonlPieces(table: Table): Generator<string, void> {
   for (const row of table.rows()) {
     yield `${JSON.stringify(row, (_, value) => (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY ? null : value))}\n`;
   }
@@ -243,6 +243,6 @@ function* jsonlPieces(table: Table<any>): Generator<string, void> {
  * @throws FileError when the file cannot be written
  * @example await writeJsonl(table({ name: ["Tom"], age: [3] }), "pets.jsonl");
  */
-export async function writeJsonl(table: Table<any>, path: string): Promise<void> {
+export async function writeJsonl(table: Table, path: string): Promise<void> {
   await writeFileAtomic(path, encoded(jsonlPieces(table)));
 }

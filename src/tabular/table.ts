@@ -48,9 +48,9 @@ type Names<S> = keyof S & string;
 
 /**
  * Rows with named columns of numbers, strings, booleans or dates. Immutable: every operation gives another table; columns that
- * stay the same are shared.
+ * stay the same are shared. `Table` alone is a table of whatever columns.
  */
-export class Table<S extends Schema = Schema> {
+export class Table<S extends Schema = any> {
   /** Rows. */
   readonly length: number;
   readonly #columns: ReadonlyMap<string, TableColumn>;
@@ -145,7 +145,7 @@ export class Table<S extends Schema = Schema> {
     name: N,
     values: V,
   ): Table<Omit<S, N> & { readonly [K in N]: KindOf<V> }>;
-  with(name: string, values: ColumnValues | ((row: Row<S>, index: number) => Cell)): Table<any> {
+  with(name: string, values: ColumnValues | ((row: Row<S>, index: number) => Cell)): Table {
     const cells =
       typeof values === "function"
         ? (Array.from({ length: this.length }, this.#reading(values)) as ColumnValues)

@@ -127,18 +127,35 @@ function fromNested(
   const flattened: (number | boolean)[] = [];
   fill(value, shape, 0, flattened, what);
   const isBool = flattened.length > 0 && flattened.every((x) => typeof x === "boolean");
-  const out = dtype ?? (isBool ? "bool" : "f32");
+  const out = dtype ?? rowsDType(value, shape.length, what) ?? (isBool ? "bool" : "f32");
   return { dtype: out, shape, data: encode(out, flattened.map(Number)) };
 }
 
+const isTyped = (value: unknown): value is TypedArray =>
+  ArrayBuffer.isView(value) && dtypeOfTyped(value) !== undefined;
+
+const isRow = (value: unknown): value is readonly NestedArray[number][] | TypedArray =>
+  Array.isArray(value) || isTyped(value);
+
+/** The last axis may be typed arrays. */
 function nestedShape(value: unknown): number[] {
   const shape: number[] = [];
-  for (let at = value; Array.isArray(at); at = at[0]) shape.push(at.length);
+  for (let at = value; isRow(at); at = at[0]) shape.push(at.length);
   return shape;
 }
 
+/** The dtype that rows have which are typed arrays; undefined where they are plain ones. */
+function rowsDType(value: unknown, rank: number, what: string): DType | undefined {
+  if (rank < 2) return undefined;
+  const rows = (value as readonly unknown[]).flat(Math.max(0, rank - 2));
+  const [first, ...others] = new Set(rows.map((row) => (isTyped(row) ? dtypeOfTyped(row) : undefined)));
+  if (others.length === 0) return first;
+  const kinds = [first, ...others].map((kind) => kind ?? "plain numbers").join(" and ");
+  throw new DTypeError(`${what}: there are rows of ${kinds}; make them of one kind, or say a dtype`);
+}
+
 function fill(
-  value: number | boolean | NestedArray,
+  value: number | boolean | NestedArray | TypedArray,
   shape: readonly number[],
   axis: number,
   out: (number | boolean)[],
@@ -146,11 +163,11 @@ function fill(
 ): void {
   if (axis === shape.length) {
     if (typeof value === "number" || typeof value === "boolean") return void out.push(value);
-    const found = Array.isArray(value) ? `a row of ${value.length}` : describe(value);
+    const found = isRow(value) ? `a row of ${value.length}` : describe(value);
     throw new ShapeError(`${what}: ${found} where a number was expected: rows must be nested equally deep`);
   }
-  if (!Array.isArray(value) || value.length !== shape[axis]) {
-    const found = Array.isArray(value) ? `a row of ${value.length}` : describe(value);
+  if (!isRow(value) || value.length !== shape[axis]) {
+    const found = isRow(value) ? `a row of ${value.length}` : describe(value);
     throw new ShapeError(
       `${what}: ${found} where a row of ${shape[axis]} was expected: rows must have equal lengths (axis ${axis})`,
     );

@@ -40,19 +40,23 @@ type OwnDType<V> = V extends number
           ? OwnDType<E>
           : any;
 
+/** Typed arrays of one type and length, nested. */
+type TypedRows = readonly (TypedArray | TypedRows)[];
+
 type Given<V, D, S> = TensorOf<
   [S] extends [never] ? NestedShape<V> : S extends readonly number[] ? SizesOf<S> : any,
   [D] extends [never] ? OwnDType<V> : D
 >;
 
 /**
- * A tensor of numbers, booleans, nested arrays, a typed array (its elements' type is kept) or a host array. Numbers are f32
- * unless `dtype` says otherwise. The values are copied; those of an array in a mapped file stay where they are.
+ * A tensor of numbers, booleans, nested arrays, a typed array or rows of them (their elements' type is kept), or a host array. Numbers are
+ * f32 unless `dtype` says otherwise. The values are copied; those of an array in a mapped file stay where they are.
  *
  * @throws ShapeError when rows differ in length, or `shape` does not hold all values
  * @example
  * tensor([[1, 2], [3, 4]]);
  * tensor(new Uint8Array(784), { shape: [28, 28] });
+ * tensor([Float32Array.of(1, 2), Float32Array.of(3, 4)]).shape; // [2, 2]
  * tensor([3, 1], { dtype: "i32" }).dtype; // "i32"
  */
 export function tensor<
@@ -60,6 +64,7 @@ export function tensor<
     | number
     | boolean
     | NestedArray
+    | TypedRows
     | TypedArray
     | BigInt64Array
     | BigUint64Array

@@ -36,6 +36,29 @@ const step = (weight: StateTensor): { prediction: Tensor; loss: Tensor } => {
   return { prediction, loss };
 };
 
+test("rows that are typed arrays make one tensor of their dtype", async () => {
+  const rows = [Float32Array.of(1, 2), Float32Array.of(3, 4)];
+  const x = tensor(rows);
+  expect([x.shape, x.dtype]).toEqual([[2, 2], "f32"]);
+  rows[0]![0] = 9;
+  expect(await x.toArray()).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
+  expect(tensor([[Int32Array.of(7)], [Int32Array.of(8)]]).dtype).toBe("i32");
+  expect(tensor([Int32Array.of(7)], { dtype: "f64" }).dtype).toBe("f64");
+  expect(tensor([new Float32Array(0), new Float32Array(0)]).shape).toEqual([2, 0]);
+  expect(messageOf(() => tensor([new Float32Array(2), new Float32Array(3)]))).toMatchInlineSnapshot(
+    `"tensor: a row of 3 where a row of 2 was expected: rows must have equal lengths (axis 1) (at eager.test.ts)"`,
+  );
+  expect(messageOf(() => tensor([new Float32Array(2), new Int32Array(2)]))).toMatchInlineSnapshot(
+    `"tensor: there are rows of f32 and i32; make them of one kind, or say a dtype (at eager.test.ts)"`,
+  );
+  expect(messageOf(() => tensor([new Float32Array(2), [1, 2]] as never))).toMatchInlineSnapshot(
+    `"tensor: there are rows of f32 and plain numbers; make them of one kind, or say a dtype (at eager.test.ts)"`,
+  );
+});
+
 describe("states outside of compile", () => {
   test("a value read before an assignment keeps the old value, whenever it is looked at", async () => {
     const count = state(1);

@@ -21,8 +21,8 @@ export interface TrainingRun {
   /** What `fit` was given. */
   readonly options: FitOptions;
   /** What is trained on: without the part that `validationSplit` took. */
-  readonly dataset: Dataset<any>;
-  readonly validation: Dataset<any> | undefined;
+  readonly dataset: Dataset;
+  readonly validation: Dataset | undefined;
   /** The columns given to the model, and to loss and metrics. */
   readonly columns: ColumnRoles;
   /** The current epoch, counted from 1. */

@@ -16,7 +16,7 @@ beforeEach(() => seed(1));
 const makeModel = () => new Sequential(new Linear(2, 8), new ReLU(), new Linear(8, 3));
 
 async function reportOf(
-  data: Dataset<any>,
+  data: Dataset,
   changed: Partial<FitOptions> = {},
   model: Module = makeModel(),
 ): Promise<RunReport | undefined> {

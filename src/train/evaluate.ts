@@ -34,7 +34,7 @@ export interface EvaluateOptions extends ColumnOptions, LossOptions, LoadingOpti
  * const scores = await evaluate(model, test, { loss: crossEntropy, metrics: [accuracy] });
  * Object.keys(scores); // ["loss", "accuracy"]
  */
-export function evaluate(model: Module, dataset: Dataset<any>, options: EvaluateOptions): Promise<Scores> {
+export function evaluate(model: Module, dataset: Dataset, options: EvaluateOptions): Promise<Scores> {
   return withCaller("evaluate", async () => {
     checkOptions("evaluate", options, [
       ...lossOptionNames,
@@ -58,7 +58,7 @@ export type Evaluator = (isStopped?: () => boolean) => Promise<Scores | undefine
 export function evaluator(
   what: string,
   model: Module,
-  dataset: Dataset<any>,
+  dataset: Dataset,
   options: EvaluateOptions,
 ): Evaluator {
   requireSamples(what, dataset);
@@ -104,15 +104,11 @@ export interface PredictOptions extends Pick<ColumnOptions, "inputs"> {
  * @example
  * const { shape, data } = await predict(model, test);
  */
-export function predict(
-  model: Module,
-  dataset: Dataset<any>,
-  options: PredictOptions = {},
-): Promise<HostArray> {
+export function predict(model: Module, dataset: Dataset, options: PredictOptions = {}): Promise<HostArray> {
   return withCaller("predict", () => predictAll(model, dataset, options));
 }
 
-async function predictAll(model: Module, dataset: Dataset<any>, options: PredictOptions): Promise<HostArray> {
+async function predictAll(model: Module, dataset: Dataset, options: PredictOptions): Promise<HostArray> {
   checkOptions("predict", options, ["inputs", "batchSize", "output"]);
   const { batchSize = 256, output } = options;
   requireSamples("predict", dataset);
@@ -158,7 +154,7 @@ function joined(parts: readonly HostArray[], samples: number): HostArray {
   return { dtype, shape: [samples, ...shape.slice(1)], data: data as HostArray["data"] };
 }
 
-export function requireSamples(what: string, dataset: Dataset<any>): void {
+export function requireSamples(what: string, dataset: Dataset): void {
   if (dataset.length > 0) return;
   throw new ArgumentError(`${what}: the dataset is empty (${dataset}); give at least one sample`);
 }

@@ -48,7 +48,7 @@ export interface FitOptions extends ColumnOptions, LossOptions, GradientLimits, 
   /** Of the shuffling, 0 unless told otherwise. */
   readonly seed?: number;
   /** Scored after each epoch. */
-  readonly validation?: Dataset<any>;
+  readonly validation?: Dataset;
   /** A fraction of the samples, drawn by the seed, that is scored after each epoch instead of trained on. */
   readonly validationSplit?: number;
   /** Added to the loss of each step, and to what is shown: `(model) => l2Penalty(model.parameters(), 1e-4)`. */
@@ -103,11 +103,11 @@ const optionNames = [
  * const history = await fit(model, train, { loss: crossEntropy, optimizer: adam(), metrics: [accuracy], batchSize: 8 });
  * history.series("loss").length; // 1
  */
-export function fit(model: Module, dataset: Dataset<any>, options: FitOptions): Promise<History> {
+export function fit(model: Module, dataset: Dataset, options: FitOptions): Promise<History> {
   return withCaller("fit", () => train(model, dataset, options));
 }
 
-async function train(model: Module, dataset: Dataset<any>, options: FitOptions): Promise<History> {
+async function train(model: Module, dataset: Dataset, options: FitOptions): Promise<History> {
   checkOptions("fit", options, optionNames);
   const { epochs = 1, resume = false, checkpoint } = options;
   if (!Number.isInteger(epochs) || epochs < 0) {

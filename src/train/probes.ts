@@ -50,7 +50,7 @@ const slopeReach = 4;
  */
 export async function findLearningRate(
   model: Module,
-  dataset: Dataset<any>,
+  dataset: Dataset,
   options: ProbeOptions,
   { from = 1e-7, to = 10, steps = 100 }: LearningRateOptions = {},
 ): Promise<LearningRateCurve> {
@@ -137,7 +137,7 @@ export interface OverfitReport {
  */
 export async function overfitOneBatch(
   model: Module,
-  dataset: Dataset<any>,
+  dataset: Dataset,
   options: ProbeOptions,
   { steps = 200, target = 0.1 }: OverfitOptions = {},
 ): Promise<OverfitReport> {
@@ -169,11 +169,7 @@ export interface DryRunReport {
  * const { scores } = await dryRun(model, train, { loss: crossEntropy, optimizer: adam(), validation: test });
  * Object.keys(scores); // ["loss", "validationLoss"]
  */
-export async function dryRun(
-  model: Module,
-  dataset: Dataset<any>,
-  options: FitOptions,
-): Promise<DryRunReport> {
+export async function dryRun(model: Module, dataset: Dataset, options: FitOptions): Promise<DryRunReport> {
   const {
     batchSize = 32,
     gradientAccumulationSteps = 1,

@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), "netwright-resume-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A run of 3 epochs of 4 steps (the last one small); other first weights each time it is not resumed from the same file. */
-function start(changed: Partial<FitOptions>, firstSeed = 1, data: Dataset<any> = blobs(60)) {
+function start(changed: Partial<FitOptions>, firstSeed = 1, data: Dataset = blobs(60)) {
   seed(firstSeed);
   const model = new Sequential(new Linear(2, 8), new ReLU(), new Linear(8, 3));
   const learningRate = linear({ from: 0.01, to: 0, steps: 12 });

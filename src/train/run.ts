@@ -18,8 +18,8 @@ export class Run implements TrainingRun {
   readonly model: Module;
   readonly optimizer: Optimizer;
   readonly options: FitOptions;
-  readonly dataset: Dataset<any>;
-  readonly validation: Dataset<any> | undefined;
+  readonly dataset: Dataset;
+  readonly validation: Dataset | undefined;
   readonly columns: ColumnRoles;
   readonly epochs: number;
   readonly stepsPerEpoch: number;

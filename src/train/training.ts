@@ -53,7 +53,7 @@ export class Training {
   readonly #batchesPerStep: number;
   #epoch: Epoch | undefined;
 
-  constructor(model: Module, given: Dataset<any>, options: FitOptions, callbacks: readonly Callback[]) {
+  constructor(model: Module, given: Dataset, options: FitOptions, callbacks: readonly Callback[]) {
     const { dataset, validation } = parts(given, options);
     const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, metrics = [] } = options;
     const { gradientAccumulationSteps = 1 } = options;
@@ -324,9 +324,9 @@ function optimizerOf(model: Module, { optimizer, parameterGroups: groups }: FitO
 
 /** What is trained on and what is validated on. */
 function parts(
-  dataset: Dataset<any>,
+  dataset: Dataset,
   { validation, validationSplit, seed = 0 }: FitOptions,
-): { dataset: Dataset<any>; validation: Dataset<any> | undefined } {
+): { dataset: Dataset; validation: Dataset | undefined } {
   if (validationSplit === undefined) return { dataset, validation };
   if (validation !== undefined)
     throw new ArgumentError("fit: give validation (a dataset) or validationSplit (a fraction), not both");

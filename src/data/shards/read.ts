@@ -85,7 +85,7 @@ export async function cachedShards<C extends Columns>(
 }
 
 function difference(
-  dataset: Dataset<any>,
+  dataset: Dataset,
   { samples, columns, tag }: ShardsDescription,
   { tag: ours = "", corrupt }: WriteShardsOptions,
 ): string | undefined {

@@ -38,7 +38,7 @@ export interface WriteShardsOptions {
  */
 export async function writeShards(
   folder: string,
-  dataset: Dataset<any>,
+  dataset: Dataset,
   options: WriteShardsOptions = {},
 ): Promise<void> {
   checkOptions("writeShards", options, ["shardBytes", "tag", "corrupt"]);

@@ -1,5 +1,5 @@
 /** What the model answered on its validation data: confusions, curves, calibration, errors. */
-import { type Chart, heatmapChart, histogramChart, lineChart, scatterChart } from "../../report/index.ts";
+import { type Chart, confusionChart, histogramChart, lineChart, scatterChart } from "../../report/index.ts";
 import type { ClassCurve, Classification } from "../classification.ts";
 import type { Evaluation } from "../evaluation.ts";
 import type { Regression } from "../regression.ts";
@@ -27,10 +27,7 @@ const mostCells = 40;
 
 function classificationCharts(found: Classification): Drawn[] {
   const { classes, confusion, roc, precisionRecall, calibration, calibrationError } = found;
-  const matrix = heatmapChart({
-    ...{ title: "Confusion matrix", x: "predicted", y: "actual", rows: classes, columns: classes },
-    ...{ values: confusion, rowShares: true },
-  });
+  const matrix = confusionChart({ names: classes, counts: confusion });
   const reliability = lineChart({
     ...{
       title: "Calibration",

@@ -144,12 +144,7 @@ async function* piecesOf(
   }
 }
 
-function tableOf(
-  what: string,
-  dialect: Dialect,
-  beginning: Beginning,
-  fields: readonly FieldData[],
-): Table<any> {
+function tableOf(what: string, dialect: Dialect, beginning: Beginning, fields: readonly FieldData[]): Table {
   const columns = new Map<string, TableColumn>();
   fields.forEach((field, c) => {
     const { name } = beginning.fields[c]!;
@@ -199,7 +194,7 @@ export function parseCsv<const S extends Schema = Schema>(
   return merged("parseCsv", { ...dialect, isLatin }, first, again && pass(again));
 }
 
-function merged(what: string, dialect: Dialect, first: CsvReader, second: CsvReader | undefined): Table<any> {
+function merged(what: string, dialect: Dialect, first: CsvReader, second: CsvReader | undefined): Table {
   const fields = first.rows!.take();
   const again = second?.rows?.take() ?? [];
   const all = fields.map((field, c) => (field.kind === "skipped" ? (again[c] ?? field) : field));
@@ -297,7 +292,7 @@ class StreamReader {
     this.bytes = new CsvReader(what, dialect, undefined, false);
   }
 
-  *push(chunk: Uint8Array): Generator<Table<any>, void> {
+  *push(chunk: Uint8Array): Generator<Table, void> {
     // Pieces of a source that gives large ones are read as files are.
     for (let at = 0; at < chunk.length; at += chunkBytes) {
       this.bytes.push(chunk.subarray(at, at + chunkBytes));
@@ -305,14 +300,14 @@ class StreamReader {
     }
   }
 
-  *end(): Generator<Table<any>, void> {
+  *end(): Generator<Table, void> {
     this.bytes.end();
     yield* this.batches(true);
     if (this.bytes.rows!.rowCount > 0 || !this.#isAnyGiven) yield this.#take();
   }
 
   /** Tables that are whole by now. */
-  *batches(isLast: boolean): Generator<Table<any>, void> {
+  *batches(isLast: boolean): Generator<Table, void> {
     for (let isMore = true; isMore; ) {
       isMore = this.bytes.read(isLast, this.#batchRows);
       if (this.bytes.rows?.rowCount === this.#batchRows) yield this.#take();
@@ -320,7 +315,7 @@ class StreamReader {
   }
 
   /** Kinds that the first table found hold for all: the fields that may not be anything else are known then. */
-  #take(): Table<any> {
+  #take(): Table {
     const { rows, beginning } = this.bytes;
     this.#isAnyGiven = true;
     const fields = rows!.take();

@@ -21,7 +21,7 @@ const pieceRows = 4096;
  * or line breaks, or white space at an end, stand in quotes. Numbers are written with as many digits as it takes to read the
  * same ones again, dates as ISO.
  */
-function* csvPieces(table: Table<any>, options: CsvWriteOptions): Generator<string, void> {
+function* csvPieces(table: Table, options: CsvWriteOptions): Generator<string, void> {
   checkOptions("writeCsv", options, ["delimiter", "missing", "header"]);
   const { delimiter = ",", missing = "", header = true } = options;
   if (delimiter.length !== 1 || '"\r\n'.includes(delimiter)) {
@@ -80,7 +80,7 @@ const numberText = (value: number): string => {
  *
  * @example formatCsv(table({ name: ["Tom", 'a "cat"'], age: [3, null] })) // 'name,age\nTom,3\n"a ""cat""",\n'
  */
-export function formatCsv(table: Table<any>, options: CsvWriteOptions = {}): string {
+export function formatCsv(table: Table, options: CsvWriteOptions = {}): string {
   return [...csvPieces(table, options)].join("");
 }
 
@@ -90,11 +90,7 @@ export function formatCsv(table: Table<any>, options: CsvWriteOptions = {}): str
  * @throws FileError when the file cannot be written
  * @example await writeCsv(table({ name: ["Tom"], age: [3] }), "pets.csv");
  */
-export async function writeCsv(
-  table: Table<any>,
-  path: string,
-  options: CsvWriteOptions = {},
-): Promise<void> {
+export async function writeCsv(table: Table, path: string, options: CsvWriteOptions = {}): Promise<void> {
   const isTabs = options.delimiter === undefined && /\.(tsv|tab)$/i.test(path);
   await writeFileAtomic(path, encoded(csvPieces(table, isTabs ? { ...options, delimiter: "\t" } : options)));
 }

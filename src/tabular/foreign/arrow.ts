@@ -76,7 +76,7 @@ export async function readArrow(source: string | Uint8Array): Promise<Table> {
  * @throws PlatformError when the package is missing, FileError when the file cannot be written
  * @example await writeArrow(table({ name: ["Tom"], age: [3] }), "pets.arrow");
  */
-export async function writeArrow(table: Table<any>, path: string): Promise<void> {
+export async function writeArrow(table: Table, path: string): Promise<void> {
   const arrow = await apacheArrow("writeArrow");
   const typeOf = (column: TableColumn): unknown => {
     if (column.kind === "string") return new arrow.Utf8();

@@ -118,7 +118,7 @@ const types = { string: "STRING", boolean: "BOOLEAN", date: "TIMESTAMP", number:
  * @throws PlatformError when the package is missing, FileError when the file cannot be written
  * @example await writeParquet(table({ name: ["Tom"], age: [3] }), "pets.parquet");
  */
-export async function writeParquet(table: Table<any>, path: string): Promise<void> {
+export async function writeParquet(table: Table, path: string): Promise<void> {
   const load = (): Promise<unknown> => import("hyparquet-writer");
   const { parquetWriteBuffer } = (await optionalPackage(
     "hyparquet-writer",

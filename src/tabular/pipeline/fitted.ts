@@ -39,7 +39,7 @@ export interface FittedParts {
 }
 
 /** Raw rows: a table, or objects. */
-export type RawRows = Table<any> | readonly Readonly<Record<string, Cell | undefined>>[];
+export type RawRows = Table | readonly Readonly<Record<string, Cell | undefined>>[];
 
 /** One dataset for `fit` of `netwright/train`. */
 export type FeatureDataset = Dataset<{
@@ -97,7 +97,7 @@ export class FittedPipeline {
    * @throws ArgumentError naming column, row and value: a column that is missing or of another kind, a category that no training
    *   row had (unless the step accepts it)
    */
-  transform(rows: RawRows): Table<any> {
+  transform(rows: RawRows): Table {
     const raw = this.#inputs(rows);
     let columns: Columns = raw.columns;
     for (const stage of this.#parts.stages) columns = applyStage(stage, columns);
@@ -107,7 +107,7 @@ export class FittedPipeline {
   }
 
   /** Raw columns from features, as far as steps can be undone: what was dropped stays away. */
-  inverse(features: Table<any>): Table<any> {
+  inverse(features: Table): Table {
     let columns: Columns = new Map(
       features.names.map((name) => [name, features.column(name) as TableColumn]),
     );
@@ -135,13 +135,13 @@ export class FittedPipeline {
   }
 
   /** Features and labels of rows that `transform` gave. */
-  datasetOf(transformed: Table<any>): FeatureDataset {
+  datasetOf(transformed: Table): FeatureDataset {
     const labels = this.#labels(transformed);
     return arrayDataset({ features: this.matrix(transformed), labels }) as unknown as FeatureDataset;
   }
 
   /** The features of rows that `transform` gave, as one array (rows, features). */
-  matrix(transformed: Table<any>): HostArray<[number, number], "f32"> {
+  matrix(transformed: Table): HostArray<[number, number], "f32"> {
     const { featureNames } = this;
     const [length, width] = [transformed.length, featureNames.length];
     const data = new Float32Array(length * width);
@@ -230,7 +230,7 @@ export class FittedPipeline {
     return `pipeline of ${Object.keys(this.schema).length} columns → ${this.featureCount} features${target}`;
   }
 
-  #labels(transformed: Table<any>): HostArray {
+  #labels(transformed: Table): HostArray {
     const { target } = this.#parts;
     if (!target)
       throw new ArgumentError('dataset: what are the labels? fit with { target: "…" }, or use features()');

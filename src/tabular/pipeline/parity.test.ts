@@ -104,10 +104,10 @@ describe("scaling", () => {
 });
 
 /** The columns of a table as rows of numbers. */
-const rowsOf = (t: Table<any>): number[][] =>
+const rowsOf = (t: Table): number[][] =>
   Array.from({ length: t.length }, (_, row) => t.names.map((name) => Number(t.column(name).data[row])));
 
-const expectRows = (t: Table<any>, expected: readonly Numbers[], tolerance = 1e-12): void =>
+const expectRows = (t: Table, expected: readonly Numbers[], tolerance = 1e-12): void =>
   expectNear(rowsOf(t).flat(), expected.flat(), tolerance);
 
 describe("encoding", () => {
@@ -165,7 +165,7 @@ describe("encoding", () => {
 });
 
 describe("several columns", () => {
-  const tableOf = (rows: readonly Numbers[]): Table<any> =>
+  const tableOf = (rows: readonly Numbers[]): Table =>
     table(
       Object.fromEntries(
         ["a", "b", "c", "d"]

@@ -162,7 +162,7 @@ describe("what no training row had", () => {
 
   test("a category: an error, nothing, or a column of its own", () => {
     const later = table({ c: ["new"], n: [5] });
-    const of = (step: ReturnType<typeof oneHot>): (() => Table<any>) => {
+    const of = (step: ReturnType<typeof oneHot>): (() => Table) => {
       const fitted = pipeline(columns({ c: step }, { others: "drop" })).fit(train);
       return () => fitted.transform(later);
     };

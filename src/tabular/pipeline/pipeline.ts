@@ -85,15 +85,15 @@ export class Pipeline {
    *
    * @throws ArgumentError naming column and step
    */
-  fit(train: Table<any>, options: PipelineFitOptions = {}): FittedPipeline {
+  fit(train: Table, options: PipelineFitOptions = {}): FittedPipeline {
     return this.fitTransform(train, options).pipeline;
   }
 
   /** Learns from training rows and gives their features: the same as `fit` and `transform`, save for `targetEncode`. */
   fitTransform(
-    train: Table<any>,
+    train: Table,
     options: PipelineFitOptions = {},
-  ): { readonly pipeline: FittedPipeline; readonly table: Table<any> } {
+  ): { readonly pipeline: FittedPipeline; readonly table: Table } {
     checkOptions("fit", options, ["target", "classify", "targetStep", "missingColumns", "seed"]);
     const { target: targetName, seed = 0, missingColumns = "error" } = options;
     if (train.length === 0) throw new ArgumentError("fit: the table has no rows to learn from");
@@ -123,7 +123,7 @@ export class Pipeline {
    *   .datasets({ train: rows.slice(0, 4), test: rows.slice(4) }, { target: "y" });
    * test.column("labels").data; // [0, 1]
    */
-  datasets<const P extends Readonly<Record<string, Table<any>>> & { readonly train: Table<any> }>(
+  datasets<const P extends Readonly<Record<string, Table>> & { readonly train: Table }>(
     parts: P,
     options: PipelineFitOptions & { readonly target: string },
   ): { readonly [N in keyof P]: FeatureDataset } & { readonly pipeline: FittedPipeline } {
