@@ -3,9 +3,11 @@ import { type Dataset, mnist } from "../data/index.ts";
 import * as losses from "../losses/index.ts";
 import {
   accuracy,
+  medianAbsoluteError,
   streaming,
   streamingRanking,
   streamingRegression,
+  streamingWhole,
   topKAccuracy,
 } from "../metrics/index.ts";
 import * as models from "../models/index.ts";
@@ -72,12 +74,22 @@ const metrics: Readonly<Record<string, () => Metric>> = {
   accuracy: () => accuracy,
   precision: () => streaming("precision", (matrix) => matrix.precision(macro)),
   recall: () => streaming("recall", (matrix) => matrix.recall(macro)),
+  specificity: () => streaming("specificity", (matrix) => matrix.specificity(macro)),
   f1Score: () => streaming("f1Score", (matrix) => matrix.f1Score(macro)),
+  jaccard: () => streaming("jaccard", (matrix) => matrix.jaccard(macro)),
+  balancedAccuracy: () => streaming("balancedAccuracy", (matrix) => matrix.balancedAccuracy()),
+  cohenKappa: () => streaming("cohenKappa", (matrix) => matrix.cohenKappa()),
+  matthewsCorrelation: () => streaming("matthewsCorrelation", (matrix) => matrix.matthewsCorrelation()),
   rocAuc: () => streamingRanking("rocAuc", (scores) => scores.rocAuc()),
   averagePrecision: () => streamingRanking("averagePrecision", (scores) => scores.averagePrecision()),
   meanAbsoluteError: () => streamingRegression("meanAbsoluteError", (scores) => scores.meanAbsoluteError()),
   rootMeanSquaredError: () =>
     streamingRegression("rootMeanSquaredError", (scores) => scores.rootMeanSquaredError()),
+  meanAbsolutePercentageError: () =>
+    streamingRegression("meanAbsolutePercentageError", (scores) => scores.meanAbsolutePercentageError()),
+  medianAbsoluteError: () => streamingWhole("medianAbsoluteError", medianAbsoluteError),
+  maxError: () => streamingRegression("maxError", (scores) => scores.maxError()),
+  explainedVariance: () => streamingRegression("explainedVariance", (scores) => scores.explainedVariance()),
   r2: () => streamingRegression("r2", (scores) => scores.r2()),
 };
 export const metricNames: Names = { ...metrics, topKAccuracy };

@@ -10,13 +10,15 @@ const rowSums = (table: Table): number[] => table.map(sumOf);
 const columnSums = (table: Table): number[] =>
   table.map((_, column) => sumOf(table.map((row) => row[column]!)));
 
-/** The mean recall of the classes that have labels. */
-export function balancedAccuracyOf(classes: readonly ClassCounts[]): number {
+/** The mean recall of the classes that have labels; adjusted, the part beyond what guessing would give. */
+export function balancedAccuracyOf(classes: readonly ClassCounts[], adjusted: boolean): number {
   const present = classes.filter(({ truePositives, falseNegatives }) => truePositives + falseNegatives > 0);
   const recalls = present.map(
     ({ truePositives, falseNegatives }) => truePositives / (truePositives + falseNegatives),
   );
-  return sumOf(recalls) / recalls.length;
+  const mean = sumOf(recalls) / recalls.length;
+  const chance = 1 / recalls.length;
+  return adjusted ? (mean - chance) / (1 - chance) : mean;
 }
 
 /** How much a disagreement of classes i and j counts: 1, |i − j| or (i − j)². */

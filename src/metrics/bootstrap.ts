@@ -2,6 +2,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { fillUniform, fold, type RandomKey, toRandomKey } from "../base/random.ts";
+import { quantileOf } from "./samples.ts";
 
 export interface BootstrapOptions {
   /** Default 0.95. */
@@ -49,11 +50,7 @@ export function bootstrap(
     fillUniform(fold(root, i), draws);
     return figure(Uint32Array.from(draws, (draw) => Math.min(count - 1, Math.floor(draw * count))));
   }).sort();
-  const at = (share: number): number => {
-    const place = share * (resamples - 1);
-    const [low, high] = [figures[Math.floor(place)]!, figures[Math.ceil(place)]!];
-    return low + (high - low) * (place - Math.floor(place));
-  };
   const all = Uint32Array.from({ length: count }, (_, i) => i);
+  const at = (share: number): number => quantileOf(figures, share);
   return { value: figure(all), low: at((1 - confidence) / 2), high: at((1 + confidence) / 2) };
 }

@@ -1,12 +1,12 @@
 /** Counting which label was predicted as which: the table from which precision, recall, F-score and reports follow. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { balancedAccuracyOf, cohenKappaOf, type KappaWeights, matthewsCorrelationOf } from "./agreement.ts";
+import { ClassScores } from "./class-scores.ts";
 import {
   type ClassCounts,
-  fBetaRatio,
-  jaccardRatio,
-  precisionRatio,
-  recallRatio,
+  type LikelihoodRatios,
+  likelihoodRatiosOf,
+  type Ratio,
   type ScoreOptions,
   score,
 } from "./scores.ts";
@@ -35,7 +35,7 @@ export interface ConfusionMatrixState {
  * matrix.count(1, 2);                         // 1: label 1 was taken for 2
  * matrix.f1Score({ average: "macro" });       // 0.5555555555555555
  */
-export class ConfusionMatrix {
+export class ConfusionMatrix extends ClassScores<ScoreOptions> {
   /** The fixed number of classes, or undefined when the classes are the ones that occur. */
   readonly numClasses: number | undefined;
   /** capacity × capacity, row-major. */
@@ -44,6 +44,7 @@ export class ConfusionMatrix {
   private readonly seen = new Set<number>();
 
   constructor({ numClasses }: ConfusionMatrixOptions = {}) {
+    super();
     if (numClasses !== undefined && !(Number.isInteger(numClasses) && numClasses > 0)) {
       throw new ArgumentError(`ConfusionMatrix: numClasses must be a positive integer, got ${numClasses}`);
     }
@@ -108,9 +109,9 @@ export class ConfusionMatrix {
     return classes.map((label) => classes.map((prediction) => this.count(label, prediction)));
   }
 
-  /** True positives, false positives and false negatives of each class. */
+  /** Each class against all others. */
   perClass(): ClassCounts[] {
-    const { classes } = this;
+    const { classes, total } = this;
     return classes.map((classIndex) => {
       const truePositives = this.count(classIndex, classIndex);
       const predicted = classes.reduce((sum, label) => sum + this.count(label, classIndex), 0);
@@ -120,6 +121,7 @@ export class ConfusionMatrix {
         truePositives,
         falsePositives: predicted - truePositives,
         falseNegatives: actual - truePositives,
+        trueNegatives: total - predicted - actual + truePositives,
       };
     });
   }
@@ -136,44 +138,30 @@ export class ConfusionMatrix {
     return correct / this.total;
   }
 
-  /** TP / (TP + FP): of what was predicted as a class, the share that is of it. See {@link ScoreOptions}. */
-  precision(options: ScoreOptions & { average: "none" }): number[];
-  precision(options?: ScoreOptions): number;
-  precision(options: ScoreOptions = {}): number | number[] {
-    return score(this.perClass(), precisionRatio, options, "precision");
+  protected averaged(ratio: Ratio, options: ScoreOptions = {}, what: string): number | number[] {
+    return score(this.perClass(), ratio, options, what);
   }
 
-  /** TP / (TP + FN): of what is of a class, the share that was predicted so. */
-  recall(options: ScoreOptions & { average: "none" }): number[];
-  recall(options?: ScoreOptions): number;
-  recall(options: ScoreOptions = {}): number | number[] {
-    return score(this.perClass(), recallRatio, options, "recall");
+  /** The share of samples whose prediction is not their label; of classes also the Hamming loss. */
+  zeroOneLoss(): number {
+    return 1 - this.accuracy();
   }
 
-  /** The harmonic mean of precision and recall, 2·TP / (2·TP + FP + FN). */
-  f1Score(options: ScoreOptions & { average: "none" }): number[];
-  f1Score(options?: ScoreOptions): number;
-  f1Score(options: ScoreOptions = {}): number | number[] {
-    return score(this.perClass(), fBetaRatio(1), options, "f1Score");
+  /** The mean recall of the classes that have labels: right where some are rare. `adjusted`: 0 for guesses, 1 at best. */
+  balancedAccuracy({ adjusted = false }: { adjusted?: boolean } = {}): number {
+    return balancedAccuracyOf(this.perClass(), adjusted);
   }
 
-  /** The F-score in which recall counts β times as much as precision. */
-  fBeta(beta: number, options: ScoreOptions & { average: "none" }): number[];
-  fBeta(beta: number, options?: ScoreOptions): number;
-  fBeta(beta: number, options: ScoreOptions = {}): number | number[] {
-    return score(this.perClass(), fBetaRatio(beta), options, "fBeta");
-  }
-
-  /** The Jaccard index, TP / (TP + FP + FN): of segmented pixels their IoU. (Their Dice coefficient is `f1Score`.) */
-  jaccard(options: ScoreOptions & { average: "none" }): number[];
-  jaccard(options?: ScoreOptions): number;
-  jaccard(options: ScoreOptions = {}): number | number[] {
-    return score(this.perClass(), jaccardRatio, options, "jaccard");
-  }
-
-  /** The mean recall of the classes that have labels: right where some are rare. */
-  balancedAccuracy(): number {
-    return balancedAccuracyOf(this.perClass());
+  /**
+   * What a prediction of two classes says whatever their shares: how much likelier a positive is predicted positive than a
+   * negative is, recall / (1 − specificity), and how much likelier it is predicted negative, (1 − recall) / specificity.
+   * NaN where 0 would divide.
+   *
+   * @example
+   * confusionMatrix([1, 1, 0, 0, 0], [1, 1, 1, 0, 1]).likelihoodRatios().negative; // 0.5
+   */
+  likelihoodRatios({ positiveClass = 1 }: { positiveClass?: number } = {}): LikelihoodRatios {
+    return likelihoodRatiosOf(this.perClass(), positiveClass);
   }
 
   /**

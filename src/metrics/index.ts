@@ -23,31 +23,64 @@ export {
   detectionScores,
   type TrueBox,
 } from "./detection.ts";
-export { characterErrorRate, editDistance, perplexity, wordErrorRate } from "./edit-distance.ts";
-export { type ClassificationScoreOptions, f1Score, precision, recall } from "./precision-recall.ts";
-export { brierScore, logLoss } from "./probabilities.ts";
 export {
+  type DevianceOptions,
+  d2TweedieScore,
+  meanGammaDeviance,
+  meanPoissonDeviance,
+  meanTweedieDeviance,
+} from "./deviance.ts";
+export { characterErrorRate, editDistance, perplexity, wordErrorRate } from "./edit-distance.ts";
+export { hingeLoss } from "./hinge.ts";
+export { coverageError, labelRankingAveragePrecision, labelRankingLoss } from "./label-ranking.ts";
+export { MultilabelCounts, type MultilabelScoreOptions, multilabelCounts } from "./multilabel.ts";
+export { type ClassificationScoreOptions, f1Score, precision, recall } from "./precision-recall.ts";
+export { brierScore, d2BrierScore, d2LogLossScore, logLoss } from "./probabilities.ts";
+export {
+  d2AbsoluteErrorScore,
+  d2PinballScore,
+  meanPinballLoss,
+  medianAbsoluteError,
+  type PinballOptions,
+} from "./quantile.ts";
+export {
+  auc,
   averagePrecision,
+  averagePrecisionOneVsRest,
+  type DetectionErrorCurve,
   type MulticlassAucOptions,
+  type PartialAucOptions,
   type PrecisionRecallCurve,
   type RankingOptions,
   RankingScores,
   type RocCurve,
   rocAuc,
+  rocAucOneVsOne,
   rocAucOneVsRest,
+  type ThresholdCounts,
 } from "./ranking.ts";
 export {
   meanAbsoluteError,
   meanSquaredError,
-  medianAbsoluteError,
+  meanSquaredLogError,
   RegressionScores,
   r2Score,
   rootMeanSquaredError,
+  rootMeanSquaredLogError,
 } from "./regression.ts";
-export { ndcg, reciprocalRank, retrievalPrecision } from "./retrieval.ts";
+export { dcg, type GainOptions, ndcg, reciprocalRank, retrievalPrecision } from "./retrieval.ts";
 export { RunningMean, type RunningMeanState } from "./running-mean.ts";
-export type { Average, ClassCounts, ScoreOptions } from "./scores.ts";
-export { type StreamingMetric, streaming, streamingRanking, streamingRegression } from "./streaming.ts";
+export type { Rows, SampleOptions } from "./samples.ts";
+export type { Average, ClassCounts, LikelihoodRatios, ScoreOptions } from "./scores.ts";
+export {
+  type StreamingMetric,
+  streaming,
+  streamingMean,
+  streamingMultilabel,
+  streamingRanking,
+  streamingRegression,
+  streamingWhole,
+} from "./streaming.ts";
 export {
   type BleuOptions,
   type BleuScore,

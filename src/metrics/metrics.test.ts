@@ -13,7 +13,7 @@ import {
   streaming,
 } from "./index.ts";
 
-type Encoded = number | "NaN" | Encoded[];
+type Encoded = number | "NaN" | "Infinity" | "-Infinity" | Encoded[];
 interface Case {
   note: string;
   predictions: number[];
@@ -23,6 +23,11 @@ interface Case {
   matrix: number[][];
   accuracy: number;
   balancedAccuracy: Encoded;
+  adjusted: Encoded;
+  zeroOneLoss: number;
+  hammingLoss: number;
+  likelihoodRatios: [Encoded, Encoded] | null;
+  perClass: number[][];
   matthews: Encoded;
   kappa: Readonly<Record<KappaWeights, Encoded>>;
   scores: {
@@ -32,11 +37,11 @@ interface Case {
     recall: Encoded;
     f1Score: Encoded;
     fBeta2?: Encoded;
+    jaccard?: Encoded;
   }[];
 }
 
-const decoded = (value: Encoded): unknown =>
-  Array.isArray(value) ? value.map(decoded) : value === "NaN" ? Number.NaN : value;
+const decoded = (value: Encoded): unknown => (Array.isArray(value) ? value.map(decoded) : Number(value));
 
 /** Equal to 1e-12, NaN to itself, element by element. */
 function expectScores(actual: number | number[], expected: unknown): void {
@@ -44,6 +49,7 @@ function expectScores(actual: number | number[], expected: unknown): void {
   expect(a.length).toBe(b.length);
   a.forEach((value, i) => {
     if (Number.isNaN(b[i])) expect(value).toBeNaN();
+    else if (!Number.isFinite(b[i])) expect(value).toBe(b[i]);
     else expect(value).toBeCloseTo(b[i]!, 12);
   });
 }
@@ -60,6 +66,22 @@ describe("scikit-learn's figures", () => {
     expect(counted.toArray()).toEqual(matrix);
     expect(counted.accuracy()).toBeCloseTo(accuracy, 12);
     expectScores(counted.balancedAccuracy(), decoded(row.balancedAccuracy));
+    expectScores(counted.balancedAccuracy({ adjusted: true }), decoded(row.adjusted));
+    expectScores(counted.zeroOneLoss(), row.zeroOneLoss);
+    expectScores(counted.zeroOneLoss(), row.hammingLoss);
+    const perClass = counted.perClass();
+    expectScores(
+      perClass.flatMap((c) => [c.trueNegatives, c.falsePositives, c.falseNegatives, c.truePositives]),
+      row.perClass.flat(),
+    );
+    expectScores(
+      counted.specificity({ average: "none", zeroDivision: Number.NaN }),
+      row.perClass.map(([negatives, falsePositives]) => negatives! / (negatives! + falsePositives!)),
+    );
+    if (row.likelihoodRatios !== null) {
+      const { positive, negative } = counted.likelihoodRatios();
+      expectScores([positive, negative], decoded(row.likelihoodRatios));
+    }
     expectScores(counted.matthewsCorrelation(), decoded(row.matthews));
     for (const weights of ["none", "linear", "quadratic"] as const)
       expectScores(counted.cohenKappa({ weights }), decoded(row.kappa[weights]));
@@ -69,6 +91,7 @@ describe("scikit-learn's figures", () => {
       expectScores(recall(predictions, labels, options), decoded(row.recall));
       expectScores(f1Score(predictions, labels, options), decoded(row.f1Score));
       if (row.fBeta2 !== undefined) expectScores(counted.fBeta(2, options), decoded(row.fBeta2));
+      if (row.jaccard !== undefined) expectScores(counted.jaccard(options), decoded(row.jaccard));
     }
   });
 });
@@ -122,6 +145,19 @@ describe("ConfusionMatrix", () => {
     );
     expect(() => precision([2, 3], [2, 3])).toThrow("the classes are 2, 3");
     expect(precision([2, 3], [2, 3], { positiveClass: 3 })).toBe(1);
+  });
+
+  it("has a specificity of two classes, also where the positive one never occurs", () => {
+    expect(confusionMatrix([1, 1, 0, 0], [1, 0, 0, 0]).specificity()).toBe(2 / 3);
+    expect(confusionMatrix([0, 0], [0, 0]).specificity()).toBe(1);
+    expect(confusionMatrix([1, 1], [1, 1]).specificity()).toBe(0);
+    expect(confusionMatrix([0, 1, 2], [0, 2, 1]).specificity({ average: "micro" })).toBe(4 / 6);
+  });
+
+  it("has likelihood ratios of two classes, NaN where 0 would divide", () => {
+    expect(confusionMatrix([1, 0], [1, 0]).likelihoodRatios()).toEqual({ positive: Number.NaN, negative: 0 });
+    expect(confusionMatrix([0, 0], [0, 0]).likelihoodRatios().negative).toBeNaN();
+    expect(() => confusionMatrix([0, 1, 2], [0, 1, 2]).likelihoodRatios()).toThrow("the classes are 0, 1, 2");
   });
 
   it("has F-scores between recall and precision", () => {

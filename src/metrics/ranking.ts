@@ -3,6 +3,8 @@
  * below them. Equal scores are one threshold.
  */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import type { Rows, SampleOptions } from "./samples.ts";
+import { type ClassCounts, weightedMean } from "./scores.ts";
 
 /** From the highest threshold, above every score, to the lowest. */
 export interface RocCurve {
@@ -21,11 +23,25 @@ export interface PrecisionRecallCurve {
   readonly thresholds: readonly number[];
 }
 
+/** Errors of both kinds against each other, from the lowest threshold that matters to the highest. */
+export interface DetectionErrorCurve {
+  /** FP / N at each threshold, falling. */
+  readonly falsePositiveRate: readonly number[];
+  /** FN / P at each threshold, rising. */
+  readonly falseNegativeRate: readonly number[];
+  readonly thresholds: readonly number[];
+}
+
 /** True and false positives when all samples from a score on count as positive. */
 interface Step {
   readonly threshold: number;
   readonly truePositives: number;
   readonly falsePositives: number;
+}
+
+/** What is right and wrong when all samples from a score on count as positive. */
+export interface ThresholdCounts extends Omit<ClassCounts, "classIndex"> {
+  readonly threshold: number;
 }
 
 /** Every score that was added, with its label and weight. */
@@ -94,15 +110,41 @@ export class RankingScores {
 
   /**
    * The area below the ROC curve: the probability that a random positive has a higher score than a random negative, ties
-   * counting half.
+   * counting half. With `maxFalsePositiveRate` of the curve up to there alone, stretched so that guessing has 0.5 and the best
+   * 1 (McClish 1989).
    *
    * @throws ArgumentError unless there are samples of both classes
    */
-  rocAuc(): number {
+  rocAuc({ maxFalsePositiveRate: end = 1 }: PartialAucOptions = {}): number {
+    if (!(end > 0 && end <= 1))
+      throw new ArgumentError(`rocAuc: maxFalsePositiveRate must be above 0 and at most 1, got ${end}`);
     const { falsePositiveRate: x, truePositiveRate: y } = this.rocCurve();
-    let area = 0;
-    for (let i = 1; i < x.length; i++) area += ((x[i]! - x[i - 1]!) * (y[i]! + y[i - 1]!)) / 2;
-    return area;
+    if (end === 1) return auc(x, y);
+    const after = x.findIndex((rate) => rate > end);
+    const share = (end - x[after - 1]!) / (x[after]! - x[after - 1]!);
+    const last = y[after - 1]! + share * (y[after]! - y[after - 1]!);
+    const area = auc([...x.slice(0, after), end], [...y.slice(0, after), last]);
+    const guessed = end ** 2 / 2;
+    return (1 + (area - guessed) / (end - guessed)) / 2;
+  }
+
+  /**
+   * The curve of detection errors (DET): from the last threshold with every positive found to the first with no more than the
+   * least false positives. Martin and others, "The DET curve in assessment of detection task performance", 1997.
+   *
+   * @throws ArgumentError unless there are samples of both classes
+   */
+  detCurve(): DetectionErrorCurve {
+    const steps = this.steps();
+    const { truePositives: positives, falsePositives: negatives } = requireBoth("detCurve", steps);
+    const last = steps.findIndex(({ truePositives }) => truePositives === positives);
+    const first = steps.findLastIndex(({ falsePositives }) => falsePositives === steps[0]!.falsePositives);
+    const points = steps.slice(first, last + 1).reverse();
+    return {
+      falsePositiveRate: points.map(({ falsePositives }) => falsePositives / negatives),
+      falseNegativeRate: points.map(({ truePositives }) => (positives - truePositives) / positives),
+      thresholds: points.map(({ threshold }) => threshold),
+    };
   }
 
   /** @throws ArgumentError when no sample is positive */
@@ -127,6 +169,23 @@ export class RankingScores {
       last = recall;
     }
     return area;
+  }
+
+  /**
+   * What is right and wrong at each distinct score as threshold, the highest first: to choose one by any figure.
+   *
+   * @example
+   * const counts = new RankingScores().update([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]).countsAtThresholds();
+   * counts.find(({ falseNegatives }) => falseNegatives === 0)?.threshold; // 0.35
+   */
+  countsAtThresholds(): ThresholdCounts[] {
+    const steps = this.steps();
+    const all = steps.at(-1);
+    return steps.map((step) => ({
+      ...step,
+      falseNegatives: all!.truePositives - step.truePositives,
+      trueNegatives: all!.falsePositives - step.falsePositives,
+    }));
   }
 
   private pointsOfPrecision(): { threshold: number; precision: number; recall: number }[] {
@@ -184,8 +243,33 @@ function checkPairs(
   }
 }
 
-export interface RankingOptions {
-  readonly sampleWeights?: ArrayLike<number>;
+export interface PartialAucOptions {
+  /** Where the curve ends; 1 unless told otherwise. */
+  readonly maxFalsePositiveRate?: number;
+}
+
+export interface RankingOptions extends SampleOptions {}
+
+/**
+ * The area below a curve of straight lines, by trapezoids.
+ *
+ * @param x ascending, or all descending
+ * @param y as many
+ * @throws ShapeError when lengths differ, ArgumentError for fewer than two points or x that turns
+ * @example auc([0, 0.5, 1], [0, 1, 1]) // 0.75
+ */
+export function auc(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  if (x.length !== y.length) throw new ShapeError(`auc: ${x.length} places for ${y.length} heights`);
+  if (x.length < 2) throw new ArgumentError(`auc: needs two points or more, got ${x.length}`);
+  const direction = Math.sign(x[x.length - 1]! - x[0]!) || 1;
+  let area = 0;
+  for (let i = 1; i < x.length; i++) {
+    const width = (x[i]! - x[i - 1]!) * direction;
+    if (width < 0)
+      throw new ArgumentError(`auc: x turns at ${i}, from ${x[i - 1]} to ${x[i]}; sort the points by x`);
+    area += (width * (y[i]! + y[i - 1]!)) / 2;
+  }
+  return area;
 }
 
 /**
@@ -200,8 +284,8 @@ export interface RankingOptions {
 export const rocAuc = (
   scores: ArrayLike<number>,
   labels: ArrayLike<number>,
-  { sampleWeights }: RankingOptions = {},
-): number => new RankingScores().update(scores, labels, sampleWeights).rocAuc();
+  { sampleWeights, ...partial }: RankingOptions & PartialAucOptions = {},
+): number => new RankingScores().update(scores, labels, sampleWeights).rocAuc(partial);
 
 /**
  * Average precision, the area below the precision–recall curve: see {@link RankingScores}.
@@ -220,6 +304,24 @@ export interface MulticlassAucOptions {
   readonly average?: "macro" | "weighted";
 }
 
+const columnOf = (scores: Rows, index: number): number[] => scores.map((row) => row[index]!);
+const isOf = (labels: ArrayLike<number>, index: number): number[] =>
+  Array.from(labels, (label) => Number(label === index));
+
+/** A score of two classes, of each class against all others. */
+function oneVsRest(
+  score: (scores: ArrayLike<number>, labels: ArrayLike<number>) => number,
+  scores: Rows,
+  labels: ArrayLike<number>,
+  { average = "macro" }: MulticlassAucOptions,
+): number {
+  const classes = Array.from({ length: scores[0]?.length ?? 0 }, (_, index) => isOf(labels, index));
+  return weightedMean(
+    classes.map((own, index) => score(columnOf(scores, index), own)),
+    classes.map((own) => (average === "macro" ? 1 : own.reduce((sum, one) => sum + one, 0))),
+  );
+}
+
 /**
  * The area below the ROC curve of several classes, each against all others.
  *
@@ -229,24 +331,50 @@ export interface MulticlassAucOptions {
  * @example
  * rocAucOneVsRest([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.3, 0.4]], [0, 1, 2]); // 1
  */
-export function rocAucOneVsRest(
-  scores: readonly ArrayLike<number>[],
+export const rocAucOneVsRest = (
+  scores: Rows,
+  labels: ArrayLike<number>,
+  options: MulticlassAucOptions = {},
+): number => oneVsRest(rocAuc, scores, labels, options);
+
+/**
+ * Average precision of several classes, each against all others. Arguments as for {@link rocAucOneVsRest}.
+ *
+ * @throws ArgumentError when a class has no sample
+ * @example
+ * averagePrecisionOneVsRest([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.3, 0.4]], [0, 1, 2]); // 1
+ */
+export const averagePrecisionOneVsRest = (
+  scores: Rows,
+  labels: ArrayLike<number>,
+  options: MulticlassAucOptions = {},
+): number => oneVsRest(averagePrecision, scores, labels, options);
+
+/**
+ * The area below the ROC curve of several classes, the mean over all pairs of them, whatever their shares: Hand and Till, "A simple
+ * generalisation of the area under the ROC curve for multiple class classification problems", 2001. `weighted` weighs a pair by
+ * how many samples it has. Arguments as for {@link rocAucOneVsRest}.
+ *
+ * @throws ArgumentError when a class has no sample
+ * @example
+ * rocAucOneVsOne([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.3, 0.4]], [0, 1, 2]); // 1
+ */
+export function rocAucOneVsOne(
+  scores: Rows,
   labels: ArrayLike<number>,
   { average = "macro" }: MulticlassAucOptions = {},
 ): number {
-  const classes = scores[0]?.length ?? 0;
-  const isOf = (index: number): number[] => Array.from(labels, (label) => Number(label === index));
-  let [sum, weights] = [0, 0];
-  for (let index = 0; index < classes; index++) {
-    const own = isOf(index);
-    const weight = average === "macro" ? 1 : own.filter((label) => label === 1).length;
-    sum +=
-      weight *
-      rocAuc(
-        scores.map((row) => row[index]!),
-        own,
-      );
-    weights += weight;
-  }
-  return sum / weights;
+  const classes = Array.from({ length: scores[0]?.length ?? 0 }, (_, index) => index);
+  const pairs = classes.flatMap((a) =>
+    classes.slice(a + 1).map((b) => {
+      const samples = Array.from(labels, (_, i) => i).filter((i) => labels[i] === a || labels[i] === b);
+      const [rows, own] = [samples.map((i) => scores[i]!), samples.map((i) => labels[i]!)];
+      const area = (index: number): number => rocAuc(columnOf(rows, index), isOf(own, index));
+      return { area: (area(a) + area(b)) / 2, weight: average === "macro" ? 1 : samples.length };
+    }),
+  );
+  return weightedMean(
+    pairs.map(({ area }) => area),
+    pairs.map(({ weight }) => weight),
+  );
 }

@@ -1,8 +1,9 @@
 /** How near real-valued predictions are: scikit-learn's scores of regression, batch by batch. */
-import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { ArgumentError } from "../base/errors.ts";
 import { RunningMean, type RunningMeanState } from "./running-mean.ts";
+import { checkSamples, type SampleOptions, shareExplained } from "./samples.ts";
 
-/** A mean and the sum of squared distances from it, one value at a time (Welford 1962). */
+/** A mean and the sum of squared distances from it, one value at a time, weighted (Welford 1962, West 1979). */
 class Moments {
   private count = 0;
   private mean = 0;
@@ -16,10 +17,11 @@ class Moments {
     [this.count, this.mean, this.squares] = [count!, mean!, squares!];
   }
 
-  add(value: number): void {
+  add(value: number, weight: number): void {
     const before = value - this.mean;
-    this.mean += before / ++this.count;
-    this.squares += before * (value - this.mean);
+    this.count += weight;
+    this.mean += (before * weight) / this.count;
+    this.squares += weight * before * (value - this.mean);
   }
 }
 
@@ -46,24 +48,29 @@ export class RegressionScores {
   private errors = new Moments();
   private largest = 0;
 
-  /** @throws ShapeError when the lengths differ */
-  update(predictions: ArrayLike<number>, targets: ArrayLike<number>): this {
-    if (predictions.length !== targets.length) {
-      throw new ShapeError(
-        `RegressionScores: ${predictions.length} predictions and ${targets.length} targets; give each its own`,
-      );
-    }
-    for (let i = 0; i < targets.length; i++) this.add(predictions[i]!, targets[i]!);
+  /**
+   * Adds predictions and targets; each sample counts 1, or its entry in `sampleWeights`.
+   *
+   * @throws ShapeError when the lengths differ
+   */
+  update(
+    predictions: ArrayLike<number>,
+    targets: ArrayLike<number>,
+    sampleWeights?: ArrayLike<number>,
+  ): this {
+    checkSamples("RegressionScores", predictions, targets, sampleWeights);
+    for (let i = 0; i < targets.length; i++) this.add(predictions[i]!, targets[i]!, sampleWeights?.[i] ?? 1);
     return this;
   }
 
-  private add(prediction: number, target: number): void {
+  private add(prediction: number, target: number, weight: number): void {
+    if (weight === 0) return;
     const error = target - prediction;
-    this.absolute.update(Math.abs(error));
-    this.squared.update(error ** 2);
-    this.relative.update(Math.abs(error) / Math.max(Math.abs(target), Number.EPSILON));
-    this.targets.add(target);
-    this.errors.add(error);
+    this.absolute.update(Math.abs(error), weight);
+    this.squared.update(error ** 2, weight);
+    this.relative.update(Math.abs(error) / Math.max(Math.abs(target), Number.EPSILON), weight);
+    this.targets.add(target, weight);
+    this.errors.add(error, weight);
     this.largest = Math.max(this.largest, Math.abs(error));
   }
 
@@ -124,42 +131,65 @@ export class RegressionScores {
   }
 }
 
-const shareExplained = (left: number, all: number): number =>
-  all === 0 ? Number(left === 0) : 1 - left / all;
-
-const scoresOf = (predictions: ArrayLike<number>, targets: ArrayLike<number>): RegressionScores =>
-  new RegressionScores().update(predictions, targets);
+const scoresOf = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  { sampleWeights }: SampleOptions,
+): RegressionScores => new RegressionScores().update(predictions, targets, sampleWeights);
 
 /** The mean of |y − x|. @example meanAbsoluteError([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.5 */
-export const meanAbsoluteError = (predictions: ArrayLike<number>, targets: ArrayLike<number>): number =>
-  scoresOf(predictions, targets).meanAbsoluteError();
+export const meanAbsoluteError = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  options: SampleOptions = {},
+): number => scoresOf(predictions, targets, options).meanAbsoluteError();
 
 /** The mean of (y − x)². @example meanSquaredError([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.375 */
-export const meanSquaredError = (predictions: ArrayLike<number>, targets: ArrayLike<number>): number =>
-  scoresOf(predictions, targets).meanSquaredError();
+export const meanSquaredError = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  options: SampleOptions = {},
+): number => scoresOf(predictions, targets, options).meanSquaredError();
 
 /** √ of the mean squared error. @example rootMeanSquaredError([0, 0], [3, 3]) // 3 */
-export const rootMeanSquaredError = (predictions: ArrayLike<number>, targets: ArrayLike<number>): number =>
-  scoresOf(predictions, targets).rootMeanSquaredError();
+export const rootMeanSquaredError = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  options: SampleOptions = {},
+): number => scoresOf(predictions, targets, options).rootMeanSquaredError();
 
 /** 1 − Σ(y − x)² / Σ(y − ȳ)². @example r2Score([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.9486081370449679 */
-export const r2Score = (predictions: ArrayLike<number>, targets: ArrayLike<number>): number =>
-  scoresOf(predictions, targets).r2();
+export const r2Score = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  options: SampleOptions = {},
+): number => scoresOf(predictions, targets, options).r2();
 
 /**
- * The middle |y − x|, which outliers do not move; of an even count the mean of the middle two.
+ * The mean of (log(1 + y) − log(1 + x))²: errors as parts of the target, for what grows by factors.
  *
- * @throws ArgumentError for no samples, ShapeError when the lengths differ
+ * @throws ArgumentError for values of −1 and less
  * @example
- * medianAbsoluteError([2.5, 0, 2, 8], [3, -0.5, 2, 7]); // 0.5
+ * meanSquaredLogError([Math.E - 1], [0]); // 1
  */
-export function medianAbsoluteError(predictions: ArrayLike<number>, targets: ArrayLike<number>): number {
-  if (predictions.length !== targets.length)
-    throw new ShapeError(
-      `medianAbsoluteError: ${predictions.length} predictions and ${targets.length} targets`,
+export const meanSquaredLogError = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  options: SampleOptions = {},
+): number => meanSquaredError(logsOf("prediction", predictions), logsOf("target", targets), options);
+
+/** √ of `meanSquaredLogError`. @example rootMeanSquaredLogError([Math.E ** 2 - 1], [0]) // 2 */
+export const rootMeanSquaredLogError = (
+  predictions: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  options: SampleOptions = {},
+): number => Math.sqrt(meanSquaredLogError(predictions, targets, options));
+
+function logsOf(what: string, values: ArrayLike<number>): Float64Array {
+  return Float64Array.from(values, (value, i) => {
+    if (value > -1 || Number.isNaN(value)) return Math.log1p(value);
+    throw new ArgumentError(
+      `meanSquaredLogError: ${what} ${i} is ${value}; log(1 + x) needs more than -1 (clip, or use meanSquaredError)`,
     );
-  if (targets.length === 0) throw new ArgumentError("medianAbsoluteError: no samples have no median");
-  const errors = Float64Array.from(targets, (target, i) => Math.abs(target - predictions[i]!)).sort();
-  const middle = errors.length / 2;
-  return (errors[Math.ceil(middle) - 1]! + errors[Math.floor(middle)]!) / 2;
+  });
 }

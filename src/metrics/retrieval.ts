@@ -1,42 +1,73 @@
 /** How good an order of results is, where each has a relevance. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 
-/** Scores and relevances of one query's results. */
-function sortedRelevance(what: string, scores: ArrayLike<number>, relevance: ArrayLike<number>): number[] {
+/** The places of one query's results, the highest score first; equal scores as they are given. */
+function placesOf(what: string, scores: ArrayLike<number>, relevance: ArrayLike<number>): number[] {
   if (scores.length !== relevance.length)
     throw new ShapeError(`${what}: ${scores.length} scores for ${relevance.length} relevances`);
   const order = Array.from(scores, (_, i) => i);
   if (order.some((i) => Number.isNaN(scores[i]) || !(relevance[i]! >= 0)))
     throw new ArgumentError(`${what}: scores must be numbers, relevances at least 0`);
-  return order.sort((a, b) => scores[b]! - scores[a]! || a - b).map((i) => relevance[i]!);
+  return order.sort((a, b) => scores[b]! - scores[a]! || a - b);
+}
+
+const sortedRelevance = (what: string, scores: ArrayLike<number>, relevance: ArrayLike<number>): number[] =>
+  placesOf(what, scores, relevance).map((i) => relevance[i]!);
+
+/** As `sortedRelevance`, but results of equal scores share their relevance: no order among them counts. */
+function sharedRelevance(what: string, scores: ArrayLike<number>, relevance: ArrayLike<number>): number[] {
+  const places = placesOf(what, scores, relevance);
+  const shared = places.map((i) => relevance[i]!);
+  for (let from = 0, to = 1; from < places.length; from = to++) {
+    while (to < places.length && scores[places[to]!] === scores[places[from]!]) to++;
+    shared.fill(shared.slice(from, to).reduce((sum, gain) => sum + gain, 0) / (to - from), from, to);
+  }
+  return shared;
 }
 
 const discounted = (relevance: readonly number[], most: number): number =>
   relevance.slice(0, most).reduce((sum, gain, place) => sum + gain / Math.log2(place + 2), 0);
 
+export interface GainOptions {
+  /** Places that count; all when left out. */
+  readonly most?: number;
+}
+
 /**
- * nDCG: gains discounted by log₂(place + 1), by what the best order would have; 0 where nothing is relevant. Järvelin and Kekäläinen,
- * "Cumulated gain-based evaluation of IR techniques", 2002. Equal scores stand as they are given.
+ * DCG: the relevances of results, each discounted by log₂(place + 1). Results of equal scores have the mean of their relevances.
  *
- * @param most places that count; all when left out
+ * @throws ShapeError when lengths differ, ArgumentError for NaN or a negative relevance
+ * @example dcg([0.9, 0.8, 0.1], [1, 0, 2]) // 2
+ */
+export const dcg = (
+  scores: ArrayLike<number>,
+  relevance: ArrayLike<number>,
+  { most = Infinity }: GainOptions = {},
+): number => discounted(sharedRelevance("dcg", scores, relevance), most);
+
+/**
+ * nDCG: `dcg` by what the best order would have; 0 where nothing is relevant. Järvelin and Kekäläinen, "Cumulated gain-based
+ * evaluation of IR techniques", 2002. Equal scores as for {@link dcg}.
+ *
  * @throws ShapeError when lengths differ, ArgumentError for NaN or a negative relevance
  * @example ndcg([0.9, 0.8, 0.1], [1, 0, 2]).toFixed(4) // "0.7602"
  */
 export function ndcg(
   scores: ArrayLike<number>,
   relevance: ArrayLike<number>,
-  { most = Infinity }: { readonly most?: number } = {},
+  { most = Infinity }: GainOptions = {},
 ): number {
-  const found = sortedRelevance("ndcg", scores, relevance);
+  const found = sharedRelevance("ndcg", scores, relevance);
   const best = discounted(
-    [...found].sort((a, b) => b - a),
+    Array.from(relevance).sort((a, b) => b - a),
     most,
   );
   return best > 0 ? discounted(found, most) / best : 0;
 }
 
 /**
- * 1 by the place of the first relevant result; 0 where there is none. Its mean over queries is MRR.
+ * 1 by the place of the first relevant result; 0 where there is none. Its mean over queries is MRR. Equal scores stand as they are
+ * given.
  *
  * @example reciprocalRank([0.9, 0.8, 0.1], [0, 1, 1]) // 0.5
  */
@@ -46,7 +77,8 @@ export function reciprocalRank(scores: ArrayLike<number>, relevance: ArrayLike<n
 }
 
 /**
- * The mean precision at the places of the relevant results; 0 where there is none. Its mean over queries is MAP.
+ * The mean precision at the places of the relevant results; 0 where there is none. Its mean over queries is MAP. Equal scores stand
+ * as they are given.
  *
  * @example retrievalPrecision([0.9, 0.8, 0.1], [1, 0, 1]).toFixed(4) // "0.8333"
  */

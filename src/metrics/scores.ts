@@ -1,9 +1,9 @@
 /**
  * Precision, recall and F-score from the counts of each class, with scikit-learn's averages and its rule for 0 ÷ 0.
  *
- * With TP, FP, FN the true positives, false positives and false negatives of a class:
+ * With TP, FP, FN, TN the true positives, false positives, false negatives and true negatives of a class:
  *
- *     precision = TP / (TP + FP)      recall = TP / (TP + FN)
+ *     precision = TP / (TP + FP)      recall = TP / (TP + FN)      specificity = TN / (TN + FP)
  *     Fβ = (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)
  */
 import { ArgumentError } from "../base/errors.ts";
@@ -14,6 +14,7 @@ export interface ClassCounts {
   readonly truePositives: number;
   readonly falsePositives: number;
   readonly falseNegatives: number;
+  readonly trueNegatives: number;
 }
 
 /**
@@ -46,6 +47,11 @@ export const precisionRatio: Ratio = ({ truePositives, falsePositives }) => [
 export const recallRatio: Ratio = ({ truePositives, falseNegatives }) => [
   truePositives,
   truePositives + falseNegatives,
+];
+
+export const specificityRatio: Ratio = ({ trueNegatives, falsePositives }) => [
+  trueNegatives,
+  trueNegatives + falsePositives,
 ];
 
 export const jaccardRatio: Ratio = ({ truePositives, falsePositives, falseNegatives }) => [
@@ -102,11 +108,35 @@ function positiveCounts(classes: readonly ClassCounts[], positiveClass: number, 
         `${present.join(", ")}; choose average: "macro", "micro", "weighted" or "none", or another positiveClass`,
     );
   }
-  return classes.find((counts) => counts.classIndex === positiveClass) ?? total([]);
+  const found = classes.find((counts) => counts.classIndex === positiveClass);
+  return (
+    found ?? { ...total([]), trueNegatives: classes.reduce((sum, counts) => sum + supportOf(counts), 0) }
+  );
+}
+
+/** Of a test for one of two classes. */
+export interface LikelihoodRatios {
+  readonly positive: number;
+  readonly negative: number;
+}
+
+export function likelihoodRatiosOf(classes: readonly ClassCounts[], positiveClass: number): LikelihoodRatios {
+  const counts = positiveCounts(classes, positiveClass, "likelihoodRatios");
+  const { truePositives, falsePositives, falseNegatives, trueNegatives } = counts;
+  const [positives, negatives] = [truePositives + falseNegatives, trueNegatives + falsePositives];
+  const ratio = (numerator: number, denominator: number): number =>
+    denominator === 0 || positives === 0 ? Number.NaN : numerator / denominator;
+  return {
+    positive: ratio(truePositives * negatives, falsePositives * positives),
+    negative: ratio(falseNegatives * negatives, trueNegatives * positives),
+  };
 }
 
 /** NaN scores are left out; all weights zero is the plain mean. */
-function weightedMean(scores: readonly number[], weights: readonly number[] = scores.map(() => 1)): number {
+export function weightedMean(
+  scores: readonly number[],
+  weights: readonly number[] = scores.map(() => 1),
+): number {
   const kept = scores
     .map((value, i) => ({ value, weight: weights[i]! }))
     .filter(({ value }) => !Number.isNaN(value));
@@ -123,5 +153,6 @@ function total(classes: readonly ClassCounts[]): ClassCounts {
     truePositives: sum((c) => c.truePositives),
     falsePositives: sum((c) => c.falsePositives),
     falseNegatives: sum((c) => c.falseNegatives),
+    trueNegatives: sum((c) => c.trueNegatives),
   };
 }
