@@ -66,7 +66,7 @@ const read = async (data: object) => {
 test("is parted by class, augmented, and learnt from", async () => {
   const file = await read({
     ...{ path: join(root, "whole"), size: 8, normalize: { mean: 0.5, deviation: 0.5 } },
-    augment: ["randomFlip", { randomRotation: 10 }],
+    augment: ["randomFlip", { randomRotation: 10 }, { randomErasing: { scale: [0.02, 0.1] } }],
   });
   const { data, history, path } = await trainConfig(file);
   expect(data.classes).toEqual(["dark", "light"]);

@@ -3,6 +3,7 @@ import { joinPath, listFolder } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type Dataset, trainTestSplit } from "../data/index.ts";
+import * as imageTransforms from "../vision/image-transforms.ts";
 import * as vision from "../vision/index.ts";
 import type { Named, TrainingData } from "./define.ts";
 import { makeNamed } from "./named.ts";
@@ -28,21 +29,6 @@ export interface ImageFolderDataOptions {
 
 const optionNames = ["path", "size", "channels", "augment", "normalize", "validation", "test", "seed"];
 
-const { randomFlip, randomCrop, randomResizedCrop, centerCrop, resize, horizontalFlip, verticalFlip } =
-  vision;
-const { randomRotation, randomAffine, randomPerspective, rotate, scale, shear, elastic } = vision;
-const { colorJitter, brightness, contrast, saturation, hue, grayscale, randomGrayscale } = vision;
-const { invert, solarize, posterize, equalize, autocontrast, sharpness, gaussianBlur, gaussianNoise } =
-  vision;
-const { autoAugment, randAugment, trivialAugmentWide, augMix } = vision;
-const transformNames: Names = {
-  ...{ randomFlip, randomCrop, randomResizedCrop, centerCrop, resize, horizontalFlip, verticalFlip },
-  ...{ randomRotation, randomAffine, randomPerspective, rotate, scale, shear, elastic },
-  ...{ colorJitter, brightness, contrast, saturation, hue, grayscale, randomGrayscale },
-  ...{ invert, solarize, posterize, equalize, autocontrast, sharpness, gaussianBlur, gaussianNoise },
-  ...{ autoAugment, randAugment, trivialAugmentWide, augMix },
-};
-
 /** Images are read when a batch needs them. Parts of an undivided folder have its classes in equal shares. */
 export async function imageFolderData(options: ImageFolderDataOptions): Promise<TrainingData> {
   checkOptions("imageFolder", options ?? {}, optionNames as never);
@@ -56,7 +42,7 @@ export async function imageFolderData(options: ImageFolderDataOptions): Promise<
   const changes = augment.map((item, i) =>
     makeNamed(
       { file: "imageFolder", key: `augment[${i}]` },
-      { what: "transform", names: transformNames },
+      { what: "transform", names: imageTransforms as Names },
       item,
     ),
   ) as vision.Transform[];

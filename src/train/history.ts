@@ -69,8 +69,8 @@ export function scoreOf(scores: Scores, name: string): number {
   );
 }
 
-/** Losses and errors fall, everything else rises. @example isLowerBetter("validationLoss") // true */
-export const isLowerBetter = (name: string): boolean => /loss|error/i.test(name);
+/** Losses, errors, deviances, perplexity and Brier's score fall, everything else rises. @example isLowerBetter("validationLoss") // true */
+export const isLowerBetter = (name: string): boolean => /loss|error|deviance|perplexity|brier/i.test(name);
 
 /** `loss` → `validationLoss`. */
 export const validationName = (name: string): string => `validation${name[0]!.toUpperCase()}${name.slice(1)}`;

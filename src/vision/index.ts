@@ -1,14 +1,6 @@
 /** Images: files, sizes, colours, augmentation. */
 export { type Augmentation, type AugmentedSample, augment, type ImageSample } from "./augment.ts";
-export {
-  type AugMixOptions,
-  type AutoAugmentOptions,
-  augMix,
-  autoAugment,
-  type RandAugmentOptions,
-  randAugment,
-  trivialAugmentWide,
-} from "./auto-augment.ts";
+export type { AugMixOptions, AutoAugmentOptions, RandAugmentOptions } from "./auto-augment.ts";
 export {
   type DecodeOptions,
   decodeImage,
@@ -18,64 +10,32 @@ export {
   readImage,
   writeImage,
 } from "./codec.ts";
-export {
-  brightness,
-  type ColorJitterOptions,
-  colorJitter,
-  contrast,
-  grayscale,
-  hue,
-  type Jitter,
-  randomGrayscale,
-  saturation,
-} from "./color.ts";
-export {
-  centerCrop,
-  crop,
-  horizontalFlip,
-  type RandomCropOptions,
-  type RandomFlipOptions,
-  type RandomResizedCropOptions,
-  type ResizeOptions,
-  randomCrop,
-  randomFlip,
-  randomResizedCrop,
-  resize,
-  verticalFlip,
+export type { ColorJitterOptions, Jitter } from "./color.ts";
+export type {
+  RandomCropOptions,
+  RandomFlipOptions,
+  RandomResizedCropOptions,
+  ResizeOptions,
 } from "./crop.ts";
-export { type ElasticOptions, elastic } from "./elastic.ts";
-export { type RandomErasingOptions, randomErasing } from "./erase.ts";
-export {
-  type GaussianBlurOptions,
-  type GaussianNoiseOptions,
-  gaussianBlur,
-  gaussianNoise,
-  sharpness,
-} from "./filters.ts";
-export {
-  type AffineOptions,
-  affine,
-  type Corners,
-  perspective,
-  type RandomAffineOptions,
-  type RandomPerspectiveOptions,
-  type RandomRotationOptions,
-  type RotateOptions,
-  randomAffine,
-  randomPerspective,
-  randomRotation,
-  rotate,
-  scale,
-  shear,
-  type WarpStyle,
+export type { ElasticOptions } from "./elastic.ts";
+export type { RandomErasingOptions } from "./erase.ts";
+export type { GaussianBlurOptions, GaussianNoiseOptions } from "./filters.ts";
+export type {
+  AffineOptions,
+  Corners,
+  RandomAffineOptions,
+  RandomPerspectiveOptions,
+  RandomRotationOptions,
+  RotateOptions,
+  WarpStyle,
 } from "./geometry.ts";
 export type { ByteImage, Image, Region, Size } from "./image.ts";
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
+export * from "./image-transforms.ts";
 export { cutMix, type LabelledBatch, type MixedBatch, type MixOptions, mixup } from "./mix.ts";
 export { type NormalizeOptions, normalize, toFloat } from "./normalize.ts";
 export type { PolicyName } from "./policies.ts";
 export { renderBatch, type ShowBatchOptions, type ShownBatch, showBatch } from "./show-batch.ts";
-export { autocontrast, equalize, invert, posterize, solarize } from "./tables.ts";
 export type { Transform } from "./transform.ts";
 export type { WarpInterpolation } from "./warp.ts";
 export type { Interpolation } from "./weights.ts";
