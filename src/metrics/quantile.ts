@@ -41,7 +41,7 @@ export function meanPinballLoss(
  *
  * @throws ArgumentError for no samples or α outside 0 … 1, ShapeError when the lengths differ
  * @example
- * d2PinballScore([2.5, 0, 2, 8], [3, -0.5, 2, 7], { alpha: 0.1 }).toFixed(4); // "-0.0455"
+ * d2PinballScore([2.5, 0, 2, 8], [3, -0.5, 2, 7], { alpha: 0.1 }).toFixed(4); // "0.2222"
  */
 export function d2PinballScore(
   predictions: ArrayLike<number>,
