@@ -60,6 +60,7 @@ const room = /[\\/]build[\\/]src[\\/](\w+)[\\/]/;
 /** What a page may never need, and loads when it does: files of their own, with what they alone use. */
 const late = {
   "late/progress": /[\\/]build[\\/]src[\\/]train[\\/](progress|header)\.js$/,
+  "late/checks": /[\\/]build[\\/]src[\\/]train[\\/](run-report|data-checks)\.js$/,
   "late/checkpoints":
     /[\\/]build[\\/]src[\\/]train[\\/](checkpoints|checkpoint-options|resumption|callback-state)\.js$/,
   "late/failed-step":
@@ -86,7 +87,8 @@ const bundle = await rolldown({
 });
 const { output } = await bundle.generate({
   format: "esm",
-  chunkFileNames: "[name].js",
+  // What is imported late lies with what it needs: a page's bundler can tell it by the folder.
+  chunkFileNames: ({ name, isDynamicEntry }) => (isDynamicEntry ? `late/import-${name}.js` : `${name}.js`),
   // Each file more costs a start about a millisecond, each 100 kB about four: what every program needs is one file, what else
   // several entries share another for each room.
   comments: { jsdoc: false },

@@ -38,6 +38,18 @@ export default defineConfig({
     outDir: fileURLToPath(new URL("../../build/browser", import.meta.url)),
     emptyOutDir: true,
     target: "es2022",
+    // What is loaded late is loaded rarely.
+    modulePreload: false,
+    rolldownOptions: {
+      preserveEntrySignatures: "allow-extension",
+      output: {
+        // One script is smaller than two; what is loaded late stays apart.
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ name: "page", test: /[\\/]dist[\\/](?!late[\\/])|examples[\\/]browser|vite/ }],
+        },
+      },
+    },
   },
   server: { headers },
   preview: { headers },

@@ -55,6 +55,7 @@ export type * from "./platform.ts";
 export const platformName = "node";
 export const hasEnvironment = true;
 export const provesPrograms = true;
+export const hasInterpreter = true;
 
 /** Cryptography and compression are loaded at first use: together they would add 6 ms to every start. */
 const require = createRequire(import.meta.url);

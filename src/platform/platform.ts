@@ -334,6 +334,8 @@ export interface Platform {
    * outside a program's own memory can be reached, and the proof is a tenth of the compiler. A constant, as above.
    */
   readonly provesPrograms: boolean;
+  /** Whether programs can run in the interpreter. Not in a page, which would carry what nobody waits for. A constant, as above. */
+  readonly hasInterpreter: boolean;
   /** An environment variable; undefined when unset, and always in a browser. */
   env(name: string): string | undefined;
 

@@ -1,6 +1,6 @@
 /** Which device `cpu` is: chosen once in a process, at first use. */
 import { createNativeDevice } from "#native";
-import { availableParallelism, env } from "#platform";
+import { availableParallelism, env, hasEnvironment, hasInterpreter } from "#platform";
 import { ArgumentError, NetwrightError, nearestName, PlatformError } from "../base/errors.ts";
 import type { Device } from "./device.ts";
 import { InterpreterDevice } from "./interpreter-device.ts";
@@ -14,7 +14,10 @@ const makers = {
   "x64-avx512": (threads: number): Device =>
     createNativeDevice({ ...nativeSettings(), isa: "avx512", threads }),
   wasm: (threads: number): Device => createWasmDevice({ threads }),
-  interpreter: (): Device => new InterpreterDevice(),
+  interpreter: (): Device => {
+    if (hasInterpreter) return new InterpreterDevice();
+    throw new PlatformError('the interpreter is not part of web pages; use the target "wasm"');
+  },
 } satisfies Record<string, (threads: number) => Device>;
 
 type GeneratorName = keyof typeof makers;
@@ -45,7 +48,7 @@ let chosen: ChosenDevice | undefined;
  * - `cpu` (the default): machine code where it may run, WebAssembly elsewhere; `device().fallback` says why
  * - `x64`: machine code for the best instruction set of this processor; `x64-avx2`, `x64-avx512`: for that one
  * - `wasm`: WebAssembly with SIMD, and threads where memory can be shared
- * - `interpreter`: the definition of every op, thousands of times slower
+ * - `interpreter`: the definition of every op, thousands of times slower; not in web pages
  *
  * @throws ArgumentError for a name that is no target, or when another target has already run
  * @example
@@ -89,8 +92,9 @@ export const cpuDevice = (): Device => chosenDevice().device;
 export const chosenDevice = (): ChosenDevice => (chosen ??= choose());
 
 function choose(): ChosenDevice {
-  const name = requested ?? targetFromEnvironment() ?? defaultTarget;
-  const threads = requestedThreads ?? threadsFromEnvironment() ?? availableParallelism();
+  const [target, count] = hasEnvironment ? [targetFromEnvironment(), threadsFromEnvironment()] : [];
+  const name = requested ?? target ?? defaultTarget;
+  const threads = requestedThreads ?? count ?? availableParallelism();
   return chooseTarget(name, (target) => proven(makers[target](threads)));
 }
 
@@ -124,7 +128,10 @@ function threadsFromEnvironment(): number | undefined {
   return text === undefined || text === "" ? undefined : threadCount(Number(text), "NETWRIGHT_THREADS");
 }
 
-const nativeSettings = () => ({ backgroundMs: backgroundMs(), usesSearchedTiles: true });
+const nativeSettings = () => ({
+  backgroundMs: hasEnvironment ? backgroundMs() : undefined,
+  usesSearchedTiles: true,
+});
 
 /** Programs that take longer leave the caller's thread; undefined: the device's default. */
 function backgroundMs(): number | undefined {

@@ -17,7 +17,7 @@ import { headsOf, lossOptions } from "./objective.ts";
 import type { Unfinished } from "./resumption.ts";
 import { Run } from "./run.ts";
 import { RunFiles } from "./run-files.ts";
-import { describeRun, firstLossFinding, gradientFinding, type RunReport } from "./run-report.ts";
+import type { RunReport } from "./run-report.ts";
 import { type Pass, Scoring } from "./scoring.ts";
 import { type BatchProgram, type ProgramParts, StepPrograms } from "./step.ts";
 import { StepWindow } from "./step-window.ts";
@@ -35,6 +35,12 @@ interface Epoch {
   learningRate: number;
 }
 
+/** What is known of a run before its first step is done, and what looks at that step. */
+interface Described {
+  readonly facts: Omit<RunReport, "firstLoss">;
+  readonly checks: typeof import("./run-report.ts");
+}
+
 export class Training {
   readonly run: Run;
   readonly #model: Module;
@@ -48,8 +54,8 @@ export class Training {
   readonly #files: RunFiles;
   readonly #parts: ProgramParts;
   #isDescribed = false;
-  /** What is known before the first step is done. */
-  #described: Omit<RunReport, "firstLoss"> | undefined;
+  /** Until the first step is done. */
+  #described: Described | undefined;
   readonly #batchesPerStep: number;
   #epoch: Epoch | undefined;
 
@@ -181,7 +187,7 @@ export class Training {
     const program = this.#programs.of(
       wantsGradients ? "update, gradients kept" : isLast ? "update" : "accumulate",
     );
-    this.#describe(program, columns);
+    if (!this.#isDescribed) await this.#describe(program, columns);
     try {
       const { update, gradients, ...results } = program(...columns);
       const samples = columns[0]!.shape[0]!;
@@ -192,7 +198,8 @@ export class Training {
       ]);
       window.add(added, samples);
       if (update === undefined || learningRate === undefined) return undefined;
-      if (this.#described !== undefined) await this.#report(added.loss, update.gradientSquares);
+      if (this.#described !== undefined)
+        await this.#report(this.#described, added.loss, update.gradientSquares);
       return { learningRate, gradientNorm, gradients: gradients && this.#named(gradients) };
     } catch (error) {
       throw error instanceof StepError ? await this.#explained(error, program, columns) : error;
@@ -206,25 +213,27 @@ export class Training {
     return loaded === undefined ? error : loaded.explained(error, program, columns, place);
   }
 
-  /** Before the first batch. */
-  #describe(program: BatchProgram, columns: readonly HostArray[]): void {
-    if (this.#isDescribed || this.run.options.checks === false) return;
+  /** Before the first batch. A page loads the checks when they are wanted; without its server it goes on without. */
+  async #describe(program: BatchProgram, columns: readonly HostArray[]): Promise<void> {
     this.#isDescribed = true;
-    this.#described = describeRun(this.run, this.#layout, program, columns);
+    if (this.run.options.checks === false) return;
+    const checks = await import("./run-report.ts").catch(() => undefined);
+    if (checks === undefined) return;
+    this.#described = { facts: checks.describeRun(this.run, this.#layout, program, columns), checks };
   }
 
   /** After the first step. */
-  async #report(firstLoss: number, squares: Tensor | undefined): Promise<void> {
+  async #report({ facts, checks }: Described, firstLoss: number, squares: Tensor | undefined): Promise<void> {
     const { run } = this;
     const { options } = run;
     const isPlain =
       options.classWeights === undefined && options.sampleWeights === undefined && run.step === 0;
     const findings = [
-      ...this.#described!.findings,
-      isPlain ? firstLossFinding(firstLoss, options.loss, this.#parts.classes) : undefined,
-      squares && gradientFinding(await this.#squaresByName(squares)),
+      ...facts.findings,
+      isPlain ? checks.firstLossFinding(firstLoss, options.loss, this.#parts.classes) : undefined,
+      squares && checks.gradientFinding(await this.#squaresByName(squares)),
     ].filter((finding) => finding !== undefined);
-    run.history.report = { ...this.#described!, firstLoss, findings };
+    run.history.report = { ...facts, firstLoss, findings };
     this.#described = undefined;
     await notify(this.#callbacks, "onChecks", run.history.report, run);
   }

@@ -41,6 +41,7 @@ export const controlBytes = barrierStart + barrierBlock.bytes;
 /** How often a worker looks before it sleeps: some tens of microseconds. */
 const spins = 5000;
 
+/** `die` leaves the error's text, marks the run as dead and wakes who waits for this thread. */
 export const workerSource = `
 const { memory, address } = data;
 const words = new Int32Array(memory.buffer, address, ${controlWords});
@@ -73,7 +74,6 @@ function entryOf(number) {
   return entry;
 }
 
-/** Leaves the error's text, marks the run as dead and wakes who waits for this thread. */
 function die(error) {
   const text = String((error && error.stack) || error).slice(0, ${errorUnits});
   const units = new Uint16Array(memory.buffer, address + ${errorOffset}, ${errorUnits});
