@@ -2,6 +2,8 @@
 import { missingCode } from "../column.ts";
 
 const emptySlot = -1;
+/** Words of a table from which on reading ahead pays: 128 KiB. */
+const leastReadAhead = 2 ** 15;
 
 /** Entries are numbered from 0 in order of appearance; `categories` tells which codes they get. */
 export class ByteDictionary {
@@ -15,6 +17,8 @@ export class ByteDictionary {
   #count = 0;
   /** Entries that stand for missing values: seldom more than two. */
   readonly #missing: number[] = [];
+  /** What was read ahead: kept, so that no compiler leaves the reading out. */
+  touched = 0;
   /** All bytes or-ed: below 128 the pool is ASCII. */
   #seen = 0;
 
@@ -34,6 +38,22 @@ export class ByteDictionary {
       if (entry === emptySlot) return this.#insert(bytes, from, to, hash, line, missing, slot);
       if (slots[slot + 1] === hash && this.#isAt(entry, bytes, from, to)) return entry;
     }
+  }
+
+  /**
+   * Reads ahead what the texts of hashes `words[from], words[from + 3], …` will need of a table larger than the cache: their
+   * misses then wait side by side and not each for the one before.
+   */
+  readAhead(words: Int32Array, from: number, to: number): void {
+    const [slots, starts, pool] = [this.#slots, this.#starts, this.#pool];
+    if (slots.length < leastReadAhead) return;
+    const mask = slots.length - 1;
+    let touched = 0;
+    for (let at = from; at < to; at += 3) touched |= slots[(mixed(words[at]!) << 1) & mask]!;
+    for (let at = from; at < to; at += 3) touched |= starts[slots[(mixed(words[at]!) << 1) & mask]! + 1]!;
+    for (let at = from; at < to; at += 3)
+      touched |= pool[starts[Math.max(0, slots[(mixed(words[at]!) << 1) & mask]!)]!]!;
+    this.touched = touched;
   }
 
   #isAt(entry: number, bytes: Uint8Array, from: number, to: number): boolean {
@@ -92,28 +112,30 @@ export class ByteDictionary {
     this.#slots = slots;
   }
 
-  /** Texts by code, the lines on which they first stood, and the code of each entry: −1 for missing. `decode` may throw. */
+  /** Texts by code, the line on which each first stood, and the code of each entry: −1 for missing. `decode` may throw. */
   categories(decode: (bytes: Uint8Array, line: number) => string): {
     readonly texts: string[];
-    readonly lines: number[];
+    readonly lineOf: (code: number) => number;
     readonly codes: Int32Array;
   } {
-    const texts: string[] = [];
-    const lines: number[] = [];
+    const missing = new Set(this.#missing);
+    const texts = new Array<string>(this.#count - missing.size);
     const codes = new Int32Array(this.#count);
     const end = this.#starts[this.#count]!;
     const whole = this.#seen < 128 ? new TextDecoder().decode(this.#pool.subarray(0, end)) : undefined;
-    for (let entry = 0; entry < this.#count; entry++) {
-      if (this.#missing.includes(entry)) {
+    for (let entry = 0, code = 0; entry < codes.length; entry++) {
+      if (missing.has(entry)) {
         codes[entry] = missingCode;
         continue;
       }
       const [from, to] = [this.#starts[entry]!, this.#starts[entry + 1]!];
-      const line = this.#lines[entry]!;
-      codes[entry] = texts.push(whole?.slice(from, to) ?? decode(this.#pool.subarray(from, to), line)) - 1;
-      lines.push(line);
+      texts[code] =
+        whole === undefined
+          ? decode(this.#pool.subarray(from, to), this.#lines[entry]!)
+          : whole.slice(from, to);
+      codes[entry] = code++;
     }
-    return { texts, lines, codes };
+    return { texts, lineOf: (code) => this.#lines[codes.indexOf(code)]!, codes };
   }
 }
 

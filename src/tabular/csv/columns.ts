@@ -29,8 +29,11 @@ export function columnOfField(
   field: FieldData & { kind: "number" | "string" },
   context: Context,
 ): TableColumn {
-  if (field.kind === "number") return numberColumn(narrowed(field.data));
-  const { texts, lines, codes } = field.dictionary.categories((bytes, line) => decoded(bytes, line, context));
+  if (field.kind === "number")
+    return numberColumn(field.data instanceof Int32Array ? field.data : narrowed(field.data));
+  const { texts, lineOf, codes } = field.dictionary.categories((bytes, line) =>
+    decoded(bytes, line, context),
+  );
   const { kind, dialect } = context;
   const strings = (): TableColumn => {
     const { entries } = field;
@@ -41,15 +44,15 @@ export function columnOfField(
   };
   if (kind === "string") return strings();
   if (kind === "boolean" || (kind === undefined && texts.length > 0 && texts.every(isBoolean))) {
-    const values = texts.map((text, i) => Number(booleanOf(text) ?? fail(text, lines[i]!, context)));
+    const values = texts.map((text, i) => Number(booleanOf(text) ?? fail(text, lineOf(i), context)));
     return booleanColumn(Uint8Array.from(byEntry(field.entries, codes, values, missingBoolean)));
   }
   if (kind === "date" || (kind === undefined && dialect.dates && texts.length > 0 && all(texts, parseDate))) {
-    const times = texts.map((text, i) => parseDate(text) ?? fail(text, lines[i]!, context));
+    const times = texts.map((text, i) => parseDate(text) ?? fail(text, lineOf(i), context));
     return dateColumn(byEntry(field.entries, codes, times, Number.NaN));
   }
   if (kind !== "number" && !all(texts, (text) => exactNumber(text, dialect))) return strings();
-  const numbers = texts.map((text, i) => exactNumber(text, dialect) ?? fail(text, lines[i]!, context));
+  const numbers = texts.map((text, i) => exactNumber(text, dialect) ?? fail(text, lineOf(i), context));
   return numberColumn(narrowed(byEntry(field.entries, codes, numbers, Number.NaN)));
 }
 

@@ -71,10 +71,10 @@ function digitLoop(w: Writer): void {
 const every = (w: Writer, byte: number): Emit => w.i64(BigInt(byte) * 0x0101010101010101n);
 
 /**
- * Eight bytes at a time, as long as all are digits; then those of the last eight that are, without a branch for each: how
+ * Digits from `p` on, added to `digits`: eight bytes at a time, as long as all are digits; then those of the last eight that are, without a branch for each: how
  * many there are cannot be predicted.
  */
-function digitBlocks(w: Writer): void {
+export function digitBlocks(w: Writer): void {
   const { code, get, i32, i64 } = w;
   code.block(() => {
     code.loop(() => {

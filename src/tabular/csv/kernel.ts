@@ -5,7 +5,7 @@
 import { ModuleBuilder } from "../../codegen/wasm/module.ts";
 import type { ValueType } from "../../codegen/wasm/opcodes.ts";
 import { type Emit, Writer } from "../../codegen/wasm/writer.ts";
-import { convert, exponentPart, mantissa } from "./kernel-number.ts";
+import { convert, digitBlocks, exponentPart, mantissa } from "./kernel-number.ts";
 import {
   byteAt,
   carriageReturn,
@@ -103,7 +103,12 @@ export function kernelModule(pages: {
           w.is(get("kind"), i32(1)),
           // Depth of the outermost block: the two loops and this condition lie between.
           () => number(w, 3),
-          () => text(w, 3),
+          () =>
+            w.when(
+              w.is(get("kind"), i32(3)),
+              () => whole(w, 4),
+              () => text(w, 4),
+            ),
         );
         w.set("column", w.add(get("column"), i32(columnBytes)));
         w.op("i32.lt_u", get("column"), get("columnsEnd"))();
@@ -245,6 +250,38 @@ function number(w: Writer, outside: number): void {
   });
 }
 
+/** A field of whole numbers of 32 bits. */
+function whole(w: Writer, outside: number): void {
+  const { code, get, i32, i64 } = w;
+  w.set("start", get("p"));
+  w.is(get("byte"), i32(quote))();
+  code.branchIf(outside);
+  // Left by branching out where it is none.
+  code.block(() => {
+    code.block(() => {
+      w.set("isNegative", w.is(get("byte"), i32(minus)));
+      w.set("p", w.add(get("p"), get("isNegative")));
+      w.set("mark", get("p"));
+      w.set("digits", i64(0));
+      digitBlocks(w);
+      w.op("i32.eqz", isEnd(w))();
+      code.branchIf(0);
+      // One digit to ten, so that the value has not overflowed; then neither too large nor −0.
+      w.op("i32.gt_u", w.op("i32.sub", w.op("i32.sub", get("p"), get("mark")), i32(1)), i32(9))();
+      code.branchIf(0);
+      const least = w.op("i64.extend_i32_u", get("isNegative"));
+      w.op("i64.ge_u", w.op("i64.sub", get("digits"), least), i64(2 ** 31 - 1))();
+      code.branchIf(0);
+      const magnitude = w.op("i32.wrap_i64", get("digits"));
+      const flipped = w.op("i32.xor", magnitude, w.op("i32.sub", i32(0), get("isNegative")));
+      const address = w.add(get("out"), w.op("i32.shl", get("row"), i32(2)));
+      w.store("i32.store", address, w.add(flipped, get("isNegative")));
+      code.branch(1);
+    });
+    leftOver(w, outside + 1);
+  });
+}
+
 /** A field that is no plain number: missing where nothing stands there, else noted. */
 function leftOver(w: Writer, outside: number): void {
   const { code, get, i32 } = w;
@@ -262,7 +299,11 @@ function leftOver(w: Writer, outside: number): void {
     });
   });
   w.when(
-    w.op("i32.and", w.is(get("p"), get("start")), get("hasEmpty")),
+    w.op(
+      "i32.and",
+      w.op("i32.and", w.is(get("p"), get("start")), get("hasEmpty")),
+      w.is(get("kind"), i32(1)),
+    ),
     () => {
       const address = w.add(get("out"), w.op("i32.shl", get("row"), i32(3)));
       w.store("f64.store", address, () => code.f64(Number.NaN));

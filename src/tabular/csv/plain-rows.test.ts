@@ -1,6 +1,7 @@
 /** Rows that the kernel reads, beside what JavaScript's own numbers and a plain split say. */
 import { describe, expect, test } from "vitest";
 import { fillBits, randomKey, uniform } from "../../base/random.ts";
+import type { CsvOptions } from "./dialect.ts";
 import { parseCsv } from "./read.ts";
 
 /** Enough rows for the kernel, the values of interest among others. */
@@ -160,4 +161,57 @@ test("a decimal comma, other delimiters, skipped columns", () => {
   });
   expect(table.names).toEqual(["c", "a"]);
   expect([table.values("a")[3999], table.values("c")[3999]]).toEqual([3999.25, -399950]);
+});
+
+describe("a column of whole numbers", () => {
+  const rows = Array.from({ length: 9000 }, (_, i) => String((i % 7 === 0 ? -1 : 1) * i * 231_457));
+  const read = (changes: Readonly<Record<number, string>>, options: CsvOptions = {}) => {
+    const texts = rows.map((text, i) => changes[i] ?? text);
+    return parseCsv(`n,t\n${texts.map((text) => `${text},x`).join("\n")}\n`, options).column("n").data;
+  };
+  const values = rows.map((text) => Number(text) + 0);
+
+  test("stays one up to the last place", () => {
+    const ends = { 8000: "2147483646", 8001: "-2147483647", 8002: "0", 8003: "007" };
+    const expected = Int32Array.from(values);
+    expected.set([2147483646, -2147483647, 0, 7], 8000);
+    expect(read(ends)).toEqual(expected);
+  });
+
+  test.each([
+    ["a fraction", "2.5", 2.5],
+    ["nothing", "", Number.NaN],
+    ["a missing value", "NA", Number.NaN],
+    ["zero below zero", "-0", -0],
+    ["more than 32 bits", "9876543210", 9876543210],
+    ["an exponent", "1e10", 1e10],
+    ["the end of 32 bits", "2147483648", 2147483648],
+  ])("holds any numbers once there is %s", (_, text, value) => {
+    for (const at of [3000, 8999]) {
+      const expected = Float64Array.from(values);
+      expected[at] = value;
+      expect(read({ [at]: text })).toEqual(expected);
+    }
+  });
+
+  test.each([
+    ["in quotes", '"12"', 12],
+    ["with a plus", "+5", 5],
+    ["with a point", "3.0", 3],
+    ["spaced", " 4 ", 4],
+    ["the largest", "2147483647", 2147483647],
+    ["the smallest", "-2147483648", -2147483648],
+  ])("takes one written otherwise: %s", (_, text, value) => {
+    const expected = Int32Array.from(values);
+    expected[8500] = value;
+    expect(read({ 8500: text })).toEqual(expected);
+  });
+
+  test("is strings where one is no number, an error where the schema says numbers", () => {
+    const texts = parseCsv(`n\n${[...rows, "many"].join("\n")}\n`).values("n");
+    expect([texts.length, texts[1], texts.at(-1)]).toEqual([9001, rows[1], "many"]);
+    expect(() => read({ 8500: "many" }, { schema: { n: "number" } })).toThrow(
+      'line 8502, column "n": "many" is not a number',
+    );
+  });
 });

@@ -138,6 +138,11 @@ export class PlainRows {
     return new Float64Array(this.#kernel.memory.buffer, this.#outputs[column]!, this.rowCount);
   }
 
+  /** A column of whole numbers as the last call has read it, in place. */
+  wholeNumbers(column: number): Int32Array {
+    return new Int32Array(this.#kernel.memory.buffer, this.#outputs[column]!, this.rowCount);
+  }
+
   /**
    * A column of strings: for each row three words, where it starts and ends in the caller's bytes (less `moved`), and its hash.
    * The end is negated for texts in quotes with doubled quotes within.

@@ -26,8 +26,11 @@ const minus = 45;
 /** Less is read one row after the other: the kernel would first have to be made. */
 const worthwhileBytes = 2 ** 14;
 
-/** What is done with a field. A column whose numbers turn out to be none is skipped and read again as strings. */
-export const fieldKinds = { skip: 0, number: 1, string: 2 } as const;
+/**
+ * What is done with a field. A column whose numbers turn out to be none is skipped and read again as strings; one of whole
+ * numbers of 32 bits in which another value turns up holds any numbers from then on.
+ */
+export const fieldKinds = { skip: 0, number: 1, string: 2, whole: 3 } as const;
 export type FieldKind = (typeof fieldKinds)[keyof typeof fieldKinds];
 
 export interface Field {
@@ -39,7 +42,7 @@ export interface Field {
 
 /** What one column holds so far. */
 export type FieldData =
-  | { readonly kind: "number"; readonly data: Float64Array }
+  | { readonly kind: "number"; readonly data: Float64Array | Int32Array }
   | { readonly kind: "string"; readonly entries: Int32Array; readonly dictionary: ByteDictionary }
   | { readonly kind: "skipped" };
 
@@ -61,7 +64,10 @@ export class RowReader {
   readonly #ends = new Uint8Array(256);
   /** 1 for columns of numbers with more than nine digits. */
   readonly #hasLong: Uint8Array;
-  readonly #numbers: Float64Array[] = [];
+  /** Integers where the kind is whole. */
+  readonly #numbers: (Float64Array | Int32Array)[] = [];
+  /** One number before it is kept. */
+  readonly #single = new Float64Array(1);
   readonly #entries: Int32Array[] = [];
   #dictionaries: ByteDictionary[] = [];
   /** Rows for which there is room; how many there will be room for when the next row comes. */
@@ -119,7 +125,7 @@ export class RowReader {
     const count = this.rowCount;
     const taken = this.#fields.map((_, c): FieldData => {
       const kind = this.#kinds[c];
-      if (kind === fieldKinds.number) return { kind: "number", data: filled(this.#numbers[c]!, count) };
+      if (isNumeric(kind!)) return { kind: "number", data: filled(this.#numbers[c]!, count) };
       if (kind === fieldKinds.skip) return { kind: "skipped" };
       return {
         kind: "string",
@@ -174,11 +180,12 @@ export class RowReader {
     };
     for (let c = 0; c < this.#kinds.length; c++) {
       if (this.#kinds[c] === fieldKinds.number) this.#numbers[c]!.set(plain.numbers(c), first);
+      else if (this.#kinds[c] === fieldKinds.whole) this.#numbers[c]!.set(plain.wholeNumbers(c), first);
       else if (this.#kinds[c] === fieldKinds.string) this.#storeTexts(plain, bytes, to, c);
     }
     plain.odd((row, c, start, end) => {
       at(row);
-      if (this.#kinds[c] === fieldKinds.number) this.#storeNumber(bytes, start, end, c);
+      if (isNumeric(this.#kinds[c]!)) this.#storeNumber(bytes, start, end, c);
     });
     at(rowCount);
     return end;
@@ -190,6 +197,7 @@ export class RowReader {
     const [entries, dictionary, missing] = [this.#entries[c]!, this.#dictionaries[c]!, this.#missing];
     const { words, moved } = plain.strings(c);
     for (let i = 0, at = 0; at < words.length; i++, at += 3) {
+      if (i % 256 === 0) dictionary.readAhead(words, at + 2, Math.min(words.length, at + 3 * 256));
       const [start, end] = [words[at]! + moved, words[at + 1]!];
       if (end >= 0)
         entries[first + i] = dictionary.entry(bytes, start, end + moved, words[at + 2]!, line + i, missing);
@@ -238,8 +246,11 @@ export class RowReader {
         if (byte === quote) {
           p = this.#readQuoted(bytes, p, to, c);
           if (p < 0) return rowStart;
-        } else if (kind === fieldKinds.number) {
-          const data = numbers[c]!;
+        } else if (isNumeric(kind)) {
+          const isWhole = kind === fieldKinds.whole;
+          const data = isWhole ? this.#single : (numbers[c] as Float64Array);
+          const at = isWhole ? 0 : row;
+          let isStored = false;
           // Numbers of up to nine digits are read here, unless the column has longer ones; everything else is worth a call.
           const start = byte === minus ? p + 1 : p;
           const limit = hasLong[c] === 1 ? start : start + 11;
@@ -257,19 +268,21 @@ export class RowReader {
           const length = point === 0 ? end - start : end - start - 1;
           if (length > 0 && length < 10 && (byte === delimiter || byte === lineFeed)) {
             const value = point === 0 ? digits : digits / powersOfTen[end - point]!;
-            data[row] = start === p ? value : -value;
+            data[at] = start === p ? value : -value;
           } else if (end === p && hasEmpty && (byte === delimiter || byte === lineFeed)) {
-            data[row] = Number.NaN;
+            data[at] = Number.NaN;
           } else {
             hasLong[c] = length > 9 ? 1 : hasLong[c]!;
-            end = readDecimal(source, p, decimalPoint, data, row);
-            if (end === noNumber || ends[bytes[end]!] === 0 || bytes[end] === 0 || isLong(data[row]!)) {
+            end = readDecimal(source, p, decimalPoint, data, at);
+            if (end === noNumber || ends[bytes[end]!] === 0 || bytes[end] === 0 || isLong(data[at]!)) {
               end = p;
               while (ends[bytes[end]!] === 0 || (bytes[end] === 0 && end < to)) end++;
               if (end === to) return rowStart;
               this.#storeNumber(bytes, p, end, c);
+              isStored = true;
             }
           }
+          if (isWhole && !isStored) this.#keep(c, data[0]!);
           p = end;
         } else {
           let hash = hashStart;
@@ -313,8 +326,9 @@ export class RowReader {
   #resize(capacity: number): void {
     this.#capacity = capacity;
     for (let c = 0; c < this.#kinds.length; c++) {
-      if (this.#kinds[c] === fieldKinds.number) {
-        const numbers = new Float64Array(this.#capacity);
+      const kind = this.#kinds[c]!;
+      if (isNumeric(kind)) {
+        const numbers = new (kind === fieldKinds.whole ? Int32Array : Float64Array)(this.#capacity);
         numbers.set(this.#numbers[c]!);
         this.#numbers[c] = numbers;
       } else if (this.#kinds[c] === fieldKinds.string) {
@@ -356,7 +370,7 @@ export class RowReader {
 
   #storeText(bytes: Uint8Array, from: number, to: number, hash: number, c: number): void {
     const kind = this.#kinds[c];
-    if (kind === fieldKinds.number) this.#storeNumber(bytes, from, to, c);
+    if (isNumeric(kind!)) this.#storeNumber(bytes, from, to, c);
     else if (kind === fieldKinds.string) {
       const entry = this.#dictionaries[c]!.entry(bytes, from, to, hash, this.line, this.#missing);
       this.#entries[c]![this.rowCount] = entry;
@@ -398,9 +412,8 @@ export class RowReader {
 
   /** A number that is not plain: missing, spaced, grouped, long, or none. */
   #storeNumber(bytes: Uint8Array, from: number, to: number, c: number): void {
-    const row = this.rowCount;
     if (this.#missing.has(bytes, from, to)) {
-      this.#numbers[c]![row] = Number.NaN;
+      this.#keep(c, Number.NaN);
       return;
     }
     const text = binaryText(bytes.subarray(from, to));
@@ -408,7 +421,7 @@ export class RowReader {
     const value = plain === undefined ? undefined : parseNumberText(plain);
     const { isFixed, name } = this.#fields[c]!;
     if (value !== undefined && (isFixed || !losesDigits(plain!, value))) {
-      this.#numbers[c]![row] = value;
+      this.#keep(c, value);
     } else if (isFixed || !this.#canReadAgain) {
       const shown = JSON.stringify(new TextDecoder().decode(bytes.subarray(from, Math.min(to, from + 80))));
       const problem = value === undefined ? "is not a number" : "has more digits than a number holds";
@@ -421,6 +434,15 @@ export class RowReader {
       this.failed.add(c);
       this.#kinds[c] = fieldKinds.skip;
     }
+  }
+
+  /** A number of the row that is read; a column of whole numbers is widened for one that is not. */
+  #keep(c: number, value: number): void {
+    if (this.#kinds[c] === fieldKinds.whole && !Object.is(value | 0, value)) {
+      this.#numbers[c] = Float64Array.from(this.#numbers[c]!);
+      this.#kinds[c] = fieldKinds.number;
+    }
+    this.#numbers[c]![this.rowCount] = value;
   }
 
   #fail(c: number, problem: string): never {
@@ -447,6 +469,8 @@ export class RowReader {
     );
   }
 }
+
+const isNumeric = (kind: number): boolean => kind === fieldKinds.number || kind === fieldKinds.whole;
 
 /** Whole numbers of 16 digits and more: whether they were kept exactly has to be looked at. */
 const isLong = (value: number): boolean => value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER;

@@ -179,15 +179,17 @@ const schemaOf = ({ schema }: Dialect, name: string): ColumnKind | undefined =>
 function fieldOf(name: string, at: number, sample: readonly (readonly string[])[], dialect: Dialect): Field {
   if (dialect.columns && !dialect.columns.includes(name))
     return { name, kind: fieldKinds.skip, isFixed: false };
+  const texts = sample.map((fields) => fields[at]).filter((text) => text !== undefined);
+  // A guess: a value that is none makes it a column of any numbers.
+  const isWhole = texts.length > 0 && texts.every((text) => /^-?\d{1,9}$/.test(text));
+  const numberKind = isWhole ? fieldKinds.whole : fieldKinds.number;
   const kind = schemaOf(dialect, name);
   if (kind !== undefined)
-    return { name, kind: kind === "number" ? fieldKinds.number : fieldKinds.string, isFixed: true };
-  const present = sample
-    .map((fields) => fields[at])
-    .filter((text) => text !== undefined && !dialect.missing.includes(text));
+    return { name, kind: kind === "number" ? numberKind : fieldKinds.string, isFixed: true };
+  const present = texts.filter((text) => !dialect.missing.includes(text));
   // A column without a value so far is read as strings, which can still become anything.
-  const isNumber = present.length > 0 && present.every((text) => exactNumber(text!, dialect) !== undefined);
-  return { name, kind: isNumber ? fieldKinds.number : fieldKinds.string, isFixed: false };
+  const isNumber = present.length > 0 && present.every((text) => exactNumber(text, dialect) !== undefined);
+  return { name, kind: isNumber ? numberKind : fieldKinds.string, isFixed: false };
 }
 
 /** The number that a text says without losing digits; undefined where it is none. */
