@@ -9,6 +9,7 @@ import credit from "./credit.ts";
 import detection from "./detection.ts";
 import diffusion from "./diffusion.ts";
 import entities from "./entities.ts";
+import explaining from "./explaining.ts";
 import faces from "./faces.ts";
 import fashionMnistCnn from "./fashion-mnist-cnn.ts";
 import gestures from "./gestures.ts";
@@ -44,6 +45,7 @@ export const examples: Readonly<Record<string, Example>> = {
   transfer,
   augmentation,
   shift,
+  explaining,
   "training-study": trainingStudy,
   overfitting,
   anomalies,

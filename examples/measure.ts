@@ -4,6 +4,7 @@
  *
  *     npm run results                          all of them; hours
  *     npm run results -- NAME … --seeds 0,1,2
+ *     npm run results -- NAME … --seeds 1,2 --add     beside the seeds that were measured before, by the same program
  *     npm run results -- --write               only writes the pages anew
  */
 import { execFileSync } from "node:child_process";
@@ -18,7 +19,11 @@ import { type Measured, pageWith, type Results, resultsPage } from "./support/re
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seeds: { type: "string", default: "0,1,2" }, write: { type: "boolean", default: false } },
+  options: {
+    seeds: { type: "string", default: "0,1,2" },
+    add: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+  },
 });
 const seeds = flags.seeds.split(",").map(Number);
 const file = projectFile("examples", "results.json");
@@ -26,7 +31,7 @@ const run = fileURLToPath(new URL("run.js", import.meta.url));
 
 function measure(name: string): Measured {
   const outcomes = seeds.map((seed, i) => {
-    const pictures = i === 0 ? ["--pictures", projectFile("docs", "examples")] : [];
+    const pictures = i === 0 && !flags.add ? ["--pictures", projectFile("docs", "examples")] : [];
     const command = [run, name, "--json", "--seed", String(seed), ...pictures];
     const output = execFileSync(process.execPath, command, { encoding: "utf8", maxBuffer: 2 ** 26 });
     console.log(output.trim());
@@ -43,6 +48,26 @@ function measure(name: string): Measured {
     ),
     processorSeconds: times.reduce((sum, time) => sum + time, 0) / times.length,
     peakMemoryBytes: Math.max(...outcomes.map(({ peakMemoryBytes }) => peakMemoryBytes)),
+  };
+}
+
+/** Both rows as one: the seeds of the first, then those of the second that it has not. */
+function together(first: Measured | undefined, second: Measured): Measured {
+  if (first === undefined) return second;
+  const isNew = second.seeds.map((seed) => !first.seeds.includes(seed));
+  const fresh = <T>(values: readonly T[]): T[] => values.filter((_, i) => isNew[i]);
+  const [had, added] = [first.seeds.length, second.seeds.length];
+  return {
+    ...second,
+    seeds: [...first.seeds, ...fresh(second.seeds)],
+    scores: Object.fromEntries(
+      Object.entries(second.scores).map(([name, values]) => [
+        name,
+        [...(first.scores[name] ?? []), ...fresh(values)],
+      ]),
+    ),
+    processorSeconds: (had * first.processorSeconds + added * second.processorSeconds) / (had + added),
+    peakMemoryBytes: Math.max(first.peakMemoryBytes, second.peakMemoryBytes),
   };
 }
 
@@ -64,7 +89,8 @@ if (unknown.length > 0)
 for (const name of flags.write ? [] : positionals.length > 0 ? positionals : Object.keys(examples)) {
   console.log(`\n${name}`);
   try {
-    const row = measure(name);
+    const measured = measure(name);
+    const row = flags.add ? together(results()[name], measured) : measured;
     writeFileSync(file, `${JSON.stringify({ ...results(), [name]: row }, undefined, 2)}\n`);
     write();
   } catch (error) {
