@@ -8,6 +8,7 @@ import cartpole from "./cartpole.ts";
 import credit from "./credit.ts";
 import detection from "./detection.ts";
 import diffusion from "./diffusion.ts";
+import documentSearch from "./document-search.ts";
 import entities from "./entities.ts";
 import explaining from "./explaining.ts";
 import faces from "./faces.ts";
@@ -65,6 +66,7 @@ export const examples: Readonly<Record<string, Example>> = {
   keywords,
   transcription,
   answers,
+  "document-search": documentSearch,
   entities,
   "speech-translation": speechTranslation,
   prosody,
