@@ -28,7 +28,7 @@ export default example({
   metric: `accuracy under shift, ${varied}`,
   chance: 0.4,
   reference: {
-    [`accuracy under shift, ${plain}`]: { value: 0.669, from: "scikit-learn, MLPClassifier of 128 units" },
+    [`accuracy under shift, ${varied}`]: { value: 0.669, from: "scikit-learn, MLPClassifier of 128 units" },
   },
   run,
 });
@@ -93,7 +93,9 @@ async function run({ quick, seed, folder, training, say }: Run) {
     lineChart({
       ...{
         title: `Accuracy, ${shift}`,
-        x: "strength",
+        x: { noise: "noise, standard deviation", turned: "turned by degrees", blurred: "blur, σ in pixels" }[
+          shift
+        ]!,
         y: "accuracy",
         yLimits: [0, 1] as const,
         points: true,

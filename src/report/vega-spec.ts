@@ -256,7 +256,7 @@ function heatmapBody({ x, y, rows, columns, values, rowShares }: HeatmapChart, p
         labelExpr: `${JSON.stringify(names)}[datum.value]`,
         domain: false,
         ticks: false,
-        labelLimit: 90,
+        labelLimit: 160,
         labelAngle: 0,
       },
       ...rest,
@@ -273,7 +273,7 @@ function heatmapBody({ x, y, rows, columns, values, rowShares }: HeatmapChart, p
   return {
     data: { values: cells },
     encoding: {
-      x: labels("column", columns, x, columns.length > 6 && longest(columns) > 3 ? { labelAngle: -45 } : {}),
+      x: labels("column", columns, x, slantOf(columns)),
       y: labels("row", rows, y),
     },
     layer: [
@@ -298,6 +298,12 @@ function heatmapBody({ x, y, rows, columns, values, rowShares }: HeatmapChart, p
     ],
   };
 }
+
+/** Long names of many columns are slanted; then each finds room, up to so many. */
+const slantOf = (columns: readonly string[]): Spec =>
+  columns.length > 6 && longest(columns) > 3
+    ? { labelAngle: -45, ...(columns.length <= 30 ? { labelOverlap: false } : {}) }
+    : {};
 
 const longest = (names: readonly string[]): number => Math.max(...names.map((name) => name.length));
 
