@@ -3,7 +3,7 @@
  * than chance. Those that are quick, in both tiers; all of them in the full one. And their pages say what was measured.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, type TestContext, test } from "vitest";
 import { examples } from "../examples/list.ts";
@@ -141,7 +141,14 @@ test("scenes: a key draws one scene; digits lie within it, apart from each other
   }
 });
 
-test("the committed data has its licence written beside it", () => {
-  const readme = readFileSync(join(root, "examples/data/README.md"), "utf8");
-  expect(readme).toContain("breast-cancer.csv");
+test("the committed data has its licence written beside it, and is not in the package", () => {
+  const rows = readText("examples/data/README.md").split("\n");
+  for (const name of readdirSync(join(root, "examples/data")).filter((name) => name !== "README.md")) {
+    const row = rows.find((row) => row.startsWith(`| \`${name}\` |`));
+    expect(row, name).toMatch(
+      /CC BY 4\.0|CC0 1\.0|MIT licence|PostgreSQL licence|GPL-2 or later, which holds for this file/,
+    );
+  }
+  const { files } = JSON.parse(readText("package.json")) as { files: string[] };
+  expect(files).toEqual(["dist", "README.md", "CHANGELOG.md", "LICENSE"]);
 });
