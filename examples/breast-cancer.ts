@@ -65,9 +65,12 @@ async function run(asked: Run) {
       "ROC AUC": rocAuc(said, truth),
       "Brier score": brierScore(said, truth),
       "calibration error": expectedCalibrationError(confidence, isRight),
+      "cost, alarm from 1/11 on": costOf(said, truth, 1 / (1 + missWeight)),
+      "cost, alarm from 0.5 on": costOf(said, truth, 0.5),
+      "cost, alarm from 0.9 on": costOf(said, truth, 0.9),
     },
     splits: { train: rowsOf(patients.subset(used[0]!.train)), test: rowsOf(patients.subset(used[0]!.test)) },
-    pictures: [decisionCurve(said, truth), calibration(said, truth)],
+    pictures: [decisionCurve(said, truth), calibration(said, truth), costs(said, truth)],
   };
 }
 
@@ -121,6 +124,33 @@ function decisionCurve(said: readonly number[], truth: readonly number[]) {
       { name: "treat all", x, y: benefit(() => true), style: "dashed" },
       { name: "treat none", x, y: benefit(() => false), style: "faint" },
     ],
+  });
+}
+
+/** A tumour that is missed is as bad as so many healthy patients who are alarmed. */
+const missWeight = 10;
+
+/** What 100 patients cost, in alarms for nothing. Where probabilities are right, 1 / (1 + weight) is the best threshold. */
+function costOf(
+  said: readonly number[],
+  truth: readonly number[],
+  from: number,
+  weight = missWeight,
+): number {
+  const costs = truth.map((label, i) =>
+    label === 1 ? (said[i]! < from ? weight : 0) : Number(said[i]! >= from),
+  );
+  return (100 * costs.reduce((sum, cost) => sum + cost, 0)) / truth.length;
+}
+
+function costs(said: readonly number[], truth: readonly number[]) {
+  const x = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
+  return lineChart({
+    ...{ title: "What a threshold costs", x: "alarm from this probability on", y: "cost of 100 patients" },
+    series: [3, 10, 30].map((weight) => ({
+      name: `a miss weighs ${weight}`,
+      ...{ x, y: x.map((from) => costOf(said, truth, from, weight)) },
+    })),
   });
 }
 
