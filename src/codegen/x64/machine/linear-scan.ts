@@ -43,6 +43,12 @@ class Scan {
   private readonly order: readonly number[];
   /** By register. */
   private readonly isFree: boolean[] = Array<boolean>(32).fill(false);
+  /** By register: a bit for its place in the order, none where it has no place. */
+  private readonly bits: number[] = Array<number>(32).fill(0);
+  /** The bits of those that are free: the lowest is the best. */
+  private freeBits = 0;
+  /** The bits of registers that every encoding reaches. */
+  private lowBits = 0;
   private readonly registers: (number | undefined)[];
   private readonly active: Interval[] = [];
   /** Before this, none of the active ends. */
@@ -50,7 +56,11 @@ class Scan {
 
   constructor(order: readonly number[], registers: (number | undefined)[]) {
     this.order = order;
-    for (const register of order) this.isFree[register] = true;
+    order.forEach((register, place) => {
+      this.bits[register] = 1 << place;
+      if (register < 16) this.lowBits |= 1 << place;
+      this.release(register);
+    });
     this.registers = registers;
   }
 
@@ -76,9 +86,15 @@ class Scan {
 
   private take(interval: Interval, register: number): void {
     this.isFree[register] = false;
+    this.freeBits &= ~this.bits[register]!;
     this.registers[interval.virtual] = register;
     this.active.push(interval);
     if (interval.end < this.nextEnd) this.nextEnd = interval.end;
+  }
+
+  private release(register: number): void {
+    this.isFree[register] = true;
+    this.freeBits |= this.bits[register]!;
   }
 
   private expire(position: number): void {
@@ -87,7 +103,7 @@ class Scan {
     let kept = 0;
     for (const interval of active) {
       const { end, virtual } = interval;
-      if (end < position) this.isFree[this.registers[virtual]!] = true;
+      if (end < position) this.release(this.registers[virtual]!);
       else {
         active[kept++] = interval;
         if (end < this.nextEnd) this.nextEnd = end;
@@ -100,8 +116,8 @@ class Scan {
     const { isFree } = this;
     const wished = hint === undefined ? undefined : this.registers[hint - firstVirtual];
     if (wished !== undefined && isFree[wished] && (!isLow || wished < 16)) return wished;
-    for (const register of this.order) if (isFree[register] && (!isLow || register < 16)) return register;
-    return undefined;
+    const free = isLow ? this.freeBits & this.lowBits : this.freeBits;
+    return free === 0 ? undefined : this.order[31 - Math.clz32(free & -free)];
   }
 }
 
