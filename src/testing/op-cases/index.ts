@@ -4,6 +4,7 @@ import { arrangementCases } from "./arrangement.ts";
 import { convolutionCases } from "./convolution.ts";
 import { elementwiseCases } from "./elementwise.ts";
 import { realFunctionCases } from "./real-functions.ts";
+import { sortingCases } from "./sorting.ts";
 import { structuralCases } from "./structural.ts";
 
 export const opCases: readonly Case[] = [
@@ -11,5 +12,6 @@ export const opCases: readonly Case[] = [
   ...realFunctionCases,
   ...arrangementCases,
   ...structuralCases,
+  ...sortingCases,
   ...convolutionCases,
 ];
