@@ -113,6 +113,11 @@ describe("pad with what is there", () => {
       [3, 2, 1, 2, 3, 2],
       [6, 5, 4, 5, 6, 5],
     ]);
+    expect(await x.pad(widths, { mode: "symmetric" }).toArray()).toEqual([
+      [2, 1, 1, 2, 3, 3],
+      [2, 1, 1, 2, 3, 3],
+      [5, 4, 4, 5, 6, 6],
+    ]);
     expect(await x.pad(widths, { mode: "replicate" }).toArray()).toEqual([
       [1, 1, 1, 2, 3, 3],
       [1, 1, 1, 2, 3, 3],

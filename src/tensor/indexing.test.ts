@@ -240,3 +240,38 @@ describe("scatter, scatterAdd, maskedFill, nonzero", () => {
     );
   });
 });
+
+describe("set under a mask", () => {
+  const y = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]) as Tensor;
+  it("over all axes, or the first: NumPy's x[mask] = value", async () => {
+    expect(await y.set(0, [y.greater(4)]).toArray()).toEqual([
+      [1, 2, 3],
+      [4, 0, 0],
+    ]);
+    const rows = tensor([3, 5]).greater(4);
+    expect(await y.set([7, 8, 9], [rows]).toArray()).toEqual([
+      [1, 2, 3],
+      [7, 8, 9],
+    ]);
+  });
+  it("gradients go to the value where it stands, to the tensor elsewhere", async () => {
+    const value = tensor(2) as Tensor;
+    const loss = y
+      .set(value, [y.greater(4)])
+      .square()
+      .sum();
+    expect(await grad(loss, y).toArray()).toEqual([
+      [2, 4, 6],
+      [8, 0, 0],
+    ]);
+    expect(await grad(loss, value).toArray()).toBe(8);
+  });
+  it("a mask of other sizes is refused", () => {
+    expect(() => y.set(0, [tensor([true, false, true])])).toThrow(
+      "set: the mask has shape (3,), the tensor (2, 3): a mask has the first axes' sizes",
+    );
+  });
+});

@@ -1,11 +1,14 @@
 /** NumPy's indexing, and parts put in place of others. */
 import type { DType } from "../../base/dtype.ts";
 import { isInteger } from "../../base/dtype.ts";
-import { ArgumentError, DTypeError } from "../../base/errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../base/errors.ts";
+import { sameShape, shapeText } from "../../base/shape.ts";
 import type { ReplaceAxis, TensorShape } from "../../base/shape-types.ts";
 import type { Node } from "../../graph/node.ts";
 import * as ops from "../../ops/index.ts";
 import { toNode } from "../convert.ts";
+import { isTensor } from "../handle.ts";
+import { nodeOf } from "../nodes.ts";
 import type { Tensor } from "../tensor.ts";
 import type { NestedArray, TensorLike, TensorOf } from "../types.ts";
 
@@ -62,9 +65,12 @@ export interface IndexingMethods {
   at<D extends DType>(this: Tensor<any, D>, ...indices: readonly TensorIndex[]): Tensor<any, D>;
   /**
    * A tensor like this one with `value` (which broadcasts) at indices, as NumPy's x[i, j] = value: of several at one place the
-   * last stays. This one is as it was.
+   * last stays. This one is as it was. A bool tensor, alone, is a mask over the first axes: the value stands wherever it is true.
    *
-   * @example zeros([2, 2]).set(7, [0, slice()]) // [[7, 7], [0, 0]]
+   * @example
+   * zeros([2, 2]).set(7, [0, slice()]); // [[7, 7], [0, 0]]
+   * const x = arange(4);
+   * x.set(-1, [x.greater(1)]); // [0, 1, -1, -1]
    */
   set<S extends TensorShape, D extends DType>(
     this: Tensor<S, D>,
@@ -156,10 +162,26 @@ function listsOf(mask: readonly unknown[]): ops.NodeIndex[] {
 
 const indicesOf = (indices: readonly TensorIndex[]): ops.NodeIndex[] => indices.flatMap(indexOf);
 
+/** With values, which broadcast, wherever a mask over the first axes is true. */
+function withMasked(x: Node, mask: Node, values: Node): Node {
+  const rest = x.shape.slice(mask.shape.length);
+  if (!sameShape(mask.shape, x.shape.slice(0, mask.shape.length)))
+    throw new ShapeError(
+      `set: the mask has shape ${shapeText(mask.shape)}, the tensor ${shapeText(x.shape)}: a mask has the first axes' sizes`,
+    );
+  const whole = ops.broadcastTo(ops.reshape(mask, [...mask.shape, ...rest.map(() => 1)]), x.shape);
+  return ops.select(whole, ops.broadcastTo(values, x.shape), x);
+}
+
 export const indexing = {
   at: (x: Node, ...indices: readonly TensorIndex[]): Node => ops.indexed(x, indicesOf(indices)),
-  set: (x: Node, value: TensorLike, indices: readonly TensorIndex[]): Node =>
-    ops.withValuesAt(x, indicesOf(indices), ops.cast(toNode(value, x.dtype, "set"), x.dtype)),
+  set: (x: Node, value: TensorLike, indices: readonly TensorIndex[]): Node => {
+    const values = ops.cast(toNode(value, x.dtype, "set"), x.dtype);
+    const [mask] = indices;
+    if (indices.length === 1 && isTensor(mask) && mask.dtype === "bool")
+      return withMasked(x, nodeOf(mask), values);
+    return ops.withValuesAt(x, indicesOf(indices), values);
+  },
   scatterAdd: (x: Node, indices: TensorLike, updates: TensorLike, axis = 0): Node =>
     ops.scatterAdd(x, toNode(indices, "i32", "scatterAdd"), toNode(updates, x.dtype, "scatterAdd"), axis),
   scatter: (x: Node, indices: TensorLike, updates: TensorLike, axis = 0): Node =>

@@ -30,19 +30,21 @@ export interface PartMethods {
   ): Tensor<S, D>;
   /**
    * Elements put before and after each axis: a value (0 when left out), or what `mode` takes from the tensor itself: "reflect"
-   * mirrors at the first and last element, "replicate" repeats them, "circular" goes round. As NumPy's `pad` and PyTorch's.
+   * mirrors at the first and last element, "symmetric" at their outer edges, "replicate" repeats them, "circular" goes round. As
+   * NumPy's `pad` (where "replicate" is "edge" and "circular" is "wrap") and PyTorch's.
    *
    * @throws ShapeError when an axis has too few elements to reflect
    * @example
    * ones([2]).pad([[1, 2]]); // [0, 1, 1, 0, 0]
    * arange(3).pad([[2, 1]], { mode: "reflect" }); // [2, 1, 0, 1, 2, 1]
+   * arange(3).pad([[2, 1]], { mode: "symmetric" }); // [1, 0, 0, 1, 2, 2]
    * arange(3).pad([[2, 1]], { mode: "replicate" }); // [0, 0, 0, 1, 2, 2]
    * arange(3).pad([[2, 1]], { mode: "circular" }); // [1, 2, 0, 1, 2, 0]
    */
   pad<S extends TensorShape, D extends DType>(
     this: Tensor<S, D>,
     widths: readonly (readonly [before: number, after: number])[],
-    filling?: number | { readonly mode: "reflect" | "replicate" | "circular" },
+    filling?: number | { readonly mode: "reflect" | "symmetric" | "replicate" | "circular" },
   ): TensorOf<{ -readonly [K in keyof S]: number }, D>;
   /**
    * In `count` equal parts along an axis, or in parts of the sizes of a list, whose sum is the axis's.
@@ -122,7 +124,7 @@ const dropAxis = (x: Node, at: number): Node =>
     x.shape.filter((_, axis) => axis !== at),
   );
 
-type PadMode = "reflect" | "replicate" | "circular";
+type PadMode = "reflect" | "symmetric" | "replicate" | "circular";
 
 function padAxes(
   x: Node,
@@ -154,15 +156,17 @@ function placeOutside(i: number, size: number, mode: PadMode, axis: number): num
     case "circular":
       if (size > 0) return ((i % size) + size) % size;
       break;
-    case "reflect": {
-      const mirrored = i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
+    case "reflect":
+    case "symmetric": {
+      const edge = mode === "reflect" ? 0 : 1;
+      const mirrored = i < 0 ? -i - edge : i >= size ? 2 * (size - 1) - i + edge : i;
       if (mirrored >= 0 && mirrored < size) return mirrored;
       break;
     }
     default:
       mode satisfies never;
       throw new ArgumentError(
-        `pad: mode "${mode}" is unknown; use "reflect", "replicate" or "circular", or a number`,
+        `pad: mode "${mode}" is unknown; use "reflect", "symmetric", "replicate" or "circular", or a number`,
       );
   }
   throw new ShapeError(`pad: axis ${axis} of size ${size} has too few elements for mode "${mode}"`);
