@@ -1,5 +1,13 @@
 /** Files in Node: whole, in ranges, and written whole or not at all. */
-import { constants, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  open as openCallback,
+  read as readCallback,
+  type Stats,
+  unlinkSync,
+} from "node:fs";
 import {
   access,
   type FileHandle,
@@ -12,6 +20,7 @@ import {
   unlink,
 } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { FileError } from "../../base/errors.ts";
 import { fileError } from "../file-errors.ts";
 import type { FileContent, FileReader } from "../platform.ts";
@@ -35,37 +44,50 @@ export async function fileSize(path: string): Promise<number | undefined> {
   return facts?.isFile() ? facts.size : undefined;
 }
 
+const readOnly = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+function checkRegular(path: string, facts: Stats): void {
+  if (facts.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+  if (!facts.isFile()) throw new FileError(`cannot read ${shown(path)}: it is not a regular file`);
+}
+
 export async function openFile(path: string): Promise<FileReader> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    file = await open(path, readOnly);
     const facts = await file.stat();
-    if (facts.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
-    if (!facts.isFile()) throw new FileError(`cannot read ${shown(path)}: it is not a regular file`);
-    return reader(path, file, facts.size);
+    checkRegular(path, facts);
+    const { read } = file;
+    return reader(path, read.bind(file) as Read, facts.size, () => file!.close());
   } catch (cause) {
     await file?.close();
     throw fileError("read", shown(path), cause);
   }
 }
 
-function reader(path: string, file: FileHandle, sizeBytes: number): FileReader {
-  return {
-    path,
-    sizeBytes,
-    readAt: (position, into) =>
-      readFully(file, position, into, path).catch((cause) => {
-        throw fileError("read", shown(path), cause);
-      }),
-    close: () => file.close(),
-  };
-}
+/** One call: into which part of an array, from where in the file. */
+type Read = (
+  into: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+) => Promise<{ readonly bytesRead: number }>;
+
+const reader = (path: string, read: Read, sizeBytes: number, close: () => Promise<void>): FileReader => ({
+  path,
+  sizeBytes,
+  readAt: (position, into) =>
+    readFully(read, position, into, path).catch((cause) => {
+      throw fileError("read", shown(path), cause);
+    }),
+  close,
+});
 
 /** Reads until `into` is full: one call may give less than was asked for. */
-async function readFully(file: FileHandle, position: number, into: Uint8Array, path: string): Promise<void> {
+async function readFully(read: Read, position: number, into: Uint8Array, path: string): Promise<void> {
   for (let done = 0; done < into.length; ) {
     const length = Math.min(transferBytes, into.length - done);
-    const { bytesRead } = await file.read(into, done, length, position + done);
+    const { bytesRead } = await read(into, done, length, position + done);
     if (bytesRead === 0) {
       throw new FileError(
         `cannot read ${shown(path)}: it ends at byte ${position + done}, ${into.length - done} bytes before ` +
@@ -76,8 +98,30 @@ async function readFully(file: FileHandle, position: number, into: Uint8Array, p
   }
 }
 
+const openDescriptor = promisify(openCallback);
+const readDescriptor = promisify(readCallback);
+
+/**
+ * As `openFile`, for a file that is read at once: what an open file says of itself and closing it take no thread of their own,
+ * which costs more than reading a small file.
+ */
+async function openBriefly(path: string): Promise<FileReader> {
+  let descriptor: number | undefined;
+  try {
+    descriptor = await openDescriptor(path, readOnly);
+    const facts = fstatSync(descriptor);
+    checkRegular(path, facts);
+    const read: Read = readDescriptor.bind(undefined, descriptor);
+    const close = async (): Promise<void> => closeSync(descriptor!);
+    return reader(path, read, facts.size, close);
+  } catch (cause) {
+    if (descriptor !== undefined) closeSync(descriptor);
+    throw fileError("read", shown(path), cause);
+  }
+}
+
 export async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await openFile(path);
+  const file = await openBriefly(path);
   try {
     const bytes = allocate(file);
     const parts = Math.max(1, Math.min(parallelReads, Math.floor(bytes.length / parallelReadBytes)));
