@@ -11,12 +11,17 @@ const lineBytes = 64;
  * depth touches a line, or two where it straddles; strides by powers of two use few of a cache's sets, so fewer lines
  * stay; and the side shares the cache with everything else.
  */
-export function cachePenalty(side: Side, depth: number, { caches: { l1, l2 } }: TargetDescription): number {
+export function cachePenalty(
+  side: Side,
+  { depth, extent }: { readonly depth: number; readonly extent: number },
+  { caches: { l1, l2 } }: TargetDescription,
+): number {
   const stride = Math.abs(maxOf(side.depthStrides.at(-1) ?? 0)) * bytesOf(side.buffer.dtype);
   if (stride < lineBytes) return 0;
   const lines = depth * (stride % lineBytes === 0 ? 1 : 1.5);
   const misses = (cache: CacheShape): boolean => !holdsLines(cache, { count: lines, apart: stride });
-  if (misses(l2)) return depth * secondMiss;
+  const isNear = depth * extent * bytesOf(side.buffer.dtype) <= l2.bytes;
+  if (misses(l2)) return depth * (isNear ? nearMiss : secondMiss);
   return misses(l1) ? depth * firstMiss : 0;
 }
 
@@ -45,8 +50,12 @@ const rowStreams = 12;
 /** Of a cache, what one side may count on. */
 const share = 0.6;
 
-/** Cycles for one line from the second cache, and from beyond: most of the waiting is hidden. */
+/**
+ * Cycles for one line from the second cache, from beyond it though the side is no larger (it lies in the last cache, and few lines
+ * collide), and from farther: most of the waiting is hidden.
+ */
 const firstMiss = 0.5;
+const nearMiss = 1.3;
 const secondMiss = 4;
 
 const setsOf = ({ bytes, ways }: CacheShape): number => bytes / (ways * lineBytes);

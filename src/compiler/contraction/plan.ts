@@ -153,9 +153,9 @@ function estimate(
   let total = matrices * depth * cycles;
   const passes = matrices * rowTiles * columnTiles;
   if (!packsRight)
-    total += passes * cachePenalty(right, depth, target) * Math.min(1, (rowTiles - 1) / rowTiles);
+    total += passes * cachePenalty(right, { depth, extent: maxOf(problem.columns) }, target) * Math.min(1, (rowTiles - 1) / rowTiles);
   if (!packsLeft)
-    total += passes * cachePenalty(left, depth, target) * Math.min(1, (columnTiles - 1) / columnTiles);
+    total += passes * cachePenalty(left, { depth, extent: maxElementCount(problem.rows) }, target) * Math.min(1, (columnTiles - 1) / columnTiles);
   total +=
     matrices *
     maxElementCount(problem.rows) *
@@ -197,7 +197,8 @@ function packCycles(
   const perVector = isTurned ? turnedElement * model.lanes : vectorCost(side, dtype, model.lanes) + 1;
   const perPanel = sumOverBoxes(tilings, (size) => (model.groups(size) * perVector + 4) / 6);
   const depth = depthOf(problem);
-  const misses = sumOverBoxes(tilings, () => 1) * cachePenalty(side, depth, target);
+  // There is no arithmetic that waiting could hide behind.
+  const misses = sumOverBoxes(tilings, () => 1) * cachePenalty(side, { depth, extent: Infinity }, target);
   const lines = (own * depth * bytesOf(dtype)) / 64;
   // Columns are packed a panel at a time, where there is one matrix of them.
   const atOnce = side === problem.right && isShared ? largestTile(tilings[0]!) / own : 1;

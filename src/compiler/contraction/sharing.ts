@@ -55,8 +55,8 @@ export const sharedPackBytes = 256 * 1024;
 /** Waking the threads for a kernel, and waiting for the last. */
 const forkCycles = 6000;
 
-/** A line that one thread wrote and another reads. */
-const handOverCycles = 8;
+/** A line that one thread wrote and another reads; from 10 to 100, by where the two run. */
+const handOverCycles = 24;
 const lineBytes = 64;
 
 /** The parts of a plan: one, or what the threads share evenly and the rest. */
