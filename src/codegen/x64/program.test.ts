@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { disassemble, hasObjdump, objdumpReason } from "../../../test/objdump.ts";
 import { compileProgram } from "../../compiler/compile.ts";
+import type { GraphFunction } from "../../graph/function.ts";
 import { Trace, withTrace } from "../../graph/trace.ts";
 import { x64Target } from "../../ir/target.ts";
 import { expandAxes } from "../../ops/broadcast.ts";
-import { dot, parameter, sub, sum } from "../../ops/index.ts";
+import { dot, parameter, sub, sum, transpose } from "../../ops/index.ts";
 import { avx2, avx512, type Isa } from "./isa.ts";
 import { emitProgram, type ProgramCode } from "./program.ts";
 
@@ -13,6 +14,10 @@ function product(isa: Isa, n: number, threads = 1): ProgramCode {
     const [x, y] = [parameter({ shape: [n, n], dtype: "f32" }), parameter({ shape: [n, n], dtype: "f32" })];
     return { name: "product", parameters: [x, y], results: [dot(x, y)], assignments: [] };
   });
+  return emitted(isa, fn, threads);
+}
+
+function emitted(isa: Isa, fn: GraphFunction, threads = 1): ProgramCode {
   const { vector, vectorRegisters, hasScale } = isa;
   const target = { ...x64Target, lanes: vector.lanes, vectorRegisters, hasScale, threads };
   return emitProgram(compileProgram(fn, { target }), { isa });
@@ -67,6 +72,32 @@ describe.each([avx2, avx512])("the next row with $name", (isa) => {
     expect(requests(64, 256)).toEqual([]);
     expect(requests(256, 8192)).toEqual([]);
     expect(requests(4096, 256, false)).toEqual([]);
+  });
+});
+
+/** AVX2's narrower tiles would read it more often: there it is packed first. */
+describe("a product's operand that lies a line or more further each step", () => {
+  /** Of xᵀ·y. */
+  const requests = (depth: number, rows: number): string[] => {
+    const fn = withTrace(new Trace("compiled"), () => {
+      const x = parameter({ shape: [depth, rows], dtype: "f32" });
+      const y = parameter({ shape: [depth, 128], dtype: "f32" });
+      return { name: "product", parameters: [x, y], results: [dot(transpose(x), y)], assignments: [] };
+    });
+    const { code } = emitted(avx512, fn);
+    return [...disassemble(code.bytes).values()].filter((line) => line.startsWith("prefetcht0"));
+  };
+
+  it("is asked for sixteen steps ahead, once a step", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    const found = requests(768, 512);
+    expect(found.length).toBeGreaterThan(0);
+    // Sixteen rows of 2,048 bytes further on, in each of the loops over steps; some begin at later rows.
+    for (const line of found) expect(Math.floor(Number(/0x\w+/.exec(line)![0]) / 2048)).toBe(16);
+  });
+  it("is not where caches near the processor hold it", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    expect(requests(128, 512)).toEqual([]);
   });
 });
 

@@ -94,6 +94,7 @@ export class GroupWriter {
         stride,
       }));
       const address = this.k.address(value.buffer, flat.affine!, dynamic);
+      this.fetchOnce(value, address);
       flat.splat = this.k.storage.loadUniform(value.buffer.dtype, address);
     } else if (value.kind === "bytePairs" && flat.scalar === undefined) {
       // Taken apart after it was put into all lanes: both parts share that.
@@ -183,6 +184,15 @@ export class GroupWriter {
   private fetch({ base, offset }: Address, ahead: number, inLine: number): void {
     if (inLine === 0) this.e.code.emit("prefetcht0", placeAt(base, offset + ahead, 8));
   }
+
+  /** Asks for the line ahead of a load, once for all turns of an unrolled loop. */
+  private fetchOnce(load: Value, { base, offset }: Address): void {
+    const ahead = this.k.ahead.get(load);
+    if (ahead === undefined || this.fetched.has(load)) return;
+    this.fetched.add(load);
+    this.e.code.emit("prefetcht0", placeAt(base, offset + ahead, 8));
+  }
+  private readonly fetched = new Set<Value>();
 
   /** All loads of a run at once. */
   private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {

@@ -153,9 +153,15 @@ function estimate(
   let total = matrices * depth * cycles;
   const passes = matrices * rowTiles * columnTiles;
   if (!packsRight)
-    total += passes * cachePenalty(right, { depth, extent: maxOf(problem.columns) }, target) * Math.min(1, (rowTiles - 1) / rowTiles);
+    total +=
+      passes *
+      cachePenalty(right, { depth, extent: maxOf(problem.columns) }, target) *
+      Math.min(1, (rowTiles - 1) / rowTiles);
   if (!packsLeft)
-    total += passes * cachePenalty(left, { depth, extent: maxElementCount(problem.rows) }, target) * Math.min(1, (columnTiles - 1) / columnTiles);
+    total +=
+      passes *
+      cachePenalty(left, { depth, extent: maxElementCount(problem.rows) }, target) *
+      Math.min(1, (columnTiles - 1) / columnTiles);
   total +=
     matrices *
     maxElementCount(problem.rows) *
