@@ -106,6 +106,30 @@ test("a longer sequence must compile in the time of a shorter one, into the same
   expect(judged(compiled("lstm/64", 4, 167, 28, kept), compiled("lstm/1024", 6, 167, 30, kept))).toEqual([]);
 });
 
+test("a step whose products near the loop's speed is held against that as well", () => {
+  const [[step], [product]] = [casesFor(["gpt-small"]), casesFor(["matmul/512/nn"])];
+  const timed = (contender: string, seconds: number) => ({
+    contender,
+    threads: 1,
+    seconds: summarize([seconds]),
+  });
+  const against = (milliseconds: number) => {
+    const loop = { contender: "machine-x64", threads: 1, value: summarize([100]) };
+    const own = { ...timed("netwright-x64", milliseconds / 1000), value: summarize([50]) };
+    const results = [
+      { ...product, measurements: [own, loop] },
+      { ...step, measurements: [own, timed("torch", 0.06)] },
+    ];
+    const record = { results, startup: [], compile: [] };
+    const found = targetsOf(record as unknown as BenchRecord).find(({ what }) => what.includes("small GPT"));
+    return [found!.value, found!.holds];
+  };
+  // 3.96 GFLOP: 12 · 4 · 128² weights and 128 · 65, attention over 64 places, thrice for 768 tokens.
+  expect(against(50)).toEqual(["1.20 times, 79.3 %", true]);
+  expect(against(55)).toEqual(["1.09 times, 72.1 %", false]);
+  expect(against(38)).toEqual(["1.58 times, 104 %", true]);
+});
+
 test("the chart has a bar for each contender that has a figure", async () => {
   const [call] = casesFor(["call"]);
   const figures = (contender: string, seconds: number) => ({
