@@ -177,19 +177,25 @@ export class Fusion {
     return cost > tailLimits.cost || streams.size > tailLimits.streams;
   }
 
-  /** Clusters, each after those it reads from. */
+  /**
+   * Clusters, each after those it reads from. What reads sources alone (a weight that is computed from few bits) stands right before its
+   * first reader: sources stay, so waiting costs no memory, and its result lies there for less of the program.
+   */
   schedule(): Cluster[] {
     const order: Cluster[] = [];
-    const state = new Map<Cluster, "open" | "done">();
+    const seen = new Set<Cluster>();
+    const waits = (cluster: Cluster): boolean => this.producers(cluster).size === 0;
     const visit = (cluster: Cluster): void => {
-      if (state.has(cluster)) return;
-      state.set(cluster, "open");
-      for (const producer of this.producers(cluster)) visit(producer);
-      state.set(cluster, "done");
+      if (seen.has(cluster)) return;
+      seen.add(cluster);
+      const producers = [...this.producers(cluster)];
+      for (const producer of producers) if (!waits(producer)) visit(producer);
+      for (const producer of producers) visit(producer);
       order.push(cluster);
     };
     const clusters = [...new Set(this.owner.values())];
     clusters.sort((a, b) => lastId(a) - lastId(b));
+    for (const cluster of clusters) if (!waits(cluster)) visit(cluster);
     for (const cluster of clusters) visit(cluster);
     return order;
   }

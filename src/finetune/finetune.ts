@@ -27,9 +27,9 @@ import {
   plannedBytes,
   quantizedSize,
   rateOver,
-  rematerializedLayers,
   sizeOf,
 } from "./plan.ts";
+import { rematerializeLayers } from "./rematerialize-layers.ts";
 
 export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   /**
@@ -155,7 +155,7 @@ export async function finetune(
   const { model } = pretrained;
   const parameterCount = sizeOf(model.parameters()) + quantizedSize(model);
   const adapters = adaptersOf(model, options);
-  const again = options.rematerialize ? rematerializedLayers(model) : undefined;
+  const again = options.rematerialize ? rematerializeLayers(model) : undefined;
   const { train, validation } = data;
   const steps = epochs * Math.ceil(train.rows / (batchSize * gradientAccumulationSteps));
   const { learningRate = defaultRate(parameterCount, options.method) } = options;

@@ -10,3 +10,4 @@ export {
   type FinetunePreferencesOptions,
   finetunePreferences,
 } from "./preferences.ts";
+export { rematerializeLayers } from "./rematerialize-layers.ts";

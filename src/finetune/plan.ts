@@ -1,11 +1,10 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 /** What is trained, how fast and in how much memory: the same for conversations and for preferences. */
 import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { LanguageModel } from "../models/index.ts";
-import { Adapter, type Module, QuantizedWeight } from "../nn/index.ts";
+import { type Module, QuantizedWeight } from "../nn/index.ts";
 import { cosine, type Schedule, warmup } from "../optim/index.ts";
-import { compile, grad, rematerialize, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
 
 export type Method = "lora" | "dora" | "full" | undefined;
@@ -13,26 +12,6 @@ export type Method = "lora" | "dora" | "full" | undefined;
 export interface MethodOptions extends Omit<LoraOptions, "useDora"> {
   readonly method?: "lora" | "dora" | "full";
   readonly seed?: number;
-}
-
-/** Computes a layer again in the backward walk rather than keep what is inside of it. */
-class Rematerialized extends Adapter {
-  forward(inner: (...inputs: unknown[]) => Tensor, ...inputs: unknown[]): Tensor {
-    return rematerialize(inner)(...inputs);
-  }
-}
-
-/** The layers of a decoder keep their inputs alone for the gradient, until it is undone. */
-export function rematerializedLayers(model: LanguageModel): Disposable {
-  const layers = [...model.namedModules()].filter(([path]) => /(^|\.)(layers|h)\.\d+$/.test(path));
-  if (layers.length === 0)
-    throw new ArgumentError(`finetune: ${model.constructor.name} has no layers that could be computed again`);
-  const added = layers.map(([, layer]) => layer.addAdapter("again", new Rematerialized()));
-  return {
-    [Symbol.dispose]: () => {
-      for (const each of added) each.remove();
-    },
-  };
 }
 
 /** Elements of all. */

@@ -22,9 +22,9 @@ import {
   plannedBytes,
   quantizedSize,
   rateOver,
-  rematerializedLayers,
   sizeOf,
 } from "./plan.ts";
+import { rematerializeLayers } from "./rematerialize-layers.ts";
 
 export interface FinetunePreferencesOptions extends Omit<FinetuneOptions, "validation" | "patience"> {
   /**
@@ -102,7 +102,7 @@ export async function finetunePreferences(
   const reference = objective === "orpo" ? undefined : await likelihoods(network, data.train, batchSize);
   const before = data.validation && (await agreementOf(model, data.validation, batchSize));
   const adapters = adaptersOf(model, options);
-  const again = options.rematerialize ? rematerializedLayers(model) : undefined;
+  const again = options.rematerialize ? rematerializeLayers(model) : undefined;
   const { learningRate = 0.1 * defaultRate(parameterCount, options.method) } = options;
   const steps = epochs * Math.ceil(data.train.count / (batchSize * gradientAccumulationSteps));
   const loss = (found: Tensor, expected: Tensor): Tensor => {

@@ -8,7 +8,7 @@ import type { HostArray } from "../base/host-array.ts";
 import { MappedArray } from "../base/mapped-array.ts";
 import { checkOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
-import { StateTensor, type Tensor, tensor } from "../tensor/index.ts";
+import { rematerialize, StateTensor, type Tensor, tensor } from "../tensor/index.ts";
 import { Embedding } from "./embedding.ts";
 import { Linear } from "./linear.ts";
 import { Adapter, type Module } from "./module.ts";
@@ -207,6 +207,13 @@ class QuantizedRows extends Adapter {
   }
 }
 
+/** Computes the weight again for the gradient: kept for it, it would lie in memory in full precision. */
+class QuantizedProduct extends Adapter {
+  forward(inner: (x: Tensor) => Tensor, x: Tensor): Tensor {
+    return rematerialize(inner)(x);
+  }
+}
+
 /**
  * Has a layer's `weight` computed from blocks of few bits; it is a parameter no more. Embeddings compute the rows that they look up.
  *
@@ -226,6 +233,7 @@ export function setQuantizedWeight<M extends Module>(layer: M, init: QuantizedIn
       );
     const quantized = new QuantizedWeight(init);
     if (layer instanceof Embedding) layer.addAdapter("quantized", new QuantizedRows(quantized));
+    if (layer instanceof Linear) layer.addAdapter("quantized", new QuantizedProduct());
     return quantized;
   });
 }
