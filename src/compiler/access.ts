@@ -13,6 +13,8 @@ export interface Access {
   readonly view: View;
   /** Reads the root's copy, not what the root itself is (a counter or constant put into memory, a movement node). */
   readonly isCopy: boolean;
+  /** Read to compute again what was not kept: no kernel may compute the root and this at once, or it would be kept after all. */
+  readonly isAgain?: boolean;
 }
 
 export class Accesses {
@@ -51,7 +53,7 @@ export class Accesses {
     const input = node.inputs[0]!;
     const through = this.of(input);
     const view = op.view(through.view, node.attributes as never, node);
-    if (view !== undefined) return { ...through, view };
+    if (view !== undefined) return { ...through, view, ...(op.isBarrier && { isAgain: true }) };
     const copied = this.copied(input);
     const again = op.view(copied.view, node.attributes as never, node);
     if (again === undefined) throw new InternalError(`${op.name} has no view of a contiguous input`);

@@ -132,7 +132,8 @@ export class Fusion {
     const kind = this.fusible(root);
     if (kind === "single" || kind === "dot") return this.placeAlone(root);
     const reads = readsOf(root, this.accesses);
-    const candidates = [...new Set(reads.map((read) => this.owner.get(read.root)))].filter(
+    const near = reads.filter(({ isAgain }) => !isAgain);
+    const candidates = [...new Set(near.map((read) => this.owner.get(read.root)))].filter(
       (c) => c !== undefined,
     );
     // A reduction is wanted where its row is; among equals the youngest cluster, whose values are warm.
@@ -231,6 +232,7 @@ export class Fusion {
   /** Adds `root` to `cluster` if it fits there; says whether it did. */
   private join(root: Node, cluster: Cluster): boolean {
     if (cluster.kind === "single" || cluster.isCommit !== this.commitOnly.has(root)) return false;
+    if (this.readsAgain(root, cluster)) return false;
     if (root.op.kind === "reduce" && !this.accesses.copies.has(root)) {
       if (!this.joinReduction(root, cluster)) return false;
     } else {
@@ -338,6 +340,7 @@ export class Fusion {
     const readers = [...into.members.keys()].filter((root) => root.op.kind !== "dot");
     if (!this.fits(readers, (root) => into.members.get(root), into, into, all)) return;
     if (this.pathThroughThird(into, from) || this.pathThroughThird(from, into)) return;
+    if (this.computesAgain(into, from) || this.computesAgain(from, into)) return;
     for (const [root, level] of levels) {
       into.members.set(root, level);
       this.owner.set(root, into);
@@ -345,6 +348,15 @@ export class Fusion {
     this.knownProducers.delete(into);
     this.knownProducers.delete(from);
     for (const known of this.knownProducers.values()) if (known.delete(from)) known.add(into);
+  }
+
+  /** Whether a member of `later` computes again what was made from a value of `earlier`. */
+  private computesAgain(earlier: Cluster, later: Cluster): boolean {
+    return [...later.members.keys()].some((root) => this.readsAgain(root, earlier));
+  }
+
+  private readsAgain(root: Node, cluster: Cluster): boolean {
+    return readsOf(root, this.accesses).some((read) => read.isAgain && cluster.members.has(read.root));
   }
 
   /** Clusters whose values `cluster` reads: kept while it grows. */

@@ -8,7 +8,7 @@
  * the bodies of loops as well.
  */
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
-import { type Node, topologicalOrder } from "../graph/node.ts";
+import { creationOrder, type Node, topologicalOrder } from "../graph/node.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
 import { ClosedRegion, output, type ScanAttributes } from "../ops/index.ts";
 
@@ -37,7 +37,7 @@ export function mergeScans(fn: GraphFunction): GraphFunction {
 
 /** What stands for each node of a block, and of the bodies of its loops. */
 function mergeBlock(roots: readonly Node[]): ReadonlyMap<Node, Node> {
-  const order = topologicalOrder(roots);
+  const order = creationOrder(roots);
   const groupOf = groupScans(order);
   const next = new Map<Node, Node>();
   for (const node of order) next.set(node, rebuilt(node, next, groupOf));

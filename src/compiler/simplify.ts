@@ -7,7 +7,7 @@
  */
 import { sameSize } from "../base/size.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
-import { type Node, topologicalOrder } from "../graph/node.ts";
+import { creationOrder, type Node } from "../graph/node.ts";
 import { withOrigin } from "../graph/origin.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
 import { contiguousView, permuteView, type View } from "../graph/view.ts";
@@ -24,7 +24,7 @@ export function simplify(fn: GraphFunction): GraphFunction {
     const next = new Map<Node, Node>();
     const views = new Map<Node, View>();
     const users = new Map<Node, number>();
-    const order = topologicalOrder(rootsOf(fn));
+    const order = creationOrder(rootsOf(fn));
     for (const node of [...order.flatMap(({ inputs }) => inputs), ...rootsOf(fn)]) {
       users.set(node, (users.get(node) ?? 0) + 1);
     }

@@ -6,14 +6,14 @@
  */
 import { sameSize } from "../base/size.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
-import { type Node, topologicalOrder } from "../graph/node.ts";
+import { creationOrder, type Node } from "../graph/node.ts";
 import { withOrigin } from "../graph/origin.ts";
 import { makeNode, Trace, withTrace } from "../graph/trace.ts";
 import { contiguousView } from "../graph/view.ts";
 import { concatOp, slice, sliceOp } from "../ops/index.ts";
 
 export function splitConcats(fn: GraphFunction): GraphFunction {
-  const order = topologicalOrder(rootsOf(fn));
+  const order = creationOrder(rootsOf(fn));
   if (!order.some((node) => partOf(node, node.inputs) !== undefined)) return fn;
   return withTrace(new Trace("compiled"), () => {
     const next = new Map<Node, Node>();

@@ -440,6 +440,21 @@ describe("finetune", () => {
     expect(plans[0]!.warnings).toEqual(["1 conversation stood there before and count once"]);
   });
 
+  test("a training that fails leaves the model as it was, and the next one runs", async () => {
+    const pretrained = { ...(await loadPretrained(file)), chatTemplate };
+    const before = [...pretrained.model.namedModules().keys()];
+    const failing = { onEpochEnd: () => Promise.reject(new Error("no more room")) };
+    const more = { epochs: 1, rematerialize: true };
+    await expect(
+      finetune(pretrained, conversations, { ...common, ...more, callbacks: [failing] }),
+    ).rejects.toThrow("no more room");
+    expect([...pretrained.model.namedModules().keys()]).toEqual(before);
+    expect(pretrained.model.training).toBe(false);
+    const { adapters } = await finetune(pretrained, conversations, { ...common, ...more });
+    adapters!.remove();
+    expect([...pretrained.model.namedModules().keys()]).toEqual(before);
+  });
+
   test("options that mean nothing", async () => {
     const pretrained = await loadPretrained(file);
     const message = (options: object): Promise<string> =>

@@ -20,16 +20,7 @@ import type { Conversation } from "./conversations.ts";
 import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, type LoraOptions, loraOptionNames } from "./lora.ts";
 import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
-import {
-  adaptersOf,
-  defaultRate,
-  estimate,
-  plannedBytes,
-  quantizedSize,
-  rateOver,
-  sizeOf,
-} from "./plan.ts";
-import { rematerializeLayers } from "./rematerialize-layers.ts";
+import { defaultRate, estimate, plannedBytes, quantizedSize, rateOver, sizeOf, whileTrained } from "./plan.ts";
 
 export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   /**
@@ -154,51 +145,51 @@ export async function finetune(
   const data = await dataOf(pretrained, conversations, options);
   const { model } = pretrained;
   const parameterCount = sizeOf(model.parameters()) + quantizedSize(model);
-  const adapters = adaptersOf(model, options);
-  const again = options.rematerialize ? rematerializeLayers(model) : undefined;
   const { train, validation } = data;
   const steps = epochs * Math.ceil(train.rows / (batchSize * gradientAccumulationSteps));
   const { learningRate = defaultRate(parameterCount, options.method) } = options;
   const network = new PackedModel(model);
   const maxLength = options.maxLength ?? 512;
-  if (options.onPlan !== undefined) {
-    const seconds = await estimate(parameterCount, epochs * train.rows * maxLength, options.method);
-    const row = [batchSize, maxLength];
-    const loss = (tokens: Tensor, documents: Tensor, positions: Tensor, labels: Tensor): Tensor =>
-      objective.loss(network.forward(tokens, documents, positions), labels);
-    options.onPlan({
-      ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
-      ...{ conversations: data.conversations, validationConversations: data.validationConversations },
-      ...{ rows: train.rows, tokens: train.tokens, learntTokens: train.learntTokens, steps, learningRate },
-      ...{ estimatedSeconds: seconds, peakBytes: plannedBytes(loss as never, [row, row, row, row], model) },
-      warnings: data.warnings,
-    });
-  }
   const score = async (): Promise<number> =>
     Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
-  const before = validation && (await score());
-  const history = await fit(network, train.dataset, {
-    ...objective,
-    optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
-    ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1 },
-    ...(validation && { validation: validation.dataset }),
-    callbacks: [
-      ...(validation ? [earlyStopping({ monitor: "validationLoss", patience: options.patience ?? 2 })] : []),
-      ...(options.callbacks ?? []),
-    ],
-    // Labels of −100 are meant.
-    checks: false,
-    ...(options.progress !== undefined && { progress: options.progress }),
-    ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
-    ...(options.resume !== undefined && { resume: options.resume }),
+  return whileTrained(model, options, async (adapters) => {
+    if (options.onPlan !== undefined) {
+      const seconds = await estimate(parameterCount, epochs * train.rows * maxLength, options.method);
+      const row = [batchSize, maxLength];
+      const loss = (tokens: Tensor, documents: Tensor, positions: Tensor, labels: Tensor): Tensor =>
+        objective.loss(network.forward(tokens, documents, positions), labels);
+      options.onPlan({
+        ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
+        ...{ conversations: data.conversations, validationConversations: data.validationConversations },
+        ...{ rows: train.rows, tokens: train.tokens, learntTokens: train.learntTokens, steps, learningRate },
+        ...{ estimatedSeconds: seconds, peakBytes: plannedBytes(loss as never, [row, row, row, row], model) },
+        warnings: data.warnings,
+      });
+    }
+    const before = validation && (await score());
+    const history = await fit(network, train.dataset, {
+      ...objective,
+      optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
+      ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1 },
+      ...(validation && { validation: validation.dataset }),
+      callbacks: [
+        ...(validation
+          ? [earlyStopping({ monitor: "validationLoss", patience: options.patience ?? 2 })]
+          : []),
+        ...(options.callbacks ?? []),
+      ],
+      // Labels of −100 are meant.
+      checks: false,
+      ...(options.progress !== undefined && { progress: options.progress }),
+      ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
+      ...(options.resume !== undefined && { resume: options.resume }),
+    });
+    return {
+      adapters,
+      history,
+      perplexity: before === undefined ? undefined : { before, after: await score() },
+    };
   });
-  model.eval();
-  again?.[Symbol.dispose]();
-  return {
-    adapters,
-    history,
-    perplexity: before === undefined ? undefined : { before, after: await score() },
-  };
 }
 
 // ---- data -----------------------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ import {
   Adapter,
   Dropout,
   initializers,
+  isQuantized,
   Linear,
   type Module,
   Parameter,
   removeParametrization,
+  removeQuantizedWeight,
 } from "../nn/index.ts";
 import { stopGradient, type Tensor } from "../tensor/index.ts";
 
@@ -181,7 +183,8 @@ export class LoraAdapters {
       const merged = adapter.merged();
       this.lengths.set(adapter, magnitude && stopGradient(adapter.rowLengths()));
       layer.removeAdapter(adapterName);
-      if (!(Object.getOwnPropertyDescriptor(layer, "weight")?.value instanceof Parameter))
+      if (isQuantized(layer)) removeQuantizedWeight(layer);
+      else if (!(Object.getOwnPropertyDescriptor(layer, "weight")?.value instanceof Parameter))
         removeParametrization(layer);
       layer.weight.assign(stopGradient(merged));
       layer.weight.trainable = false;

@@ -2,16 +2,38 @@
 import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { LanguageModel } from "../models/index.ts";
-import { type Module, QuantizedWeight } from "../nn/index.ts";
+import { type Module, QuantizedWeight, type Registration } from "../nn/index.ts";
 import { cosine, type Schedule, warmup } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
+import { rematerializeLayers } from "./rematerialize-layers.ts";
 
 export type Method = "lora" | "dora" | "full" | undefined;
 
 export interface MethodOptions extends Omit<LoraOptions, "useDora"> {
   readonly method?: "lora" | "dora" | "full";
   readonly seed?: number;
+  readonly rematerialize?: boolean;
+}
+
+/** Runs a training with what is trained beside the model. One that fails leaves the model without it; layers are as they were in any case. */
+export async function whileTrained<R>(
+  model: LanguageModel,
+  options: MethodOptions,
+  body: (adapters: LoraAdapters | undefined) => Promise<R>,
+): Promise<R> {
+  const adapters = adaptersOf(model, options);
+  let again: Registration | undefined;
+  try {
+    again = options.rematerialize ? rematerializeLayers(model) : undefined;
+    return await body(adapters);
+  } catch (error) {
+    adapters?.remove();
+    throw error;
+  } finally {
+    again?.remove();
+    model.eval();
+  }
 }
 
 /** Elements of all. */
@@ -38,7 +60,7 @@ export function rateOver(steps: number, learningRate: number): Schedule {
 }
 
 /** Adapters on the model, or undefined where all of it is trained. */
-export function adaptersOf(model: LanguageModel, options: MethodOptions): LoraAdapters | undefined {
+function adaptersOf(model: LanguageModel, options: MethodOptions): LoraAdapters | undefined {
   const { method = "lora", seed = 0, rank, alpha, targetModules, dropout, useRslora, key = seed } = options;
   if (!["lora", "dora", "full"].includes(method))
     throw new ArgumentError(

@@ -15,16 +15,7 @@ import type { FinetuneOptions, FinetunePlan } from "./finetune.ts";
 import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, loraOptionNames } from "./lora.ts";
 import { ignoredLabel } from "./packing.ts";
-import {
-  adaptersOf,
-  defaultRate,
-  estimate,
-  plannedBytes,
-  quantizedSize,
-  rateOver,
-  sizeOf,
-} from "./plan.ts";
-import { rematerializeLayers } from "./rematerialize-layers.ts";
+import { defaultRate, estimate, plannedBytes, quantizedSize, rateOver, sizeOf, whileTrained } from "./plan.ts";
 
 export interface FinetunePreferencesOptions extends Omit<FinetuneOptions, "validation" | "patience"> {
   /**
@@ -101,8 +92,6 @@ export async function finetunePreferences(
   const network = new PairModel(model, objective !== "dpo");
   const reference = objective === "orpo" ? undefined : await likelihoods(network, data.train, batchSize);
   const before = data.validation && (await agreementOf(model, data.validation, batchSize));
-  const adapters = adaptersOf(model, options);
-  const again = options.rematerialize ? rematerializeLayers(model) : undefined;
   const { learningRate = 0.1 * defaultRate(parameterCount, options.method) } = options;
   const steps = epochs * Math.ceil(data.train.count / (batchSize * gradientAccumulationSteps));
   const loss = (found: Tensor, expected: Tensor): Tensor => {
@@ -112,34 +101,35 @@ export async function finetunePreferences(
     return dpo(chosen, rejected, first, second, { beta, kind: objective === "ipo" ? "ipo" : "sigmoid" });
   };
   const { length, count } = data.train;
-  if (options.onPlan !== undefined) {
-    const shape = [batchSize, 2, length];
-    const ofPair = (tokens: Tensor, labels: Tensor): Tensor => {
-      const found = network.forward(tokens, labels);
-      return loss(found, found.zerosLike() as Tensor);
-    };
-    options.onPlan({
-      ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
-      ...{ conversations: count, validationConversations: data.validation?.count ?? 0, rows: 2 * count },
-      ...{ tokens: data.train.tokens, learntTokens: data.train.learntTokens, steps, learningRate },
-      estimatedSeconds: await estimate(parameterCount, epochs * count * 2 * length, options.method),
-      peakBytes: plannedBytes(ofPair as never, [shape, shape], model),
-      warnings: data.warnings,
-    } satisfies FinetunePlan);
-  }
-  const history = await fit(network, datasetOf(data.train, reference), {
-    ...{ inputs: ["tokens", "labels"], labels: "reference", loss },
-    optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
-    ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1, checks: false },
-    ...(options.callbacks && { callbacks: options.callbacks }),
-    ...(options.progress !== undefined && { progress: options.progress }),
-    ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
-    ...(options.resume !== undefined && { resume: options.resume }),
+  return whileTrained(model, options, async (adapters) => {
+    if (options.onPlan !== undefined) {
+      const shape = [batchSize, 2, length];
+      const ofPair = (tokens: Tensor, labels: Tensor): Tensor => {
+        const found = network.forward(tokens, labels);
+        return loss(found, found.zerosLike() as Tensor);
+      };
+      options.onPlan({
+        ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
+        ...{ conversations: count, validationConversations: data.validation?.count ?? 0, rows: 2 * count },
+        ...{ tokens: data.train.tokens, learntTokens: data.train.learntTokens, steps, learningRate },
+        estimatedSeconds: await estimate(parameterCount, epochs * count * 2 * length, options.method),
+        peakBytes: plannedBytes(ofPair as never, [shape, shape], model),
+        warnings: data.warnings,
+      } satisfies FinetunePlan);
+    }
+    const history = await fit(network, datasetOf(data.train, reference), {
+      ...{ inputs: ["tokens", "labels"], labels: "reference", loss },
+      optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
+      ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1, checks: false },
+      ...(options.callbacks && { callbacks: options.callbacks }),
+      ...(options.progress !== undefined && { progress: options.progress }),
+      ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
+      ...(options.resume !== undefined && { resume: options.resume }),
+    });
+    model.eval();
+    const after = data.validation && (await agreementOf(model, data.validation, batchSize));
+    return { adapters, history, agreement: before === undefined ? undefined : { before, after: after! } };
   });
-  model.eval();
-  again?.[Symbol.dispose]();
-  const after = data.validation && (await agreementOf(model, data.validation, batchSize));
-  return { adapters, history, agreement: before === undefined ? undefined : { before, after: after! } };
 }
 
 /** Pairs as arrays (pairs, 2, length). */

@@ -36,6 +36,13 @@ export interface Region {
   readonly results: readonly Node[];
 }
 
+/**
+ * All nodes that `roots` reach, as they were made: a pass that builds nodes anew in this order keeps it, so that a gradient stands right
+ * behind the layer it is of and what it reads need not be kept longer.
+ */
+export const creationOrder = (roots: readonly Node[]): Node[] =>
+  topologicalOrder(roots).sort((a, b) => a.id - b.id);
+
 /** All nodes that `roots` reach, inputs before users. Iterative: graphs are deeper than the call stack. */
 export function topologicalOrder(roots: readonly Node[]): Node[] {
   const order: Node[] = [];

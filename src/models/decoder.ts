@@ -15,7 +15,7 @@ import {
   type RotaryScaling,
   scaledDotProductAttention,
 } from "../nn/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { rematerialize, type Tensor } from "../tensor/index.ts";
 import { type DecodeOptions, type LanguageModel, outputLogits, sameDocument } from "./language-model.ts";
 import { renamed } from "./names.ts";
 
@@ -191,7 +191,12 @@ class GatedNetwork extends Module {
       this.gateUpProj === undefined
         ? [this.gateProj!.forward(x), this.upProj!.forward(x)]
         : this.gateUpProj.forward(x).split(2, -1);
-    return this.downProj.forward(this.activation(gate as Tensor).mul(up as Tensor) as Tensor) as Tensor;
+    // The widest tensors of a layer: of four, two are kept for the gradient, the others are elementwise maps of them.
+    return rematerialize((g: Tensor, u: Tensor) => this.down(g, u))(gate as Tensor, up as Tensor);
+  }
+
+  private down(gate: Tensor, up: Tensor): Tensor {
+    return this.downProj.forward(this.activation(gate).mul(up) as Tensor) as Tensor;
   }
 }
 

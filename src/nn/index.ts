@@ -176,12 +176,14 @@ export {
 } from "./positions.ts";
 export { quantizeBlocks } from "./quantize-blocks.ts";
 export {
+  isQuantized,
   isQuantizedType,
   type QuantizedInit,
   type QuantizedType,
   QuantizedWeight,
   type QuantizeOptions,
   quantizeModel,
+  removeQuantizedWeight,
   setQuantizedWeight,
 } from "./quantized.ts";
 export { RandomStream } from "./random-stream.ts";

@@ -12,7 +12,7 @@ import { rematerialize, StateTensor, type Tensor, tensor } from "../tensor/index
 import { Embedding } from "./embedding.ts";
 import { Linear } from "./linear.ts";
 import { Adapter, type Module } from "./module.ts";
-import { Parametrization, parametrize } from "./parametrize.ts";
+import { Parametrization, parametrize, removeParametrization } from "./parametrize.ts";
 import { quantizeBlocks } from "./quantize-blocks.ts";
 
 /** Elements of a block. */
@@ -236,6 +236,34 @@ export function setQuantizedWeight<M extends Module>(layer: M, init: QuantizedIn
     if (layer instanceof Linear) layer.addAdapter("quantized", new QuantizedProduct());
     return quantized;
   });
+}
+
+/**
+ * Whether a layer's weight is kept in few bits.
+ *
+ * @example isQuantized(new Linear(2, 1)) // false
+ */
+export const isQuantized = (layer: Module): boolean =>
+  (layer as { parametrizations?: Record<string, unknown> }).parametrizations?.["weight"] instanceof
+  QuantizedWeight;
+
+/**
+ * Undoes `setQuantizedWeight`: the weight is a parameter of f32 again.
+ *
+ * @returns the layer
+ * @throws ArgumentError when the weight is not kept in few bits
+ * @example
+ * const model = new Sequential(new Linear(32, 8));
+ * await quantizeModel(model);
+ * removeQuantizedWeight(model.namedModules().get("0")!).parameters().length; // 2
+ */
+export function removeQuantizedWeight<M extends Module>(layer: M): M {
+  if (!isQuantized(layer))
+    throw new ArgumentError(
+      `removeQuantizedWeight: the weight of ${layer.constructor.name} is not kept in few bits`,
+    );
+  if (layer.children().has("quantized")) layer.removeAdapter("quantized");
+  return removeParametrization(layer);
 }
 
 export interface QuantizeOptions {
