@@ -73,12 +73,13 @@ async function opened(): Promise<LanguageModel> {
     return (await loadPretrained(name, { quantized: values.bits === "4" })).model;
   const model = new Llama(configurations[name as "1b"]);
   if (values.bits === "4") randomBlocks(model);
-  return model.eval();
+  return model;
 }
 
 const model = await opened();
 loraAdapters(model, { rank, ...(values.target && { targetModules: values.target }) });
 if (values.rematerialize) rematerializeLayers(model);
+model.train();
 const optimizer = new AdamW(model.parameters({ trainable: true }), { learningRate: 1e-4 });
 const step = compile((tokens: Tensor, labels: Tensor) => {
   const loss = crossEntropy(model.forward(tokens), labels);

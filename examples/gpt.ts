@@ -10,12 +10,13 @@
  * packed into rows one after another; none sees another. The last tenth is held out.
  */
 import { parseArgs } from "node:util";
-import { device, rematerialize, type Tensor } from "netwright";
+import { device, type Tensor } from "netwright";
 import { arrayDataset, type Dataset } from "netwright/data";
+import { rematerializeLayers } from "netwright/finetune";
 import { generateTokens } from "netwright/generate";
 import { crossEntropy } from "netwright/losses";
 import { GPT2 } from "netwright/models";
-import { Adapter, Module } from "netwright/nn";
+import { Module } from "netwright/nn";
 import { adamw, cosine, warmup } from "netwright/optim";
 import { loadTokenizer, trainBpe } from "netwright/text";
 import { type Callback, evaluate, fit } from "netwright/train";
@@ -127,15 +128,7 @@ const gpt = new GPT2({
   ...{ dropout: number("dropout"), attentionDropout: number("dropout") },
 });
 
-/** Computes a layer again in the backward walk rather than keep what is inside of it. */
-class Rematerialized extends Adapter {
-  forward(inner: (...inputs: unknown[]) => Tensor, ...inputs: unknown[]): Tensor {
-    return this.training ? rematerialize(inner)(...inputs) : inner(...inputs);
-  }
-}
-if (flags.rematerialize)
-  for (const [path, module] of gpt.namedModules())
-    if (/\.h\.\d+$/.test(path)) module.addAdapter("again", new Rematerialized());
+if (flags.rematerialize) rematerializeLayers(gpt);
 
 class Packed extends Module {
   readonly gpt = gpt;

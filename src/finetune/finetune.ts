@@ -20,7 +20,15 @@ import type { Conversation } from "./conversations.ts";
 import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, type LoraOptions, loraOptionNames } from "./lora.ts";
 import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
-import { defaultRate, estimate, plannedBytes, quantizedSize, rateOver, sizeOf, whileTrained } from "./plan.ts";
+import {
+  defaultRate,
+  estimate,
+  plannedBytes,
+  quantizedSize,
+  rateOver,
+  sizeOf,
+  whileTrained,
+} from "./plan.ts";
 
 export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   /**

@@ -89,11 +89,13 @@ export function plannedBytes(
   model: Module,
 ): number {
   const trained = model.parameters({ trainable: true });
+  model.train();
   const step = compile((...given: Tensor[]) => grad(loss(...given), trained, { allowUnused: true }));
   const { peakMemoryBytes } = step.describe(
     ...columns.map((shape) => zeros(shape, { dtype: "i32" }) as Tensor),
   );
   step.dispose();
+  model.eval();
   return peakMemoryBytes + 3 * 4 * sizeOf(trained);
 }
 

@@ -15,7 +15,15 @@ import type { FinetuneOptions, FinetunePlan } from "./finetune.ts";
 import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, loraOptionNames } from "./lora.ts";
 import { ignoredLabel } from "./packing.ts";
-import { defaultRate, estimate, plannedBytes, quantizedSize, rateOver, sizeOf, whileTrained } from "./plan.ts";
+import {
+  defaultRate,
+  estimate,
+  plannedBytes,
+  quantizedSize,
+  rateOver,
+  sizeOf,
+  whileTrained,
+} from "./plan.ts";
 
 export interface FinetunePreferencesOptions extends Omit<FinetuneOptions, "validation" | "patience"> {
   /**

@@ -6,7 +6,7 @@ import { rematerialize, type Tensor } from "../tensor/index.ts";
 
 class Rematerialized extends Adapter {
   forward(inner: (...inputs: unknown[]) => Tensor, ...inputs: unknown[]): Tensor {
-    return rematerialize(inner)(...inputs);
+    return this.training ? rematerialize(inner)(...inputs) : inner(...inputs);
   }
 }
 
@@ -14,7 +14,7 @@ class Rematerialized extends Adapter {
 const isLayer = (path: string): boolean => /(^|\.)(layers|layer|h|block)\.\d+$/.test(path);
 
 /**
- * Has a model keep each layer's inputs alone for the gradient, and compute what is inside of it again in the backward walk: a third more time,
+ * Has a model in training keep each layer's inputs alone for the gradient, and compute what is inside of it again in the backward walk: a third more time,
  * far less memory. Chen and others, "Training deep nets with sublinear memory cost", 2016.
  *
  * @returns what undoes it

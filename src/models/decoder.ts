@@ -191,7 +191,8 @@ class GatedNetwork extends Module {
       this.gateUpProj === undefined
         ? [this.gateProj!.forward(x), this.upProj!.forward(x)]
         : this.gateUpProj.forward(x).split(2, -1);
-    // The widest tensors of a layer: of four, two are kept for the gradient, the others are elementwise maps of them.
+    if (!this.training) return this.down(gate as Tensor, up as Tensor);
+    // The widest tensors of a layer: of six, two are kept for the gradient, the others are elementwise maps of them.
     return rematerialize((g: Tensor, u: Tensor) => this.down(g, u))(gate as Tensor, up as Tensor);
   }
 

@@ -207,10 +207,10 @@ class QuantizedRows extends Adapter {
   }
 }
 
-/** Computes the weight again for the gradient: kept for it, it would lie in memory in full precision. */
+/** In training computes the weight again for the gradient: kept for it, it would lie in memory in full precision. */
 class QuantizedProduct extends Adapter {
   forward(inner: (x: Tensor) => Tensor, x: Tensor): Tensor {
-    return rematerialize(inner)(x);
+    return this.training ? rematerialize(inner)(x) : inner(x);
   }
 }
 

@@ -1,5 +1,4 @@
 /** Values that are computed again where the gradient needs them, instead of being kept. */
-import { ArgumentError } from "../base/errors.ts";
 import type { Node } from "../graph/node.ts";
 import type { MovementOp } from "../graph/op.ts";
 import { currentTrace, makeNode, type Trace } from "../graph/trace.ts";
@@ -7,7 +6,7 @@ import { customGradient } from "./custom-gradient.ts";
 import { substitute } from "./mapping.ts";
 import { traceRegion } from "./region.ts";
 import { reverse } from "./reverse.ts";
-import { readState } from "./state.ts";
+import { assignState, readState } from "./state.ts";
 
 /** An instance, so that attributes tell one recomputation from another and from the first computation. */
 class Again {}
@@ -28,21 +27,14 @@ const again = (x: Node, owner: Again): Node => makeNode(againOp, [x], { owner })
 
 /**
  * The results of `body`, of which only the inputs (and what it captured) are kept for the gradient: its reverse walk computes
- * the body again. Chen, Xu, Zhang, Guestrin: "Training deep nets with sublinear memory cost", 2016.
- *
- * @throws ArgumentError when the body assigns a state, which would happen twice
+ * the body again, from the values that states had then. States that it assigns (random keys) are assigned once. Chen, Xu, Zhang, Guestrin:
+ * "Training deep nets with sublinear memory cost", 2016.
  */
 export function rematerialize(
   inputs: readonly Node[],
   body: (inputs: readonly Node[]) => readonly Node[],
 ): Node[] {
   const traced = traceRegion(inputs, body);
-  const [assigned] = traced.assigned.keys();
-  if (assigned !== undefined)
-    throw new ArgumentError(
-      `rematerialize: the function assigns state "${assigned.name}", which would happen again in the backward pass; ` +
-        "assign it outside, from a result",
-    );
   const inside = [...traced.given, ...traced.captured.values(), ...traced.reads.values()];
   const outside = [...inputs, ...traced.captured.keys(), ...[...traced.reads.keys()].map(readState)];
   const repeated = new WeakMap<Trace, { from: Node[]; results: Node[] }>();
@@ -57,7 +49,10 @@ export function rematerialize(
     }
     return made;
   };
-  return substitute(traced.results, inside, outside).map((result, i) =>
+  const values = substitute([...traced.results, ...traced.assigned.values()], inside, outside);
+  for (const [i, state] of [...traced.assigned.keys()].entries())
+    assignState(state, values[traced.results.length + i]!);
+  return values.slice(0, traced.results.length).map((result, i) =>
     customGradient(result, outside, (g) => {
       const { from, results } = recompute();
       return reverse([{ of: results[i]!, value: g }], from).map((value) => value ?? null);

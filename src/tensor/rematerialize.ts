@@ -10,9 +10,9 @@ import { treeOf } from "./trace-program.ts";
  * more forward pass. Chen, Xu, Zhang, Guestrin: "Training deep nets with sublinear memory cost", 2016. `describe()` of the
  * compiled step shows the peak.
  *
- * Tensors and states that it closes over get their gradients too; random numbers are those of the first time.
+ * Tensors and states that it closes over get their gradients too; random numbers are those of the first time, and states that it assigns
+ * are assigned once.
  *
- * @throws ArgumentError when `fn` assigns a state, which would happen twice
  * @example
  * const block = rematerialize((x: Tensor) => x.mul(x).mul(x));
  * const x = tensor([1, 2]);
