@@ -150,6 +150,8 @@ function neighbourhoods(cosine: (a: string, b: string) => number) {
   const names = "cat dog horse bread cheese wine river lake sea piano guitar violin".split(" ");
   return heatmapChart({
     ...{ title: "Cosines", x: "", y: "", rows: names, columns: names },
-    values: names.map((a) => names.map((b) => Math.max(0, a === b ? 0 : cosine(a, b)))),
+    values: names.map((a) =>
+      names.map((b) => (a === b ? 0 : Math.max(0, Math.round(100 * cosine(a, b)) / 100))),
+    ),
   });
 }

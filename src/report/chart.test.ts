@@ -195,3 +195,24 @@ test("a curve goes through its points in their order, back as well", async () =>
   expect(across[1]).toBeGreaterThan(across[2]!);
   expect(across[2]).toBeGreaterThan(across[3]!);
 });
+
+test("numbers stand beside the ends of bars, negative ones to the left", async () => {
+  const bars = [
+    { name: "up", value: 3.25 },
+    { name: "down", value: -4.75 },
+  ];
+  const svg = await renderSvg(barChart({ title: "", x: "", y: "", bars }), { theme: "page" });
+  const anchorOf = (text: string) => new RegExp(`text-anchor="(\\w+)"[^>]*>${text}<`).exec(svg)?.[1];
+  expect(anchorOf("3.25")).toBe("start");
+  expect(anchorOf("-4.75")).toBe("end");
+});
+
+test("years have no comma, and a diagonal goes as far as the data", async () => {
+  const growth = { name: "growth", x: [2010, 2015, 2020], y: [2010, 2012, 2016] };
+  const svg = await renderSvg(lineChart({ title: "", x: "", y: "", series: [growth], diagonal: true }), {
+    theme: "page",
+  });
+  expect(svg).toContain(">2010<");
+  expect(svg).not.toContain(">2,0");
+  expect(svg).not.toContain(">0<");
+});

@@ -95,11 +95,17 @@ function lineBody(chart: LineChart, palette: Palette): Spec {
   const clear = series.filter(({ style }) => style !== "faint");
   // What is faint lies behind.
   const layers = [
-    ...(diagonal ? [diagonalLayer(...(xLimits ?? [0, 1]), palette)] : []),
+    ...(diagonal ? [diagonalLayer(...(xLimits ?? extentOf(series)), palette)] : []),
     ...(faint.length > 0 ? [linesLayer(chart, faint, { palette, isFaint: true })] : []),
     linesLayer(chart, clear, { palette, isFaint: false }),
   ];
   return { layer: layers };
+}
+
+/** From the smallest to the largest x. */
+function extentOf(series: readonly Series[]): [number, number] {
+  const xs = series.flatMap(({ x }) => x.filter(Number.isFinite));
+  return xs.length === 0 ? [0, 1] : [Math.min(...xs), Math.max(...xs)];
 }
 
 interface LineLook {
@@ -158,10 +164,11 @@ function linesLayer(chart: LineChart, series: readonly Series[], { palette, isFa
   };
 }
 
-/** How ticks are written: whole digits in the usual range, thousands apart; powers of ten where numbers are tiny or huge. */
+/** How ticks are written: whole digits in the usual range, thousands apart from 10,000 on; powers of ten where numbers are tiny or huge. */
 function formatOf(values: readonly number[]): string {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  if (largest === 0 || (largest >= 1e-3 && largest < 1e5)) return ",~r";
+  if (largest === 0 || (largest >= 1e-3 && largest < 1e4)) return "~r"; // years are among them
+  if (largest >= 1e4 && largest < 1e5) return ",~r";
   return largest < 1e-3 ? "~e" : "~s";
 }
 
@@ -175,7 +182,7 @@ function legendColumns(names: readonly string[]): number {
 function wholeTicks({ series }: LineChart): Spec {
   const xs = series.filter(({ style }) => style !== "faint").flatMap(({ x }) => x);
   const isWhole = xs.length > 0 && xs.every(Number.isInteger);
-  return isWhole ? { tickMinStep: 1, format: ",~r" } : {};
+  return isWhole ? { tickMinStep: 1, format: Math.max(...xs) < 1e4 ? "~r" : ",~r" } : {};
 }
 
 /** 1, 2 and 5 of each power of ten within the values; powers alone where those are many. */
@@ -198,16 +205,23 @@ function barBody({ x, y, bars }: BarChart, { series, ink }: Palette): Spec {
     y: { field: "name", type: "nominal", title: y === "" ? null : y, sort: null, axis: { labelLimit: 260 } },
     x: quantitative("value", x, { axis: { tickCount: 5 } }),
   };
+  // Beside the bar's end, on the side that it points to.
+  const labels = (side: "left" | "right"): Spec => ({
+    transform: [{ filter: side === "left" ? "datum.value < 0" : "datum.value >= 0" }],
+    mark: {
+      ...{ type: "text", color: ink, fontSize: 12 },
+      ...(side === "left" ? { align: "right", dx: -5 } : { align: "left", dx: 5 }),
+    },
+    encoding: { text: { field: "label" } },
+  });
+  const sides = [
+    ...(bars.some(({ value }) => value < 0) ? [labels("left")] : []),
+    ...(bars.some(({ value }) => value >= 0) ? [labels("right")] : []),
+  ];
   return {
     data: { values },
     encoding,
-    layer: [
-      { mark: { type: "bar", color: series[0], cornerRadiusEnd: 3, height: { band: 0.7 } } },
-      {
-        mark: { type: "text", align: "left", dx: 5, color: ink, fontSize: 12 },
-        encoding: { text: { field: "label" } },
-      },
-    ],
+    layer: [{ mark: { type: "bar", color: series[0], cornerRadiusEnd: 3, height: { band: 0.7 } } }, ...sides],
   };
 }
 
