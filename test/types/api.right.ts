@@ -42,6 +42,7 @@ import {
   ZeroPad2d,
 } from "netwright/nn";
 import { adam, sgd } from "netwright/optim";
+import { type Table, table } from "netwright/tabular";
 
 // ---- products of any rank ---------------------------------------------------------------------------------------
 
@@ -194,3 +195,8 @@ class Backbone extends Module {
   }
 }
 export const ofBackbone = new Sequential(new Backbone(), new Flatten(), new Linear(8, 2));
+
+/** Rows of typed arrays; tables of whatever columns. */
+export const typedRows: Tensor<[2, number], "f32"> = tensor([new Float32Array(3), new Float32Array(3)]);
+const countRows = (table: Table): number => table.length;
+export const counted = countRows(table({ a: [1], b: ["x"] }).with("b", [2]));
