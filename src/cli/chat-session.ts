@@ -24,15 +24,43 @@ export interface AnswerFacts {
   readonly forgotten: number;
 }
 
-export const commandHelp = `/system TEXT      what is said before the conversation; without TEXT nothing
-/temperature T    lower is surer, 0 takes the likeliest token always
-/seed N           the same seed, the same answers
-/retry            another answer to the last question
-/reset            forgets the conversation
-/save FILE        the conversation as a line of JSON, as \`netwright finetune\` reads it
-/help             these lines
-/quit             ends; so does Ctrl-D. Ctrl-C ends an answer
-A line that ends with \\ goes on in the next one; """ begins and ends a text of several lines.`;
+/** What begins with "/", by name: what follows it, and what it does. */
+const commands = {
+  system: ["TEXT", "what is said before the conversation; without TEXT nothing"],
+  temperature: ["T", "lower is surer, 0 takes the likeliest token always"],
+  seed: ["N", "the same seed, the same answers"],
+  retry: ["", "another answer to the last question"],
+  reset: ["", "forgets the conversation"],
+  save: ["FILE", "the conversation as a line of JSON, as `netwright finetune` reads it"],
+  help: ["", "these lines"],
+  quit: ["", "ends; so does Ctrl-D. Ctrl-C ends an answer"],
+} as const satisfies Readonly<Record<string, readonly [argument: string, what: string]>>;
+
+type CommandName = keyof typeof commands;
+
+/** Other names that people try. */
+const otherNames: Readonly<Record<string, CommandName>> = { "?": "help", exit: "quit" };
+
+const widest = Math.max(
+  ...Object.entries(commands).map(([name, [argument]]) => name.length + argument.length),
+);
+
+export const commandHelp = [
+  ...Object.entries(commands).map(
+    ([name, [argument, what]]) => `${`/${name} ${argument}`.padEnd(widest + 6)}${what}`,
+  ),
+  'A line that ends with \\ goes on in the next one; """ begins and ends a text of several lines.',
+].join("\n");
+
+function commandNamed(name: string): CommandName {
+  if (Object.hasOwn(commands, name)) return name as CommandName;
+  const other = Object.hasOwn(otherNames, name) ? otherNames[name] : undefined;
+  if (other !== undefined) return other;
+  const near = nearestName(name, Object.keys(commands));
+  throw new ArgumentError(
+    `"/${name}" is no command${near === undefined ? "" : `; did you mean "/${near}"?`} /help lists them`,
+  );
+}
 
 export class ChatSession {
   readonly messages: ChatMessage[] = [];
@@ -129,12 +157,10 @@ export class ChatSession {
   async command(line: string): Promise<{ readonly say: string; readonly next?: "quit" | "retry" }> {
     const [, name = "", text = ""] = /^\/(\S*)\s*([\s\S]*)$/.exec(line)!;
     const argument = text.trim();
-    switch (name) {
+    switch (commandNamed(name)) {
       case "help":
-      case "?":
         return { say: commandHelp };
       case "quit":
-      case "exit":
         return { say: "", next: "quit" };
       case "reset":
         this.messages.length = 0;
@@ -157,21 +183,6 @@ export class ChatSession {
         return { say: "", next: "retry" };
       case "save":
         return { say: await this.save(argument) };
-      default: {
-        const near = nearestName(name, [
-          "help",
-          "quit",
-          "reset",
-          "system",
-          "temperature",
-          "seed",
-          "retry",
-          "save",
-        ]);
-        throw new ArgumentError(
-          `"/${name}" is no command${near === undefined ? "" : `; did you mean "/${near}"?`} /help lists them`,
-        );
-      }
     }
   }
 
