@@ -17,9 +17,12 @@ export class Reader<Sample extends ReaderSample> {
   /** Why no answer can come any more: the process may end while nobody waits for it. */
   #ended: Error | undefined;
 
-  constructor({ file, args }: Command) {
+  constructor({ file, args, environment }: Command) {
     const command = `${file} ${args.join(" ")}`;
-    this.#child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(file, args, {
+      env: { ...process.env, ...environment },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     // Writing to a process that has ended: "close" says why it did.
     this.#child.stdin!.on("error", () => {});
     this.#child.on("error", (error) => this.#end(new Error(`${command} did not start: ${error.message}`)));

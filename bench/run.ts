@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { type CompileResult, measureCompile } from "./compile.ts";
 import { contenders } from "./contenders.ts";
 import { measureCsv } from "./csv.ts";
+import { measureGenerating } from "./generate.ts";
 import { measureImages } from "./image-pipeline.ts";
 import { Lane, lanesOf } from "./lane.ts";
 import { describeMachine, loadNow } from "./machine.ts";
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
     const measured = await measureAll(options, lanes, await startProbe(probeLane));
     const startup = options.words.includes("startup") ? await runStartup(options) : [];
     const compile = options.words.includes("compile") ? await runCompile(options) : [];
+    if (options.words.includes("generate")) await measureGenerating(options.rounds, options.threads);
     if (options.words.includes("csv")) await measureCsv(options.rounds);
     if (options.words.includes("search")) await measureSearch(options.rounds);
     if (options.words.includes("image-pipeline")) await measureImages(options.rounds);

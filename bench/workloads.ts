@@ -435,11 +435,12 @@ export const cases: readonly Case[] = [
   },
 ];
 
-/** The last five are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `csv.ts`, `image-pipeline.ts`), or time nothing (`search.ts`). */
+/** The last six are no cases: they start processes of their own (`startup.ts`, `compile.ts`, `generate.ts`, `csv.ts`, `image-pipeline.ts`), or time nothing (`search.ts`). */
 export const workloads: readonly string[] = [
   ...new Set(cases.map(({ workload }) => workload)),
   "startup",
   "compile",
+  "generate",
   "csv",
   "search",
   "image-pipeline",
