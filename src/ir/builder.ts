@@ -14,6 +14,7 @@ import type {
   UnaryOperator,
 } from "../graph/scalar.ts";
 import { affineKey, indexAffine, zeroAffine } from "./affine.ts";
+import { isExactProduct } from "./exact-products.ts";
 import { foldBinary, foldCompare, foldConvert, foldUnary } from "./fold.ts";
 import type { Affine, DynamicTerm, Index, KernelBuffer, Loop, Register, Statement, Value } from "./kernel.ts";
 import { fusesMulAdd, type TargetDescription } from "./target.ts";
@@ -82,6 +83,8 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     this.requireSame(operator, a, b);
     const folded = foldBinary(operator, a, b);
     if (folded !== undefined) return this.constant(a.dtype, folded);
+    // A product that is not rounded anyway may be fused with the sum: an instruction less, the same bits.
+    if (operator === "add" && isExactProduct(a)) return this.mulAdd(a.a, a.b, b);
     return this.define(`b:${operator}:${this.id(a)}:${this.id(b)}`, {
       kind: "binary",
       dtype: a.dtype,
@@ -185,6 +188,9 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     const stored = this.convert(computeDType(buffer.dtype), value);
     this.block.statements.push({ kind: "store", buffer, address, dynamic, value: stored });
     this.forget((v) => v.kind === "load" && v.buffer === buffer);
+  }
+  prefetch(buffer: KernelBuffer, address: Affine): void {
+    this.block.statements.push({ kind: "prefetch", buffer, address });
   }
   set(register: Register, value: Value, subscript: Affine = zeroAffine): void {
     this.requireSame(`set ${register.name}`, value, register);

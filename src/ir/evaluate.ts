@@ -112,6 +112,8 @@ class Evaluator {
         return this.store(statement);
       case "set":
         return this.set(statement.register, statement.subscript, statement.value);
+      case "prefetch":
+        return () => {};
       case "loop":
         return this.loop(statement);
     }

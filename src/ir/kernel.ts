@@ -128,6 +128,11 @@ export type Statement =
     }
   /** In a vector loop: this lane's element. Outside: all lanes. */
   | { readonly kind: "set"; readonly register: Register; readonly subscript: Affine; readonly value: Value }
+  /**
+   * Outside vector loops: an element will be read soon, so a target may ask for it now. It means nothing, and the element need not be
+   * inside the buffer.
+   */
+  | { readonly kind: "prefetch"; readonly buffer: KernelBuffer; readonly address: Affine }
   | Loop;
 
 /**

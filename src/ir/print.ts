@@ -92,6 +92,8 @@ export function printStatement(statement: Statement, names: KernelNames): string
       return `${placeText(statement, names)} = ${names.value(statement.value)}`;
     case "set":
       return `${elementText(statement, names)} = ${names.value(statement.value)}`;
+    case "prefetch":
+      return `prefetch ${placeText({ ...statement, dynamic: [] }, names)}`;
     case "loop":
       return loopHead(statement, names);
   }

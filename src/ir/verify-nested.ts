@@ -44,6 +44,7 @@ function touched(
       touched(s.remainder, found);
     } else if (s.kind === "store") found.stored.add(s.buffer);
     else if (s.kind === "set") found.registers.add(s.register);
+    else if (s.kind === "prefetch") continue;
     else if (s.value.kind === "load") found.loaded.add(s.value.buffer);
     else if (s.value.kind === "register" || s.value.kind === "combine") found.registers.add(s.value.register);
   }

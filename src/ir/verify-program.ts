@@ -219,6 +219,7 @@ function lateSizesIn({ buffers, parameters, body }: Kernel): readonly Size[] {
     for (const s of statements) {
       if (s.kind === "define") value(s.value);
       else if (s.kind === "store") place(s);
+      else if (s.kind === "prefetch") affine(s.address);
       else if (s.kind === "loop") {
         note(s.extent);
         block(s.body);

@@ -82,6 +82,7 @@ class Verifier {
       if (statement.kind === "loop") this.loop(statement);
       else if (statement.kind === "define") this.define(statement.value);
       else if (statement.kind === "set") this.set(statement);
+      else if (statement.kind === "prefetch") this.prefetch(statement.address);
       else this.store(statement);
     }
     this.scopes.pop();
@@ -175,6 +176,11 @@ class Verifier {
     this.element(register, subscript);
     if (register.lanes === 1 && this.vectorLoop)
       this.fail(`register ${register.name} has one lane: a vector loop may only read it`);
+  }
+
+  private prefetch(address: Affine): void {
+    if (this.vectorLoop) this.fail("a prefetch stands outside vector loops");
+    this.inScope(address);
   }
 
   private store(statement: Extract<Statement, { kind: "store" }>): void {

@@ -115,6 +115,8 @@ class Flattener {
         this.items.push({ kind: "set", register, element, value });
         return;
       }
+      case "prefetch":
+        return;
       case "loop":
         return this.unroll(statement);
     }

@@ -113,6 +113,8 @@ export class KernelEmitter {
           this.scopes.known(statement.subscript),
           this.use(statement.value),
         );
+      case "prefetch":
+        return;
       case "loop":
         return this.loop(statement);
     }

@@ -18,6 +18,7 @@ import type { Register } from "./assembler/operands.ts";
 import type { Vectors } from "./lanes.ts";
 import type { Scopes } from "./scopes.ts";
 import { gatherStoreRuns, type StoringShape } from "./store-runs.ts";
+import type { TurnedElements } from "./turned-block.ts";
 
 export interface FlatValue {
   readonly value: Value;
@@ -28,7 +29,7 @@ export interface FlatValue {
   readonly element: number;
   readonly uniform: boolean;
   /** May be computed at its first use: nothing here stores to where it loads from. */
-  readonly isLazy: boolean;
+  isLazy: boolean;
   /** Of a register that is set between this read and its last use, so that it must be copied. */
   copy: boolean;
   lastUse: number;
@@ -41,6 +42,8 @@ export interface FlatValue {
   splat: Vectors | undefined;
   /** Of a load: the loads beside it, when together they read each lane's elements side by side. */
   run: LoadRun | undefined;
+  /** Of a number that is some bits of a load of a run. */
+  masked: { readonly load: FlatValue; readonly mask: number } | undefined;
   /** Of the others, by the number of the group of lanes. */
   readonly groups: (Vectors | undefined)[];
 }
@@ -52,6 +55,8 @@ export interface LoadRun {
   readonly address: Affine;
   readonly buffer: KernelBuffer;
   readonly stride: number;
+  /** What was read, by the number of the group of lanes. */
+  readonly blocks: (TurnedElements | undefined)[];
 }
 
 export interface DynamicOperand {
@@ -151,6 +156,8 @@ class Flattener {
         this.items.push({ kind: "set", register, element, value });
         return;
       }
+      case "prefetch":
+        return;
       case "loop":
         return this.unroll(statement);
     }
@@ -285,6 +292,7 @@ function makeFlat(
     scalar: undefined,
     splat: undefined,
     run: undefined,
+    masked: undefined,
     groups: [],
   };
 }

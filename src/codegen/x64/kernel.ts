@@ -18,7 +18,7 @@ import type {
 import type { Assembler } from "./assembler/assembler.ts";
 import { at, type Register, rsp, withBits } from "./assembler/operands.ts";
 import { computeElementwise } from "./elementwise.ts";
-import { Emitter, type KernelOptions } from "./emitter.ts";
+import { Emitter, type KernelOptions, placeAt } from "./emitter.ts";
 import { operandsOf } from "./flatten.ts";
 import { type Isa, type Shape, scalarShape } from "./isa.ts";
 import { Lanes, type Vectors } from "./lanes.ts";
@@ -94,6 +94,10 @@ export class KernelEmitter {
           this.scopes.known(statement.subscript),
           this.use(statement.value),
         );
+      case "prefetch": {
+        const { base, offset } = this.address(statement.buffer, statement.address, []);
+        return this.e.code.emit("prefetcht0", placeAt(base, offset, 8));
+      }
       case "loop":
         return this.loop(statement);
     }

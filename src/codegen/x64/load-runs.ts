@@ -1,6 +1,6 @@
 /**
- * Loads whose lanes lie apart, but of which there are as many as lanes (or 16 bytes of them), one element further each: a block of
- * memory, read by rows and turned in registers.
+ * Loads whose lanes lie apart, but of which there are as many as lanes (or 16 bytes of them, or the two halves of a word), one element
+ * further each: a block of memory, read by rows and turned in registers.
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { strideOf } from "../../ir/affine.ts";
@@ -34,6 +34,20 @@ export function markLoadRuns(items: readonly FlatItem[], index: Index, lanes: nu
     else family.push(found);
   }
   for (const family of families.values()) markFamily(family, lanes);
+  for (const item of items) if (item.kind === "define") markMasked(item.value);
+}
+
+/** Bits of a byte of a run, as a number: taken out of the block's words at once. */
+function markMasked(flat: FlatValue): void {
+  const [masked] = flat.operands;
+  if (flat.value.kind !== "convert" || flat.value.dtype !== "f32" || masked?.value.dtype !== "i32") return;
+  const { value } = masked;
+  if (value.kind !== "binary" || value.operator !== "and" || value.b.kind !== "constant") return;
+  const [load] = masked.operands;
+  if (load?.run === undefined) return;
+  flat.masked = { load, mask: value.b.value };
+  // Needed elsewhere, or behind a mask of lanes, it is computed there.
+  masked.isLazy = true;
 }
 
 /** A load from memory that nothing here stores to of elements that fill 32-bit lanes, these a known distance apart. */
@@ -53,13 +67,14 @@ const rowBytes = 16;
 
 function markFamily(family: Candidate[], lanes: number): void {
   family.sort((a, b) => a.constant - b.constant);
-  const long = Math.max(lanes, rowBytes / bytesOf(family[0]!.buffer.dtype));
+  const { dtype } = family[0]!.buffer;
+  const lengths = [Math.max(lanes, rowBytes / bytesOf(dtype)), lanes, ...(dtype === "f16" ? [2] : [])];
   for (let at = 0; at < family.length; ) {
-    const length = [long, lanes].find((count) => isRun(family, at, count));
+    const length = lengths.find((count) => isRun(family, at, count));
     if (length !== undefined) {
       const block = family.slice(at, at + length);
       const { address, buffer, stride } = block[0]!;
-      const run = { loads: block.map(({ flat }) => flat), address, buffer, stride };
+      const run = { loads: block.map(({ flat }) => flat), address, buffer, stride, blocks: [] };
       for (const { flat } of block) flat.run = run;
     }
     at += length ?? 1;

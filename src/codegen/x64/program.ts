@@ -47,7 +47,7 @@ export interface ProgramCode {
 
 export interface ProgramOptions {
   readonly isa: Isa;
-  /** Kernels estimated to take less run on one thread. */
+  /** Kernels estimated to take less run on one thread; by default as long as pays in the program. */
   readonly parallelMicroseconds?: number | undefined;
   /** Bytes of the largest cache: what is larger and only written by a kernel goes past the caches. Left out: nothing. */
   readonly lastCacheBytes?: (() => number) | undefined;
@@ -60,7 +60,10 @@ export function emitProgram(program: Program, options: ProgramOptions): ProgramC
 /** Rough speed of one thread. */
 const flopPerMicrosecond = 60_000;
 const bytesPerMicrosecond = 10_000;
-const defaultParallelMicroseconds = 20;
+/** What a kernel must take to be worth waking threads for; less in a long program, where they are still looking for work. */
+const wakingMicroseconds = 20;
+const awakeMicroseconds = 6;
+const longProgramMicroseconds = 1000;
 /** Nothing smaller is larger than a last cache: its size need not be asked for. */
 const leastStreamedBytes = 2 ** 20;
 
@@ -106,6 +109,8 @@ class ProgramEmitter {
   /** Calls of the commit that threads claim. */
   private batch: { readonly label: Label; readonly calls: readonly Call[] } | undefined;
   private readonly frame: Frame;
+  /** What a kernel or a loop must take to be shared. */
+  private readonly parallelMicroseconds: number;
 
   constructor(program: Program, options: ProgramOptions) {
     this.program = program;
@@ -113,6 +118,10 @@ class ProgramEmitter {
     this.layout = new ArgumentLayout(program);
     this.report = this.a.label();
     this.frame = frameOf(program);
+    const total = program.compute.reduce((sum, step) => sum + this.microsecondsOf(step), 0);
+    this.parallelMicroseconds =
+      options.parallelMicroseconds ??
+      (total >= longProgramMicroseconds ? awakeMicroseconds : wakingMicroseconds);
   }
 
   emit(): ProgramCode {
@@ -214,7 +223,7 @@ class ProgramEmitter {
     const { threads } = this.program;
     if (!step.isParallel || threads === 1 || this.isInParallel || this.frame.block / 8 > mostRecordWords)
       return false;
-    return this.microsecondsOf(step) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+    return this.microsecondsOf(step) >= this.parallelMicroseconds;
   }
 
   /** All threads run the loop's function, which claims its iterations one by one. */
@@ -389,7 +398,7 @@ class ProgramEmitter {
     const [loop] = loops;
     if (!isPlain || loops.length !== 1 || loop!.mode !== "parallel" || words > mostRecordWords) return false;
     if (iterationsOf(loop!) <= 1) return false;
-    return this.microseconds(kernel) >= (this.options.parallelMicroseconds ?? defaultParallelMicroseconds);
+    return this.microseconds(kernel) >= this.parallelMicroseconds;
   }
 
   /** Of a step with all its iterations. */

@@ -1,5 +1,6 @@
 /** Loads and stores: elements as memory holds them, converted to and from the dtype that registers hold. */
 import { bytesOf, type DType } from "../../base/dtype.ts";
+import { InternalError } from "../../base/errors.ts";
 import { type Memory, memory, type Register, type RegisterBits, withBits } from "./assembler/operands.ts";
 import type { Mnemonic } from "./assembler/tables/index.ts";
 import { type Emitter, placeAt } from "./emitter.ts";
@@ -192,15 +193,16 @@ export class Storage {
         return [words];
     }
   }
-  /** Whether lanes so far apart are put together one by one: a gather of AVX2 takes several times as long. */
+  /** Whether lanes so far apart are put together one by one: a gather takes longer, on some processors several times as long. */
   loadsApart(dtype: DType, stride: number): boolean {
-    const { lanes, hasMaskRegisters } = this.lanes.shape;
-    return dtype === "f16" && lanes === 8 && !hasMaskRegisters && Math.abs(stride) > 1;
+    return dtype === "f16" && this.lanes.shape.lanes >= 8 && Math.abs(stride) > 1;
   }
-  loadApart(dtype: DType, { base, offset }: Address, stride: number): Vectors {
+  loadApart(dtype: DType, address: Address, stride: number): Vectors {
+    if (dtype !== "f16") throw new InternalError(`${dtype} is not loaded lane by lane`);
+    if (this.lanes.shape.lanes > 8) return this.loadHalvesApart(address, stride, 1);
     const { code } = this.e;
     const place = (lane: number, bits: 16 | 32): Memory =>
-      placeAt(base, offset + lane * stride * bytesOf(dtype), bits);
+      placeAt(address.base, address.offset + 2 * lane * stride, bits);
     const [low, high] = [0, 4].map((first) => {
       const four = code.vector(128);
       code.emit("vmovd", four, place(first, 32));
@@ -210,6 +212,27 @@ export class Storage {
     const halves = code.vector(128);
     code.emit("vpunpcklqdq", halves, low!, high!);
     return [this.lanes.op("vcvtph2ps", halves)];
+  }
+
+  /** One or two halves of each lane, side by side there: as words that begin with them. Two bytes past a single one are read. */
+  loadHalvesApart({ base, offset }: Address, stride: number, count: number): Vectors {
+    const { lanes } = this;
+    const { code } = this.e;
+    const place = (lane: number): Memory => placeAt(base, offset + 2 * lane * stride, 32);
+    const fours = Array.from({ length: lanes.shape.lanes / 4 }, (_, i) => {
+      const four = code.vector(128);
+      code.emit("vmovd", four, place(4 * i));
+      for (const lane of [1, 2, 3]) code.emit("vpinsrd", four, four, place(4 * i + lane), lane);
+      return four;
+    });
+    const insert = lanes.shape.bits === 512 ? "vinserti32x4" : "vinserti128";
+    const words = fours
+      .slice(1)
+      .reduce(
+        (whole, four, i) => lanes.op(insert, whole, four, i + 1),
+        withBits(fours[0]!, lanes.shape.bits),
+      );
+    return [words, ...(count > 1 ? [lanes.op("vpsrld", words, 16)] : [])].map((x) => this.halfFloats(x));
   }
   private halfIndices(indices: Register, half: 0 | 1): Register {
     const { bits } = this.lanes.shape;

@@ -75,31 +75,80 @@ function storePairs(
   }
 }
 
-/** Asks for the same columns of the rows `ahead` of a block: each run over a matrix begins at rows that nobody has read yet. */
-export function prefetchRows(
-  { code }: Emitter,
-  { shape: { lanes } }: Lanes,
-  { dtype, from: { base, offset }, stride }: TurnedBlock,
-  ahead: number,
-): void {
-  for (let row = 0; row < lanes; row++)
-    code.emit("prefetcht0", placeAt(base, offset + bytesOf(dtype) * (row + ahead) * stride, 8));
+/** What the loads of a run read, taken out of the block as it is asked for: registers are short where all of it is taken at once. */
+export interface TurnedElements {
+  element(i: number): Register;
+  /** The bits of element i that `mask` leaves, as f32; undefined where the element itself must be had first. */
+  maskedNumber(i: number, mask: number): Register | undefined;
 }
 
-export function loadTurned(
-  e: Emitter,
-  lanes: Lanes,
-  storage: Storage,
-  block: TurnedBlock,
-): readonly Register[] {
+export function loadTurned(e: Emitter, lanes: Lanes, storage: Storage, block: TurnedBlock): TurnedElements {
   const { dtype, count } = block;
   const rowBytes = bytesOf(dtype) * count;
   if (dtype === "i8" || dtype === "u8" || dtype === "bf16") {
     // Words of several elements, as many bytes of a row as one load takes or a multiple.
-    if (rowBytes % 16 === 0)
-      return turnedWords(e, lanes, block).flatMap((words) => elementsOfWords(lanes, dtype, words));
-  } else if (bytesOf(dtype) === 4 && lanes.shape.bits === 256) return turnedWords(e, lanes, block);
-  return byWholeRows(lanes, storage, block);
+    if (rowBytes % 16 === 0) return new WordElements(lanes, dtype, turnedWords(e, lanes, block));
+  } else if (bytesOf(dtype) === 4 && lanes.shape.bits === 256) return elements(turnedWords(e, lanes, block));
+  if (dtype === "f16" && rowBytes <= 4)
+    return elements(storage.loadHalvesApart(block.from, block.stride, count));
+  return elements(byWholeRows(lanes, storage, block));
+}
+
+const elements = (all: readonly Register[]): TurnedElements => ({
+  element: (i) => all[i]!,
+  maskedNumber: () => undefined,
+});
+
+/** Elements of 8 or 16 bits in 32-bit words, the first in the lowest bits. */
+class WordElements implements TurnedElements {
+  private readonly lanes: Lanes;
+  private readonly dtype: "i8" | "u8" | "bf16";
+  private readonly words: readonly Register[];
+  private readonly taken: Register[] = [];
+
+  constructor(lanes: Lanes, dtype: "i8" | "u8" | "bf16", words: readonly Register[]) {
+    this.lanes = lanes;
+    this.dtype = dtype;
+    this.words = words;
+  }
+
+  element(i: number): Register {
+    return (this.taken[i] ??= this.take(i));
+  }
+
+  private place(i: number): { readonly word: Register; readonly low: number } {
+    const perWord = 4 / bytesOf(this.dtype);
+    return { word: this.words[Math.floor(i / perWord)]!, low: (i % perWord) * (32 / perWord) };
+  }
+
+  /** Widened to fill a word. */
+  private take(i: number): Register {
+    const { lanes, dtype } = this;
+    const { word, low } = this.place(i);
+    if (dtype === "bf16")
+      return low === 0 ? lanes.op("vpslld", word, 16) : lanes.op("vandps", word, lanes.integer(-65536));
+    if (dtype === "i8") return lanes.op("vpsrad", low === 24 ? word : lanes.op("vpslld", word, 24 - low), 24);
+    return low === 24
+      ? lanes.op("vpsrld", word, 24)
+      : lanes.op("vandps", this.shifted(word, low), lanes.integer(255));
+  }
+
+  private shifted(word: Register, low: number): Register {
+    return low === 0 ? word : this.lanes.op("vpsrld", word, low);
+  }
+
+  /** Four bits of sixteen lanes are looked up in a table of what they are worth: the instruction sees no others of its indices. */
+  maskedNumber(i: number, mask: number): Register | undefined {
+    const { lanes } = this;
+    if (this.dtype === "bf16" || mask < 1 || mask > 255) return undefined;
+    const { word, low } = this.place(i);
+    const lowest = 31 - Math.clz32(mask & -mask);
+    if (lanes.shape.lanes < 16 || mask >> lowest > 15)
+      return lanes.op("vcvtdq2ps", lanes.op("vandps", this.shifted(word, low), lanes.integer(mask)));
+    const worth = Float32Array.from({ length: 16 }, (_, bits) => (bits << lowest) & mask);
+    const table = lanes.e.wordsVector([...new Int32Array(worth.buffer)], lanes.shape.bits);
+    return lanes.op("vpermps", this.shifted(word, low + lowest), table);
+  }
 }
 
 /**
@@ -172,20 +221,6 @@ function turnedWords(
       [0, 1, 2, 3].map((row) => rowsFrom(row, 16 * i)),
     ),
   ).flat();
-}
-
-/** The elements that 32-bit words hold, the lowest first, each widened to fill them. */
-function elementsOfWords(lanes: Lanes, dtype: "i8" | "u8" | "bf16", words: Register): readonly Register[] {
-  if (dtype === "bf16")
-    return [lanes.op("vpslld", words, 16), lanes.op("vandps", words, lanes.integer(-65536))];
-  return [0, 8, 16, 24].map((low) => {
-    if (dtype === "i8") {
-      const top = low === 24 ? words : lanes.op("vpslld", words, 24 - low);
-      return lanes.op("vpsrad", top, 24);
-    }
-    const bottom = low === 0 ? words : lanes.op("vpsrld", words, low);
-    return low === 24 ? bottom : lanes.op("vandps", bottom, lanes.integer(255));
-  });
 }
 
 /** Squares of four by four, turned within 128 bits: vector i has element i of each row. */

@@ -12,7 +12,7 @@ import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Active, LaneAddresses } from "./storage.ts";
-import { loadTurned, prefetchRows, storeTurned, wordsOfBytes } from "./turned-block.ts";
+import { loadTurned, storeTurned, type TurnedElements, wordsOfBytes } from "./turned-block.ts";
 
 /** Lanes from `offset` on, from where the loop stands. */
 export interface Group {
@@ -27,12 +27,9 @@ export class GroupWriter {
   private readonly index: Index;
   /** Whether the loop has a counter, so that addresses move with it; without one the index is known in each group. */
   hasCounter = false;
-  /** Rows from here to those that the loop will turn when it is run next; 0 where that is not known. */
-  private readonly ahead: number;
 
-  constructor(k: KernelEmitter, { index, lockstep, extent }: Loop) {
+  constructor(k: KernelEmitter, { index }: Loop) {
     this.k = k;
-    this.ahead = lockstep && typeof extent === "number" ? extent : 0;
     this.e = k.e;
     this.lanes = k.lanes;
     this.index = index;
@@ -49,7 +46,11 @@ export class GroupWriter {
 
   /** Vectors of one chunk are not those of the next. */
   forgetGroups(items: readonly FlatItem[]): void {
-    for (const item of items) if (item.kind === "define") item.value.groups.length = 0;
+    for (const item of items) {
+      if (item.kind !== "define") continue;
+      item.value.groups.length = 0;
+      if (item.value.run !== undefined) item.value.run.blocks.length = 0;
+    }
   }
 
   /** With the loop's index at a group's offset from where the loop stands: around everything that is written for it. */
@@ -147,7 +148,7 @@ export class GroupWriter {
     const { value, operands } = flat;
     if (value.kind === "load") {
       if (flat.run !== undefined && group.active.mask === undefined)
-        return this.turned(flat.run, flat, group);
+        return [this.turned(flat.run, group).element(flat.run.loads.indexOf(flat))];
       const stride = strideOf(flat.affine!, this.index);
       const isPlain = value.dynamic.length === 0 && group.active.mask === undefined;
       if (isPlain && typeof stride === "number" && this.k.storage.loadsApart(value.buffer.dtype, stride))
@@ -162,6 +163,8 @@ export class GroupWriter {
       if (ahead !== undefined) this.fetch(from, ahead, (bytesOf(value.buffer.dtype) * group.offset) % 64);
       return this.k.storage.load(value.buffer.dtype, from, group.active);
     }
+    const number = flat.masked && this.maskedNumber(flat.masked, group);
+    if (number !== undefined) return [number];
     const vectors = operands.map((operand) => this.vectorsOf(operand, group));
     switch (value.kind) {
       case "index":
@@ -194,21 +197,23 @@ export class GroupWriter {
   }
   private readonly fetched = new Set<Value>();
 
+  private maskedNumber({ load, mask }: NonNullable<FlatValue["masked"]>, group: Group): Register | undefined {
+    if (group.active.mask !== undefined) return undefined;
+    return this.turned(load.run!, group).maskedNumber(load.run!.loads.indexOf(load), mask);
+  }
+
   /** All loads of a run at once. */
-  private turned({ loads, address, buffer, stride }: LoadRun, wanted: FlatValue, group: Group): Vectors {
+  private turned({ loads, address, buffer, stride, blocks }: LoadRun, group: Group): TurnedElements {
+    const number = this.groupNumber(group);
+    const found = blocks[number];
+    if (found !== undefined) return found;
     const block = {
       dtype: buffer.dtype,
       from: this.k.address(buffer, address, []),
       stride,
       count: loads.length,
     };
-    if (this.ahead > 0) prefetchRows(this.e, this.lanes, block, this.ahead);
-    const rows = loadTurned(this.e, this.lanes, this.k.storage, block);
-    const number = this.groupNumber(group);
-    loads.forEach((load, i) => {
-      load.groups[number] = [rows[i]!];
-    });
-    return wanted.groups[number]!;
+    return (blocks[number] = loadTurned(this.e, this.lanes, this.k.storage, block));
   }
 
   /** affine + stride × lane */

@@ -10,7 +10,7 @@ import { bytesOf, computeDType } from "../../base/dtype.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import type { TargetDescription } from "../../ir/target.ts";
-import { batchCount, blockAxes, depthOf, type Problem, type Side } from "./problem.ts";
+import { batchCount, blockAxes, depthOf, flopOf, type Problem, type Side } from "./problem.ts";
 import { isEven, isShareable, largestAxis } from "./sharing.ts";
 import { cutOf } from "./slices.ts";
 
@@ -107,6 +107,9 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
   return { problem, ...form, rowsTogether: rows, width, shared };
 }
 
+/** With less to do for one matrix the loop is no parallel one; whether threads are woken for it the generator decides. */
+const serialFlop = 2e5;
+
 /** Whether square blocks of the side can be turned in registers. */
 function isTurned(
   { buffer, depthStrides, ownStrides: [ownStride] }: Side,
@@ -138,7 +141,8 @@ function evenWidth(
 }
 
 function sharedOf({ whole: problem }: MatrixProblem, { threads }: TargetDescription): FewRows["shared"] {
-  if (threads <= 1 || !isShareable(problem)) return { axis: "none" };
+  const isWorthIt = batchCount(problem) > 1 ? isShareable(problem) : flopOf(problem) >= serialFlop;
+  if (threads <= 1 || !isWorthIt) return { axis: "none" };
   const batchAxis = largestAxis(problem.batch);
   const isWhole = batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), threads);
   return isWhole && batchCount(problem) > 1 ? { axis: "batch", batchAxis } : { axis: "columns" };

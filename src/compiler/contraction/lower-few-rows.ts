@@ -1,4 +1,5 @@
 /** Kernels for few rows by a matrix: see `few-rows.ts`. */
+import { bytesOf } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
 import type { Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
@@ -270,7 +271,8 @@ function turnedTile(
     b.vector("j", columns.size, (j) => b.unrolled("i", rows.size, (i) => body(i, j)));
   const chain = (length: Size, start: Affine): void => {
     clear(chains);
-    inSteps(b, { depth, length, start, ...few }, (steps) =>
+    inSteps(b, { depth, length, start, ...few }, (steps) => {
+      prefetchPiece(b, few, batch, columns, steps);
       b.vector(
         "j",
         columns.size,
@@ -284,8 +286,8 @@ function turnedTile(
           }
         },
         true,
-      ),
-    );
+      );
+    });
   };
   if (sums === undefined) chain(depth[0]!, zeroAffine);
   else {
@@ -298,4 +300,50 @@ function turnedTile(
     const place = placeOf(few.problem.whole, batch, [addAffine(rows.start, i)], addAffine(columns.start, j));
     request.epilogue(b, b.read(sums ?? chains, i), place);
   });
+}
+
+const lineBytes = 64;
+
+/**
+ * Asks for a part of the piece of columns that comes next: each piece begins at rows of the matrix that nobody has read yet. Where its
+ * rows follow each other in memory, all of it is asked for in the order in which it lies there, else what stands beside these steps.
+ */
+function prefetchPiece(
+  b: KernelBuilder,
+  { problem: { whole }, axesTogether }: FewRows,
+  batch: readonly Affine[],
+  { start, size }: AxisSpan,
+  steps: readonly Step[],
+): void {
+  const { depth, right } = whole;
+  const [first] = steps as [Step, ...Step[]];
+  const axis = depth.length - Math.max(axesTogether, 1) - (axesTogether > 0 ? 1 : 0);
+  const stepsOfAxis = axesTogether > 0 ? 1 : steps.length;
+  if (axesTogether === 0 && steps.length === 1) return;
+  for (const source of sourcesApart(right, axis)) {
+    const bytes = bytesOf(source.buffer.dtype);
+    const [own, stride, length] = [source.ownStrides[0]!, source.depthStrides[axis]!, depth[axis]!];
+    const next = (column: number): Affine =>
+      sideAddress(source, batch, [addAffine(start, constantAffine(size + column))]);
+    if (typeof own !== "number" || typeof stride !== "number") continue;
+    if (axis === 0 && typeof length === "number" && own === stride * length) {
+      const from = addAffine(next(0), scaleAffine(first[axis]!, size * stride));
+      const lines = Math.ceil((size * stride * stepsOfAxis * bytes) / lineBytes);
+      for (let line = 0; line < lines; line++)
+        b.prefetch(source.buffer, addAffine(from, constantAffine(line * (lineBytes / bytes))));
+    } else {
+      const here = viewAddress({ strides: source.depthStrides, offset: 0 }, first);
+      for (let column = 0; column < size; column++) b.prefetch(source.buffer, addAffine(next(column), here));
+    }
+  }
+}
+
+/** Of what an operand is read from, all that lies apart: scales that stand between the numbers come with them. */
+function sourcesApart(side: Side, axis: number): readonly Side[] {
+  const bytesApart = ({ buffer, depthStrides }: Side): number =>
+    bytesOf(buffer.dtype) * Number(depthStrides[axis]);
+  const sources: Side[] = [];
+  for (const source of [side, ...(side.produced?.others ?? [])])
+    if (!sources.some((known) => bytesApart(known) === bytesApart(source))) sources.push(source);
+  return sources;
 }
