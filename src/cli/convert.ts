@@ -3,7 +3,15 @@ import { write } from "#platform";
 import { type DType, decode, encode, isDType, isFloat } from "../base/dtype.ts";
 import { ArgumentError, nearestName } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
-import { type NamedTensors, readOnnx, readSafetensors, writeSafetensors } from "../formats/index.ts";
+import { describeModel } from "../checkpoint/folder/architecture.ts";
+import { loadKeras, saveModel } from "../checkpoint/index.ts";
+import {
+  type NamedTensors,
+  readOnnx,
+  readSafetensors,
+  readTorch,
+  writeSafetensors,
+} from "../formats/index.ts";
 import { loadPretrained, saveGguf, savePretrained } from "../pretrained/index.ts";
 import {
   readArrow,
@@ -23,7 +31,9 @@ export const convert: Command = {
   summary: "a table, weights or a model in another file format",
   usage: `netwright convert FROM TO [--dtype DTYPE]
 
-  FROM, TO       tables: .csv, .tsv, .jsonl, .parquet, .arrow; weights: .safetensors, from .onnx too;
+  FROM, TO       tables: .csv, .tsv, .jsonl, .parquet, .arrow
+                 weights: .safetensors, .onnx, .pt, .pth to .safetensors
+                 models of Keras and TensorFlow.js (.keras, .h5, model.json) to a folder that loadModel opens
                  language models: a folder of Hugging Face to .gguf, .gguf to a folder
   --dtype DTYPE  of the floats among the weights: f32, f16, bf16 or f64; of a .gguf file: F32, F16, Q8_0 …
 
@@ -31,6 +41,8 @@ export const convert: Command = {
 
   netwright convert patients.csv patients.parquet
   netwright convert model.safetensors half.safetensors --dtype f16
+  netwright convert resnet18.pth resnet18.safetensors
+  netwright convert mnist.keras mnist
   netwright convert SmolLM2-135M-Instruct smollm2.gguf --dtype Q8_0`,
   flags: { dtype: { type: "string" } },
   async run({ values, positionals }) {
@@ -40,7 +52,8 @@ export const convert: Command = {
     const { dtype } = values;
     if (isGguf(to)) return convertToGguf(from, to, dtype);
     if (isGguf(from)) return convertToFolder(from, to, dtype);
-    if (isWeights(from) || isWeights(to)) await convertWeights(from, to, dtype);
+    if (isKeras(from)) return convertKeras(from, to, dtype);
+    if (isWeights(from) || isTorch(from) || isWeights(to)) await convertWeights(from, to, dtype);
     else if (dtype !== undefined) throw new ArgumentError("--dtype is for weights (.safetensors)");
     else await formatOf(to).write(await formatOf(from).read(from), to);
     write("stdout", `${to}\n`);
@@ -90,23 +103,48 @@ async function convertToFolder(from: string, to: string, dtype: unknown): Promis
   return 0;
 }
 
+const isKeras = (path: string): boolean => /\.(keras|h5)$|model\.json$/i.test(path);
+
+/** Into a folder with what `loadModel` needs to make it again. */
+async function convertKeras(from: string, to: string, dtype: unknown): Promise<number> {
+  if (/\.[a-z0-9]+$/i.test(to))
+    throw new ArgumentError(`convert: a model of Keras goes to a folder, "${to}" looks like a file`);
+  if (dtype !== undefined) throw new ArgumentError("--dtype is for weights (.safetensors)");
+  const model = await loadKeras(from);
+  if (describeModel(model) === undefined)
+    throw new ArgumentError(
+      `convert: "${from}" is a graph of layers or has one that a model folder cannot describe; read it with loadKeras of netwright/checkpoint`,
+    );
+  await saveModel(to, model);
+  write("stdout", `${to}\n`);
+  return 0;
+}
+
+const isTorch = (path: string): boolean => /\.(pt|pth)$/i.test(path);
 const isOnnx = (path: string): boolean => /\.onnx$/i.test(path);
 const isWeights = (path: string): boolean => /\.safetensors$/i.test(path);
 
 async function convertWeights(from: string, to: string, dtype: unknown): Promise<void> {
-  if (!(isWeights(from) || isOnnx(from)) || !isWeights(to))
+  if (!(isWeights(from) || isOnnx(from) || isTorch(from)) || !isWeights(to))
     throw new ArgumentError(
-      `convert: weights go from .safetensors or .onnx to .safetensors, got "${from}" to "${to}"`,
+      `convert: weights go from .safetensors, .onnx, .pt or .pth to .safetensors, got "${from}" to "${to}"`,
     );
   if (dtype !== undefined && !(typeof dtype === "string" && isDType(dtype) && isFloat(dtype)))
     throw new ArgumentError(`--dtype must be f32, f16, bf16 or f64, got "${dtype}"`);
-  const { tensors, metadata } = isOnnx(from)
-    ? { tensors: (await readOnnx(from)).graph.initializers, metadata: undefined }
-    : await readSafetensors(from);
+  const { tensors, metadata } = await weightsOf(from);
   const cast: NamedTensors = new Map(
     [...tensors].map(([name, array]) => [name, castTo(array, dtype as DType | undefined)]),
   );
   await writeSafetensors(to, cast, { ...(metadata && { metadata }) });
+}
+
+async function weightsOf(path: string): Promise<{
+  readonly tensors: ReadonlyMap<string, HostArray>;
+  readonly metadata?: ReadonlyMap<string, string>;
+}> {
+  if (isOnnx(path)) return { tensors: (await readOnnx(path)).graph.initializers };
+  if (isTorch(path)) return { tensors: (await readTorch(path)).tensors };
+  return readSafetensors(path);
 }
 
 function castTo(array: HostArray, dtype: DType | undefined): HostArray {

@@ -3,13 +3,16 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inflateRawSync } from "node:zlib";
 import { afterAll, expect, test } from "vitest";
 import { runProgram } from "../../test/cli-program.ts";
-import { save } from "../checkpoint/index.ts";
+import { decodeArray, type EncodedArray, readFixture } from "../../test/fixtures.ts";
+import { loadModel, save } from "../checkpoint/index.ts";
 import { readSafetensors } from "../formats/index.ts";
-import { Linear } from "../nn/index.ts";
+import { Linear, type Sequential } from "../nn/index.ts";
 import { SGD } from "../optim/index.ts";
 import { recordRun } from "../runs/index.ts";
+import { type Tensor, tensor } from "../tensor/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "netwright-cli-files-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -59,7 +62,7 @@ test("inspect: weights, tables, runs", async () => {
 
 test("inspect says what it cannot", async () => {
   expect((await runProgram("inspect", folder)).stderr).toContain(
-    "is a folder that holds no run; name a file in it",
+    "is a folder that holds no run and no model; name a file in it",
   );
   expect((await runProgram("inspect", at("none.csv"))).stderr).toContain("there is no such file");
   writeFileSync(at("x.bin"), "");
@@ -113,6 +116,49 @@ test("models: what is in an ONNX and a GGUF file, and the same in other formats"
   expect(back).toBe("FOLDER/again.gguf: read back, its logits differ by 0 of the largest\n");
   const refused = await runProgram("convert", at("llama"), at("again.gguf"), "--dtype", "Q9");
   expect(refused.stderr).toContain("type must be one of");
+});
+
+test("models of PyTorch and Keras: what is in them, and the same in our formats", async () => {
+  interface Packed {
+    readonly files: readonly { name: string; file: string; tensors: Record<string, unknown> }[];
+    readonly models: readonly { name: string; keras: string; inputs: EncodedArray[]; output: EncodedArray }[];
+  }
+  const [plain] = readFixture<Packed>("torch-files.json").files;
+  writeFileSync(at("weights.pt"), Buffer.from(plain!.file, "base64"));
+  const names = Object.keys(plain!.tensors);
+  const text = await shown("inspect", at("weights.pt"));
+  for (const name of names) expect(text).toContain(name);
+  const facts = JSON.parse(await shown("inspect", at("weights.pt"), "--json"));
+  expect(facts.tensors.map(({ name }: { name: string }) => name)).toEqual(names);
+  await shown("convert", at("weights.pt"), at("weights.safetensors"));
+  expect([...(await readSafetensors(at("weights.safetensors"))).tensors.keys()].sort()).toEqual(
+    [...names].sort(),
+  );
+  expect((await runProgram("convert", at("weights.pt"), at("weights.csv"))).stderr).toContain(
+    "weights go from .safetensors, .onnx, .pt or .pth to .safetensors",
+  );
+
+  const kinds: string[] = [];
+  for (const { name, keras, inputs, output } of readFixture<Packed>("keras-files.json").models) {
+    writeFileSync(at(`${name}.keras`), inflateRawSync(Buffer.from(keras, "base64")));
+    expect(await shown("inspect", at(`${name}.keras`))).toMatch(/^FOLDER.* of Keras, \d+ layers/);
+    const { code, stderr } = await runProgram("convert", at(`${name}.keras`), at(name));
+    kinds.push(code === 0 ? "folder" : "refused");
+    if (code !== 0) {
+      expect(stderr).toContain("read it with loadKeras");
+      continue;
+    }
+    const loaded = await loadModel(at(name));
+    loaded.model.eval();
+    const input = tensor({ ...inputs[0]!, data: decodeArray(inputs[0]!) } as never) as unknown as Tensor;
+    const found = await (loaded.model as Sequential).forward(input).toHost();
+    const expected = decodeArray(output);
+    expect(found.shape).toEqual(output.shape);
+    const distances = Array.from(found.data as Float32Array, (y, i) => Math.abs(y - expected[i]!));
+    expect(Math.max(...distances)).toBeLessThan(1e-5);
+    expect(await shown("inspect", at(name))).toMatch(/format +netwright model/);
+  }
+  expect(new Set(kinds)).toEqual(new Set(["folder", "refused"]));
 });
 
 test("completion: scripts that their shells take", async () => {

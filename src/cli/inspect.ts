@@ -1,11 +1,13 @@
 /** `netwright inspect`: what is in a file. */
-import { fileSize, joinPath, listFolder, write } from "#platform";
+import { fileSize, joinPath, listFolder, readFile, write } from "#platform";
 import { bytesOf } from "../base/dtype.ts";
-import { ArgumentError, FileError } from "../base/errors.ts";
+import { ArgumentError, FileError, FormatError } from "../base/errors.ts";
 import { countElements } from "../base/host-array.ts";
 import { shapeText } from "../base/shape.ts";
+import { files as modelFiles } from "../checkpoint/folder/format.ts";
 import { keys } from "../checkpoint/layout.ts";
-import { openGguf, openSafetensors, readIdx, readOnnx } from "../formats/index.ts";
+import { openGguf, openSafetensors, readIdx, readKeras, readOnnx, readTorch } from "../formats/index.ts";
+import { layersOf, nameOf } from "../formats/keras/reader.ts";
 import { elementTypes } from "../formats/onnx/types.ts";
 import { compareRuns, readRun } from "../runs/index.ts";
 import { files } from "../runs/layout.ts";
@@ -17,12 +19,14 @@ export const inspect: Command = {
   summary: "what is in a file: weights, checkpoints, tables, runs",
   usage: `netwright inspect FILE [--json]
 
-  FILE    .safetensors (weights, checkpoints), .gguf, .onnx, .csv, .tsv, .jsonl, .parquet, .arrow, an IDX file, or a run's folder
+  FILE    .safetensors (weights, checkpoints), .gguf, .onnx; of PyTorch .pt, .pth; of Keras .keras, .h5; model.json of TensorFlow.js;
+          .csv, .tsv, .jsonl, .parquet, .arrow; an IDX file; or the folder of a run or a model
   --json  one JSON object instead of text
 
   Of weights names, dtypes, shapes and the header's metadata are shown, nothing is loaded; of tables columns and first rows.
 
   netwright inspect model.safetensors
+  netwright inspect resnet18.pth
   netwright inspect runs/2026-11-24-103012`,
   flags: { json: { type: "boolean" } },
   async run({ values, positionals }) {
@@ -42,10 +46,12 @@ interface Inspected {
 
 async function inspected(path: string): Promise<Inspected> {
   const entries = await listFolder(path);
-  if (entries?.some(({ name }) => name === files.config)) return inspectRun(path);
+  const has = (own: string): boolean => entries?.some(({ name }) => name === own) === true;
+  if (has(files.config) && has(files.environment)) return inspectRun(path);
+  if (has(modelFiles.config) && has(modelFiles.weights)) return inspectModel(path);
   if (entries !== undefined)
     throw new FileError(
-      `"${path}" is a folder that holds no run; name a file in it: ${entries
+      `"${path}" is a folder that holds no run and no model; name a file in it: ${entries
         .slice(0, 10)
         .map(({ name }) => name)
         .join(", ")}`,
@@ -53,6 +59,8 @@ async function inspected(path: string): Promise<Inspected> {
   if (/\.safetensors$/i.test(path)) return inspectWeights(path);
   if (/\.gguf$/i.test(path)) return inspectGguf(path);
   if (/\.onnx$/i.test(path)) return inspectOnnx(path);
+  if (/\.(pt|pth)$/i.test(path)) return inspectTorch(path);
+  if (/\.(keras|h5)$|model\.json$/i.test(path)) return inspectKeras(path);
   if (/\.(csv|tsv|txt)$/i.test(path))
     return inspectTable(path, await first(streamCsv(path, { batchRows: shownRows })));
   if (/\.(jsonl|ndjson)$/i.test(path))
@@ -63,8 +71,8 @@ async function inspected(path: string): Promise<Inspected> {
   if ((await fileSize(path)) === undefined)
     throw new FileError(`cannot read "${path}": there is no such file; check the path`);
   throw new ArgumentError(
-    `"${path}": its name says no format that inspect knows; these are .safetensors, .gguf, .onnx, .csv, .tsv, .jsonl, .parquet, .arrow, IDX, ` +
-      "and folders of runs",
+    `"${path}": its name says no format that inspect knows; these are .safetensors, .gguf, .onnx, .pt, .pth, .keras, .h5, model.json, .csv, .tsv, .jsonl, .parquet, .arrow, IDX, ` +
+      "and folders of runs and models",
   );
 }
 
@@ -172,6 +180,62 @@ async function inspectOnnx(path: string): Promise<Inspected> {
     ),
   ];
   return { facts, text: `${head}\n${tables.join("\n")}` };
+}
+
+const sizeOf = (arrays: Iterable<{ readonly shape: readonly number[] }>): number =>
+  [...arrays].reduce((sum, { shape }) => sum + countElements(shape), 0);
+
+async function inspectTorch(path: string): Promise<Inspected> {
+  const content = await readTorch(path);
+  const tensors = [...content.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const elements = sizeOf(tensors);
+  const values = Object.fromEntries([...content.values].map(([name, value]) => [name, valueText(value)]));
+  const head = `${path}: a file of PyTorch, ${tensors.length} tensors, ${numberText(elements)} numbers\n`;
+  const rows = tensors.map(({ name, dtype, shape }) => [name, dtype, shapeText(shape)]);
+  const about = Object.entries(values);
+  const tail = about.length === 0 ? "" : `\n${tableText(["what else", ""], about)}`;
+  return {
+    facts: { path, kind: "a file of PyTorch", tensors, elements, values },
+    text: `${head}\n${tableText(["tensor", "dtype", "shape"], rows)}${tail}`,
+  };
+}
+
+async function inspectKeras(path: string): Promise<Inspected> {
+  const { config, weights } = await readKeras(path);
+  const layers = layersOf(config).map((layer) => ({
+    name: nameOf(layer),
+    class: layer.class_name,
+    arrays: (weights.get(nameOf(layer)) ?? []).map(({ shape }) => shape),
+  }));
+  const elements = sizeOf([...weights.values()].flat());
+  const head = `${path}: a ${config.class_name} of Keras, ${layers.length} layers, ${numberText(elements)} numbers\n`;
+  const rows = layers.map(({ name, class: kind, arrays }) => [name, kind, arrays.map(shapeText).join(" ")]);
+  return {
+    facts: { path, kind: "a model of Keras", class: config.class_name, layers, elements },
+    text: `${head}\n${tableText(["layer", "class", "arrays"], rows)}`,
+  };
+}
+
+/** A folder of `saveModel`, or one of Hugging Face: what its configuration says, then its weights. */
+async function inspectModel(path: string): Promise<Inspected> {
+  const weights = await inspectWeights(joinPath(path, modelFiles.weights));
+  const text = new TextDecoder().decode(await readFile(joinPath(path, modelFiles.config)));
+  const { digests: _, key: __, ...config } = parsedConfig(path, text);
+  const rows = Object.entries(config).map(([name, value]) => [name, valueText(value)]);
+  return {
+    facts: { path, kind: "a model", config, weights: weights.facts },
+    text: `${tableText(["config", ""], rows)}\n${weights.text}`,
+  };
+}
+
+function parsedConfig(path: string, text: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new FormatError(`"${joinPath(path, modelFiles.config)}" is not JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }
 
 async function inspectRun(path: string): Promise<Inspected> {

@@ -5,7 +5,7 @@ import { ShapeError, StepError } from "../base/errors.ts";
 import { weightsSha256 } from "../checkpoint/index.ts";
 import { arrayDataset, lazyDataset, loader } from "../data/index.ts";
 import { crossEntropy, mse } from "../losses/index.ts";
-import { accuracy, streaming } from "../metrics/index.ts";
+import { accuracy, streaming, streamingRanking } from "../metrics/index.ts";
 import { Linear, Module, Parameter, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, adam, clipByGlobalNorm, sgd } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
@@ -162,6 +162,37 @@ test("a metric counted over the whole pass", async () => {
   const [record] = history.epochs;
   // Classes of equal size: the mean recall is the accuracy.
   expect(record!.scores["macroRecall"]).toBeCloseTo(record!.scores["accuracy"]!, 6);
+});
+
+test("a metric over the whole pass counts training and validation apart", async () => {
+  const history = await fit(makeModel(), blobs(90), {
+    ...options,
+    metrics: [accuracy, streaming("counted", (matrix) => matrix.accuracy())],
+    optimizer: sgd({ learningRate: 0 }),
+    validation: blobs(30, 7),
+    epochs: 2,
+  });
+  for (const { scores } of history.epochs) {
+    expect(scores["accuracy"]).not.toBeCloseTo(scores["validationAccuracy"]!, 3);
+    expect(scores["counted"]).toBeCloseTo(scores["accuracy"]!, 6);
+    expect(scores["validationCounted"]).toBeCloseTo(scores["validationAccuracy"]!, 6);
+  }
+});
+
+test("a score that the first batches cannot have is left out until there is one", async () => {
+  const seen: (number | undefined)[] = [];
+  const labels = [0, 0, 0, 0, 1, 1];
+  const data = arrayDataset({
+    x: labels.map((label, i) => [label + i / 10]),
+    labels: labels.map((y) => [y]),
+  });
+  const history = await fit(new Sequential(new Linear(1, 1)), data, {
+    ...{ loss: mse, metrics: [streamingRanking("auc", (ranking) => ranking.rocAuc())], progress: "none" },
+    ...{ optimizer: sgd({ learningRate: 0 }), batchSize: 2, shuffle: false },
+    callbacks: [on("stepEnd", ({ runningScores }) => void seen.push(runningScores()["auc"]))],
+  });
+  expect(seen.map((score) => score === undefined)).toEqual([true, true, false]);
+  expect(seen[2]).toBe(history.epochs[0]!.scores["auc"]);
 });
 
 test("predictions of all samples in order, labels left out", async () => {

@@ -185,6 +185,20 @@ export class Pass {
     return Object.fromEntries([...means, ...counted]);
   }
 
+  /** Those that can be told already: an area under a curve needs samples of both classes. */
+  runningScores(): Scores {
+    const means = [...this.#means].map(([name, mean]) => [name, mean.result()] as const);
+    const counted = this.#streams.flatMap(({ name, metric }) => {
+      try {
+        return [[name, Number(metric.result())] as const];
+      } catch (error) {
+        if (error instanceof ArgumentError) return [];
+        throw error;
+      }
+    });
+    return Object.fromEntries([...means, ...counted]);
+  }
+
   state(): PassState {
     const means = [...this.#means].map(([name, mean]) => [name, mean.state()] as const);
     const streams = this.#streams.flatMap(({ name, metric }) =>

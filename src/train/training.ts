@@ -256,7 +256,7 @@ export class Training {
     const record: StepRecord = {
       ...{ ...update, samples, loss, milliseconds, samplesOfEpoch: pass.samples },
       stepOfEpoch: Math.ceil(batchOfEpoch / this.#batchesPerStep),
-      runningScores: () => pass.scores(),
+      runningScores: () => pass.runningScores(),
     };
     window.reset();
     await this.#files.afterStep(() => notify(this.#callbacks, "onStepEnd", record, this.run));
@@ -274,10 +274,13 @@ export class Training {
     const { run } = this;
     const trainSeconds = seconds();
     const started = monotonicMs();
+    // Validation counts with the same metrics: what they have counted is read before, and is theirs again after.
+    const [trained, counted] = [pass.scores(), pass.state()];
     const validation = await this.#validation();
+    pass.restore(counted);
     if (validation === undefined) return;
     const validationSeconds = (monotonicMs() - started) / 1000;
-    const scores = { ...pass.scores(), ...validation };
+    const scores = { ...trained, ...validation };
     const skipped = this.#batches.skippedCount - skippedBefore;
     if (skipped > 0) await this.#warnOfSkipped(skipped);
     const sizes = { steps: run.stepsPerEpoch, samples: pass.samples, ...(skipped > 0 && { skipped }) };

@@ -54,6 +54,17 @@ const averagePool = (make: Row["make"]): Row => ({
 });
 const dropout = (make: Row["make"]): Row => ({ make, arguments: ({ p }: nn.Dropout) => [p] });
 
+const alongAxis = (make: Row["make"]): Row => ({ make, arguments: ({ axis }: nn.Softmax) => [{ axis }] });
+/** Activations with one number, which their constructors call by its name. */
+const withNumber = (make: Row["make"], name: string): Row => ({
+  make,
+  arguments: ({ value }: { value: number }) => [{ [name]: value }],
+});
+const adaptivePool = (make: Row["make"]): Row => ({
+  make,
+  arguments: ({ outputSize }: nn.AdaptiveAvgPool2d) => [outputSize],
+});
+
 /** By the name that files have. A function, for bundlers: a table whose rows are calls stays in every page. */
 const rows = (): Readonly<Record<string, Row>> => ({
   Linear: {
@@ -74,6 +85,20 @@ const rows = (): Readonly<Record<string, Row>> => ({
       { epsilon, elementwiseAffine: weight !== undefined, bias: bias !== undefined },
     ],
   },
+  RMSNorm: {
+    make: nn.RMSNorm,
+    arguments: ({ normalizedShape, epsilon, weight }: nn.RMSNorm) => [
+      normalizedShape,
+      { epsilon, elementwiseAffine: weight !== undefined },
+    ],
+  },
+  GroupNorm: {
+    make: nn.GroupNorm,
+    arguments: ({ numGroups, numChannels, epsilon, weight }: nn.GroupNorm) => [
+      ...[numGroups, numChannels],
+      { epsilon, affine: weight !== undefined },
+    ],
+  },
   Conv1d: convolution(nn.Conv1d),
   Conv2d: convolution(nn.Conv2d),
   Conv3d: convolution(nn.Conv3d),
@@ -86,6 +111,12 @@ const rows = (): Readonly<Record<string, Row>> => ({
   AvgPool1d: averagePool(nn.AvgPool1d),
   AvgPool2d: averagePool(nn.AvgPool2d),
   AvgPool3d: averagePool(nn.AvgPool3d),
+  AdaptiveAvgPool1d: adaptivePool(nn.AdaptiveAvgPool1d),
+  AdaptiveAvgPool2d: adaptivePool(nn.AdaptiveAvgPool2d),
+  AdaptiveAvgPool3d: adaptivePool(nn.AdaptiveAvgPool3d),
+  AdaptiveMaxPool1d: adaptivePool(nn.AdaptiveMaxPool1d),
+  AdaptiveMaxPool2d: adaptivePool(nn.AdaptiveMaxPool2d),
+  AdaptiveMaxPool3d: adaptivePool(nn.AdaptiveMaxPool3d),
   Dropout: dropout(nn.Dropout),
   Dropout1d: dropout(nn.Dropout1d),
   Dropout2d: dropout(nn.Dropout2d),
@@ -105,6 +136,17 @@ const rows = (): Readonly<Record<string, Row>> => ({
   Mish: plain(nn.Mish),
   Softsign: plain(nn.Softsign),
   HardSigmoid: plain(nn.HardSigmoid),
+  HardSwish: plain(nn.HardSwish),
+  TanhShrink: plain(nn.TanhShrink),
+  SELU: plain(nn.SELU),
+  ELU: withNumber(nn.ELU, "alpha"),
+  CELU: withNumber(nn.CELU, "alpha"),
+  LeakyReLU: withNumber(nn.LeakyReLU, "negativeSlope"),
+  Softplus: withNumber(nn.Softplus, "beta"),
+  HardTanh: { make: nn.HardTanh, arguments: ({ low, high }: nn.HardTanh) => [{ low, high }] },
+  PReLU: { make: nn.PReLU, arguments: ({ weight }: nn.PReLU) => [weight.shape[0]] },
+  Softmax: alongAxis(nn.Softmax),
+  LogSoftmax: alongAxis(nn.LogSoftmax),
 });
 
 /** The description of a model; undefined when a layer has no row. */

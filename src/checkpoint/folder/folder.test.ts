@@ -129,10 +129,26 @@ describe("a model comes back from its folder alone", () => {
         new nn.Unflatten(1, [2, 2]),
         new nn.Permute([0, 2, 1]),
       ],
+      ...[new nn.RMSNorm(4, { epsilon: 1e-3 }), new nn.GroupNorm(2, 4, { affine: false })],
+      ...[new nn.AdaptiveAvgPool1d(2), new nn.AdaptiveMaxPool3d([1, 2, 3]), new nn.PReLU(3)],
     ]) {
       const twin = modelOf("a file", JSON.parse(JSON.stringify(describeModel(layer))));
       expect(String(twin)).toBe(String(layer));
       expect([...twin.stateDict().keys()]).toEqual([...layer.stateDict().keys()]);
+    }
+  });
+
+  test("activations do what they did", async () => {
+    const x = random.normal(5, [4, 6]) as Tensor;
+    const layers: { forward(x: Tensor): unknown }[] = [
+      ...[new nn.ELU({ alpha: 0.5 }), new nn.CELU({ alpha: 2 }), new nn.LeakyReLU({ negativeSlope: 0.2 })],
+      ...[new nn.Softplus({ beta: 3 }), new nn.HardTanh({ low: -0.5, high: 0.25 }), new nn.HardSwish()],
+      ...[new nn.SELU(), new nn.TanhShrink(), new nn.Softmax({ axis: 0 }), new nn.LogSoftmax()],
+    ];
+    for (const layer of layers) {
+      const twin = modelOf("a file", JSON.parse(JSON.stringify(describeModel(layer as never))));
+      const both = [layer, twin as unknown as typeof layer].map((each) => each.forward(x) as Tensor);
+      expect(await both[1]!.toHost(), layer.constructor.name).toEqual(await both[0]!.toHost());
     }
   });
 
