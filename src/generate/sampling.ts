@@ -146,9 +146,13 @@ function penalizeCounts(
 
 /** The first of the largest. */
 function likeliest(logits: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++)
-    if (logits[i]! > logits[best]! || Number.isNaN(logits[best]!)) best = i;
+  let [best, largest] = [0, logits[0]!];
+  for (let i = 1; i < logits.length; i++) {
+    const logit = logits[i]!;
+    if (!(logit > largest) && !Number.isNaN(largest)) continue;
+    best = i;
+    largest = logit;
+  }
   return best;
 }
 

@@ -74,7 +74,7 @@ describe.each(types)("%s", (type) => {
       blocks: blocksOf(data, 70, type),
     });
     expect(other.parameters()).toEqual([]);
-    for (const rows of [1, 5, 40]) {
+    for (const rows of [1, 5, 18, 40]) {
       const x = tensor(hashedUniform(rows, rows * 96, 1), { shape: [rows, 96] }) as Tensor;
       const run = (own: Linear) =>
         compile((input: Tensor) => {

@@ -41,6 +41,8 @@ export interface FewRows {
 
 /** Registers of columns whose sums are under way at once: a number of a block is computed faster than one sum can take it in. */
 const chainsOfBlocks = 2;
+/** With more rows than these one register of columns has sums enough under way. */
+const mostRowsOfChains = 6;
 /** Rows up to which reading the matrix is what takes the time. */
 const mostRows = 12;
 /** Streams of memory that a processor follows well. */
@@ -62,7 +64,9 @@ export function fewRowsOf(
     const problem = matricesOf(oriented);
     if (problem === undefined) continue;
     const { rows, columns } = problem;
-    const isFew = rows * repeats(oriented) <= mostRows && rows < columns;
+    // Blocks are taken apart once for as many rows as have accumulators: twice is as fast as packing them first.
+    const most = blockAxes(oriented) > 0 ? target.vectorRegisters : mostRows;
+    const isFew = rows * repeats(oriented) <= most && rows < columns;
     const found = isFew ? formOf(problem, dtype, target) : undefined;
     if (found !== undefined) return found;
   }
@@ -94,8 +98,12 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
   const parts = shared.axis === "columns" ? target.threads : 1;
   if (isTurned(right, dtype, target) && columns >= target.lanes * parts && inner >= target.lanes) {
     const axesTogether = blockAxes(whole);
-    const chains = axesTogether > 0 ? chainsOfBlocks : 1;
-    const rowsTogether = Math.ceil((target.vectorRegisters - target.lanes - 4) / chains);
+    const isBlocks = axesTogether > 0;
+    const chains = isBlocks && rows <= mostRowsOfChains ? chainsOfBlocks : 1;
+    const rowsTogether =
+      isBlocks && chains === 1
+        ? Math.ceil(target.vectorRegisters / 2)
+        : Math.ceil((target.vectorRegisters - target.lanes - 4) / chains);
     const form = { adjacent: "depth", together: target.lanes, axesTogether } as const;
     return { problem, ...form, rowsTogether, width: chains * target.lanes, shared };
   }
