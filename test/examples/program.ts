@@ -8,7 +8,6 @@
  *     console.log(table); // → a b    the printed text; further lines begin with `// ` on lines of their own
  */
 import { existsSync } from "node:fs";
-import { transformSync } from "rolldown/utils";
 import ts from "typescript-6";
 import { libraryFiles, parse, readText, resolveImport, roomOf, root } from "../source.ts";
 import type { Example } from "./extract.ts";
@@ -19,17 +18,6 @@ export function programOf(example: Example): string {
   const imports = example.isDocstring ? missingImports(source, example.file) : [];
   const head = `import { checkValue as $checkValue, output as console } from "../../test/examples/runtime.ts"; ${imports.join(" ")}`;
   return `${head}\n${withChecks(source, example)}\nexport {};\n`;
-}
-
-/** The module as Node runs it: without types, and on the library as the compiler made it. */
-export function javascriptOf(text: string): string {
-  const { code, errors } = transformSync("example.ts", text, { lang: "ts", target: "es2022" });
-  if (errors.length > 0) return `throw new Error(${JSON.stringify(errors[0]!.message)});\n`;
-  return code
-    .replace(/(from |import |import\()"netwright"/g, '$1"../src/tensor/index.js"')
-    .replace(/(from |import |import\()"netwright\/(\w+)"/g, '$1"../src/$2/index.js"')
-    .replace(/(from |import |import\()"\.\.\/\.\.\/src\/([^"]*)\.ts"/g, '$1"../src/$2.js"')
-    .replaceAll('"../../test/examples/runtime.ts"', '"./runtime.js"');
 }
 
 /** Imports relative to the page, as seen from where examples run. */
