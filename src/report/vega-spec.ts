@@ -201,9 +201,14 @@ function logTicks(values: readonly number[]): number[] {
 
 function barBody({ x, y, bars }: BarChart, { series, ink }: Palette): Spec {
   const values = bars.map(({ name, value }) => ({ name, value, label: shortNumber(value) }));
+  const lowest = Math.min(...bars.map(({ value }) => value));
   const encoding = {
     y: { field: "name", type: "nominal", title: y === "" ? null : y, sort: null, axis: { labelLimit: 260 } },
-    x: quantitative("value", x, { axis: { tickCount: 5 } }),
+    x: quantitative("value", x, {
+      axis: { tickCount: 5 },
+      // Room for the number of the longest bar to the left.
+      ...(lowest < 0 ? { scale: { domainMin: 1.3 * lowest, nice: false } } : {}),
+    }),
   };
   // Beside the bar's end, on the side that it points to.
   const labels = (side: "left" | "right"): Spec => ({
@@ -215,7 +220,7 @@ function barBody({ x, y, bars }: BarChart, { series, ink }: Palette): Spec {
     encoding: { text: { field: "label" } },
   });
   const sides = [
-    ...(bars.some(({ value }) => value < 0) ? [labels("left")] : []),
+    ...(lowest < 0 ? [labels("left")] : []),
     ...(bars.some(({ value }) => value >= 0) ? [labels("right")] : []),
   ];
   return {
