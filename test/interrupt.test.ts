@@ -1,6 +1,6 @@
 /** Ctrl-C in the middle of an epoch: the step ends, the state is saved, and a later run goes on as if nothing had happened. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -75,4 +75,33 @@ test("Ctrl-C saves the state; resuming ends with the bits of a run without it", 
   expect(interrupted.digest).not.toBe(whole.digest);
   const resumed = await train([checkpoint], false);
   expect(resumed).toEqual(whole);
+}, 60_000);
+
+test("the command says how to go on", async (context) => {
+  context.skip(process.platform === "win32", "Windows has no SIGINT to send to a process");
+  const rows = Array.from({ length: 60 }, (_, i) => `${i % 7},${i % 5},${i % 2 ? "a" : "b"}`);
+  writeFileSync(join(folder, "rows.csv"), `x,y,kind\n${rows.join("\n")}\n`);
+  const config = {
+    data: { csv: { path: join(folder, "rows.csv"), target: "kind" } },
+    model: { Sequential: [{ Linear: [2, "classes"] }] },
+    fit: { loss: "crossEntropy", optimizer: "adam", epochs: 2, batchSize: 4, progress: "json" },
+    run: { folder: join(folder, "runs") },
+  };
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  const run = (args: readonly string[], isInterrupted: boolean) =>
+    new Promise<{ code: number | null; errors: string }>((resolve) => {
+      const child = spawn(process.execPath, [join(root, "dist/cli/netwright.js"), "train", ...args]);
+      let errors = "";
+      child.stderr.on("data", (text) => void (errors += text));
+      child.stdout.once("data", () => void (isInterrupted && child.kill("SIGINT")));
+      child.stdout.resume();
+      child.on("close", (code) => resolve({ code, errors }));
+    });
+  const path = join(folder, "config.json");
+  const { code, errors } = await run([path, "--set", "fit.epochs=1000000", "--name", "one"], true);
+  expect(errors).toContain(
+    `go on with: netwright train ${path} --set fit.epochs=1000000 --name one --resume`,
+  );
+  expect(code).toBe(130);
+  expect(await run([path, "--set", "fit.epochs=3", "--name", "two"], false)).toMatchObject({ code: 0 });
 }, 60_000);

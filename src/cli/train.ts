@@ -16,6 +16,8 @@ export const train: Command = {
   --resume         goes on with the run of this name, as if it had never stopped
   --json           a JSON object a line: an epoch each, then the run
 
+  Ctrl-C ends the step, saves the state and says how to go on; the exit code is 130.
+
   The run's folder holds model.safetensors beside the record: see runs, report, replay, eval, predict.
 
   netwright train mnist.json
@@ -30,7 +32,8 @@ export const train: Command = {
     if (path === undefined || extra !== undefined)
       throw new ArgumentError(`train takes one config, got ${positionals.length}`);
     const isJson = values["json"] === true;
-    const file = await readConfig(path, changesOf(values["set"]));
+    const changes = changesOf(values["set"]);
+    const file = await readConfig(path, changes);
     const trained = await trainConfig(file, {
       ...(typeof values["name"] === "string" ? { name: values["name"] } : {}),
       ...(isJson ? { progress: "json" as const } : {}),
@@ -39,9 +42,19 @@ export const train: Command = {
     const [row] = compareRuns([await readRun(trained.path)]);
     if (isJson) write("stdout", `${JSON.stringify({ run: row })}\n`);
     else write("stdout", `${summary(row!.best)}${durationText(row!.seconds)} · ${trained.path}\n`);
-    return 0;
+    if (!trained.history.stopReason?.startsWith("interrupted")) return 0;
+    const again = [path, ...changes.flatMap((change) => ["--set", change]), "--name", row!.name, "--resume"];
+    write("stderr", `go on with: netwright train ${again.map(quoted).join(" ")}\n`);
+    return interruptedCode;
   },
 };
+
+/** As shells have it of a program that Ctrl-C ended. */
+const interruptedCode = 130;
+
+/** For a shell: within quotes unless it is plain. */
+const quoted = (word: string): string =>
+  /^[\w./=,:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 export const changesOf = (given: unknown): string[] => (Array.isArray(given) ? given.map(String) : []);
 
