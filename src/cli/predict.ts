@@ -16,7 +16,8 @@ export const predictRun: Command = {
   usage: `netwright predict RUN [FILE] [--part PART] [--take N] [--out FILE]
 
   RUN          a run's folder, or its name in the folder runs, made by netwright train
-  FILE         raw rows (.csv, .tsv, .jsonl, .parquet), where the run's data is made of rows
+  FILE         raw rows (.csv, .tsv, .jsonl, .parquet), where the run's data is made of rows; an image or a folder of them, where it is
+               made of images
   --part PART  a part of the config's data instead (default: test, else validation)
   --take N     its first N samples
   --out FILE   where answers go (default: standard output)
@@ -24,6 +25,7 @@ export const predictRun: Command = {
   A JSON object a line: "prediction", and the "probabilities" of classes where there are some.
 
   netwright predict best new-patients.csv --out answers.jsonl
+  netwright predict flowers photo.jpg
   netwright predict best --part test --take 5`,
   flags: { part: { type: "string" }, take: { type: "string" }, out: { type: "string" } },
   async run({ values, positionals }) {
@@ -46,10 +48,11 @@ export const predictRun: Command = {
 };
 
 /** Rows of a file, prepared as the training's were. */
-async function rowsOf({ data: { pipeline } }: Setup, file: string): Promise<Dataset> {
+async function rowsOf({ data: { pipeline, prepare } }: Setup, file: string): Promise<Dataset> {
+  if (prepare !== undefined) return prepare(file);
   if (pipeline === undefined)
     throw new ArgumentError(
-      `the data of this run is not made of rows: "${file}" cannot be prepared; ask for a part of its own data (--part test)`,
+      `the data of this run is made of neither rows nor images: "${file}" cannot be prepared; ask for a part of its own data (--part test)`,
     );
   const { schema } = pipeline;
   const table = /\.parquet$/i.test(file)

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runProgram } from "../../test/cli-program.ts";
 import { hashedUnit } from "../../test/fixtures.ts";
 import { hostArray } from "../base/host-array.ts";
 import { readRun } from "../runs/index.ts";
@@ -77,6 +78,17 @@ test("is parted by class, augmented, and learnt from", async () => {
   expect(config.data!["train"]).toMatchObject({ samples: 24, digestedSamples: 24 });
   expect(evaluation).toMatchObject({ kind: "classification", accuracy: 1, classes: ["dark", "light"] });
   expect(await replayStep(path, 7)).toMatchObject({ isEqual: true });
+  for (const [kind, name] of ["dark", "light"].entries()) {
+    const file = join(root, "whole", name, "3.png");
+    const answers = await runProgram("predict", path, file);
+    expect(answers).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(answers.stdout)).toMatchObject({ prediction: ["dark", "light"][kind] });
+  }
+  const all = await runProgram("predict", path, join(root, "whole", "dark"));
+  expect(all.stdout.trim().split("\n")).toHaveLength(20);
+  expect((await runProgram("predict", path, join(root, "none.png"))).stderr).toContain(
+    "there is no such file",
+  );
 });
 
 test("may come in parts", async () => {

@@ -53,6 +53,7 @@ export async function imageFolderData(options: ImageFolderDataOptions): Promise<
     ...(validation && { validation: seen(validation) }),
     ...(test && { test: seen(test) }),
     classes,
+    prepare: async (path) => seen(await vision.imageFiles(path, decodingOf(options))),
   };
 }
 
@@ -97,5 +98,10 @@ async function partedFolder(options: ImageFolderDataOptions, folders: readonly s
   return { train, validation, test, classes: train.classes };
 }
 
-const opened = ({ size, channels }: ImageFolderDataOptions, path: string): Promise<vision.ImageFolder> =>
-  vision.imageFolder(path, { size, ...(channels && { channels }) });
+const decodingOf = ({ size, channels }: ImageFolderDataOptions): vision.ImageFolderOptions => ({
+  size,
+  ...(channels && { channels }),
+});
+
+const opened = (options: ImageFolderDataOptions, path: string): Promise<vision.ImageFolder> =>
+  vision.imageFolder(path, decodingOf(options));

@@ -52,42 +52,78 @@ const isImage = (name: string): boolean => /\.(png|jpe?g|webp|avif|tiff?|gif)$/i
  * for await (const { images, labels } of loader(training, { batchSize: 32, corrupt: "skip" })) trainStep(images, labels);
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
-  checkOptions("imageFolder", options, ["size", "transform", "channels", "maxPixels"]);
-  const { size, transform, ...decoding } = options;
+  checkOptions("imageFolder", options, optionNames);
+  const { classes, paths, labels } = await filesOf(path);
+  const { column, read } = await imagesOf(paths, options);
+  const dataset = lazyDataset({
+    length: paths.length,
+    columns: { images: column },
+    known: { labels },
+    read,
+    name: (index) => paths[index]!,
+  });
+  return Object.assign(dataset, { classes, paths }) as unknown as ImageFolder;
+}
+
+const optionNames = ["size", "transform", "channels", "maxPixels"] as const;
+
+/**
+ * One image or the images of a folder (and of folders within it), without classes: what predictions are made of. Read, resized and refused
+ * as by {@link imageFolder}; `paths` are in the order of samples.
+ *
+ * @throws FileError for what is not there, ArgumentError for a folder without images
+ * @example
+ * await writeImage("photo.png", photo);
+ * const { length, paths } = await imageFiles("photo.png", { size: 8 });
+ * [length, paths]; // [1, ["photo.png"]]
+ */
+export async function imageFiles(
+  path: string,
+  options: ImageFolderOptions = {},
+): Promise<Dataset<{ readonly images: ImageColumn }> & Pick<ImageFolder, "paths">> {
+  checkOptions("imageFiles", options, optionNames);
+  const isFolder = (await listFolder(path)) !== undefined;
+  const paths = isFolder ? await imagesIn(path) : [path];
+  if (paths.length === 0) throw new ArgumentError(`imageFiles: "${path}" has no images in it`);
+  const { column, read } = await imagesOf(paths, options);
+  const name = (index: number): string => paths[index]!;
+  const dataset = lazyDataset({ length: paths.length, columns: { images: column }, read, name });
+  return Object.assign(dataset, { paths }) as never;
+}
+
+type ReadImages = (index: number, key: RandomKey) => Promise<{ readonly images: HostArray }>;
+
+/** What makes a sample of each file, and the shape that all have. */
+async function imagesOf(
+  paths: readonly string[],
+  { size, transform, ...decoding }: ImageFolderOptions,
+): Promise<{ readonly column: ImageColumn; readonly read: ReadImages }> {
   if (size !== undefined && transform !== undefined)
     throw new ArgumentError(
       "imageFolder: give size or transform, not both; a transform can begin with resize",
     );
-  const { classes, paths, labels } = await filesOf(path);
   const resized = size === undefined ? undefined : resize(sizeOf("imageFolder: size", size));
-  const read = async (index: number, key: RandomKey): Promise<{ readonly images: HostArray }> => {
+  const readOne: ReadImages = async (index, key) => {
     if (transform) return { images: await transform.read(paths[index]!, fold(key, 0), decoding) };
     const image = await readImage(paths[index]!, decoding);
     return { images: resized ? resized(image) : image };
   };
-  const column = await imageColumn(paths[0]!, read, size, decoding.channels ?? 3);
-  const checked = async (index: number, key: RandomKey): Promise<{ readonly images: HostArray }> => {
-    const sample = await read(index, key);
+  const column = await imageColumn(paths[0]!, readOne, size, decoding.channels ?? 3);
+  const read: ReadImages = async (index, key) => {
+    const sample = await readOne(index, key);
     if (shapeText(sample.images.shape) === shapeText(column.shape)) return sample;
     throw new ShapeError(
       `the image is ${shapeText(sample.images.shape)}, the first one is ${shapeText(column.shape)}; ` +
         "give imageFolder a size, or a transform that makes images of one shape",
     );
   };
-  const dataset = lazyDataset({
-    length: paths.length,
-    columns: { images: column },
-    known: { labels },
-    read: checked,
-    name: (index) => paths[index]!,
-  });
-  return Object.assign(dataset, { classes, paths }) as unknown as ImageFolder;
+  return { column, read };
 }
 
 /** Of the size that was asked for, or of the first image. */
 async function imageColumn(
   first: string,
-  read: (index: number, key: RandomKey) => Promise<{ readonly images: HostArray }>,
+  read: ReadImages,
   size: Size | undefined,
   channels: number,
 ): Promise<ImageColumn> {

@@ -30,7 +30,7 @@ export type {
   WarpStyle,
 } from "./geometry.ts";
 export type { ByteImage, Image, Region, Size } from "./image.ts";
-export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./image-folder.ts";
+export { type ImageFolder, type ImageFolderOptions, imageFiles, imageFolder } from "./image-folder.ts";
 export * from "./image-transforms.ts";
 export { cutMix, type LabelledBatch, type MixedBatch, type MixOptions, mixup } from "./mix.ts";
 export { type NormalizeOptions, normalize, toFloat } from "./normalize.ts";
