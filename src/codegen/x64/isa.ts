@@ -22,7 +22,7 @@ export interface Isa {
   readonly hasScale: boolean;
   /** Sums of products of bytes, and of 16-bit integers, are one instruction (AVX-512 VNNI). */
   readonly hasByteProducts: boolean;
-  /** Asking for the next row of a matrix while one is worked on pays (`loads-ahead.ts`); so it was measured, where it is true. */
+  /** Asking for the next row of a matrix while one is worked on pays (`rows-ahead.ts`); so it was measured, where it is true. */
   readonly fetchesRows: boolean;
   /** From wide to narrow: a kernel uses the widest whose lanes divide those of all its registers. */
   readonly shapes: readonly Shape[];

@@ -23,8 +23,8 @@ import { operandsOf } from "./flatten.ts";
 import { type Isa, type Shape, scalarShape } from "./isa.ts";
 import { Lanes, type Vectors } from "./lanes.ts";
 import { record } from "./layout.ts";
-import { rowsAhead, stepsAhead } from "./loads-ahead.ts";
 import { type FinishedFunction, finishFunction } from "./machine/finish.ts";
+import { rowsAhead } from "./rows-ahead.ts";
 import { type Address, Scope, Scopes } from "./scopes.ts";
 import { SharedLoop } from "./shared-loop.ts";
 import { Storage } from "./storage.ts";
@@ -48,7 +48,7 @@ export class KernelEmitter {
   readonly scalar: Lanes;
   readonly lanes: Lanes;
   readonly storage: Storage;
-  /** Loads that ask for a place that is read later, so many bytes further on. */
+  /** Loads that ask for the same place in the next row, so many bytes further on. */
   readonly ahead: ReadonlyMap<Value, number>;
   /** Values outside vector loops. */
   readonly values = new Map<Value, Register>();
@@ -68,8 +68,7 @@ export class KernelEmitter {
     this.scalar = new Lanes(this.e, scalarShape);
     this.lanes = new Lanes(this.e, shapeFor(kernel, options.isa));
     this.storage = new Storage(this.e, this.lanes);
-    const rows = options.isa.fetchesRows ? rowsAhead(kernel, options.far) : [];
-    this.ahead = new Map([...rows, ...stepsAhead(kernel, options.far)]);
+    this.ahead = rowsAhead(kernel, options.far);
   }
 
   block(statements: readonly Statement[]): void {

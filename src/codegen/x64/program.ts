@@ -385,7 +385,7 @@ class ProgramEmitter {
   }
 
   private isFar({ bytes, scope }: ProgramBuffer): boolean {
-    return scope === "program" && bytes > nearBytes;
+    return this.options.isa.fetchesRows && scope === "program" && bytes > nearBytes;
   }
 
   /** One parallel loop, nothing but values and registers beside it, and enough work. */

@@ -95,7 +95,6 @@ export class GroupWriter {
         stride,
       }));
       const address = this.k.address(value.buffer, flat.affine!, dynamic);
-      this.fetchOnce(value, address);
       flat.splat = this.k.storage.loadUniform(value.buffer.dtype, address);
     } else if (value.kind === "bytePairs" && flat.scalar === undefined) {
       // Taken apart after it was put into all lanes: both parts share that.
@@ -187,15 +186,6 @@ export class GroupWriter {
   private fetch({ base, offset }: Address, ahead: number, inLine: number): void {
     if (inLine === 0) this.e.code.emit("prefetcht0", placeAt(base, offset + ahead, 8));
   }
-
-  /** Asks for the line ahead of a load, once for all turns of an unrolled loop. */
-  private fetchOnce(load: Value, { base, offset }: Address): void {
-    const ahead = this.k.ahead.get(load);
-    if (ahead === undefined || this.fetched.has(load)) return;
-    this.fetched.add(load);
-    this.e.code.emit("prefetcht0", placeAt(base, offset + ahead, 8));
-  }
-  private readonly fetched = new Set<Value>();
 
   private maskedNumber({ load, mask }: NonNullable<FlatValue["masked"]>, group: Group): Register | undefined {
     if (group.active.mask !== undefined) return undefined;

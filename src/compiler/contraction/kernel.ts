@@ -1,5 +1,7 @@
 /** The kernel of one part: batch loops around tiles, each tile a chain of multiply-adds in registers and an epilogue. */
+import { bytesOf } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
+import { maxOf, type Size } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
 import { addAffine, constantAffine, scaleAffine, viewAddress, zeroAffine } from "../../ir/affine.ts";
 import { KernelBuilder } from "../../ir/builder.ts";
@@ -69,6 +71,12 @@ interface Tile {
   readonly columns: Span;
   readonly accumulators: Register;
 }
+
+const lineBytes = 64;
+/** What is no larger may lie in a second-level cache. */
+const nearBytes = 2 ** 20;
+/** A tile takes 12 to 28 cycles a step: so many steps are what memory takes. */
+const stepsAhead = 16;
 
 class ContractionEmitter {
   readonly b: KernelBuilder;
@@ -219,12 +227,27 @@ class ContractionEmitter {
     const { left, right } = this.request;
     const strides = [left.depthStrides(tile.rows), right.depthStrides(tile.columns)];
     const first = strides.map((list) => viewAddress({ strides: list, offset: 0 }, start));
-    forSteps(this.b, mergedLoops(sizes, strides), 1, (at) =>
-      this.step(
-        tile,
-        at.map((address, i) => addAffine(first[i]!, address)),
-      ),
-    );
+    forSteps(this.b, mergedLoops(sizes, strides), 1, (at, { strides: [stride] }) => {
+      const here = at.map((address, i) => addAffine(first[i]!, address));
+      this.prefetch(tile, here[0]!, stride!);
+      this.step(tile, here);
+    });
+  }
+
+  /**
+   * Rows whose elements lie a line or more further each step in depth (the gradient of a weight reads the layer's input so) are fetched
+   * ahead by no processor: each step asks for what a later one reads, unless the caches near the processor may hold it.
+   */
+  private prefetch({ batch, rows }: Tile, down: Affine, stride: Size): void {
+    const { left, problem, target } = this.request;
+    const { buffer } = left;
+    const bytes = bytesOf(buffer.dtype);
+    const isApart = typeof stride === "number" && stride * bytes >= lineBytes;
+    const isInPlace = buffer === problem.left.buffer;
+    if (target.arithmetic !== "x64" || !isApart || !isInPlace || maxOf(buffer.elements) * bytes <= nearBytes)
+      return;
+    const first = left.address(batch, rows, zeros(rows.sizes));
+    this.b.prefetch(buffer, addAffine(addAffine(first, down), constantAffine(stepsAhead * stride)));
   }
 
   private step({ batch, rows, columns, accumulators }: Tile, [down, across]: readonly Affine[]): void {

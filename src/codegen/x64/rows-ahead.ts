@@ -1,11 +1,6 @@
 /**
- * Which loads ask for memory that is read later.
- *
- * Rows that are read in several passes (softmax, layer norm): the first pass brings a row from memory, the ones after it find it in the
+ * Rows that are read in several passes (softmax, layer norm). The first pass brings a row from memory, the ones after it find it in the
  * cache, and while they compute, memory has nothing to do. So the second pass over a row asks for the next one, line by line.
- *
- * Products that read an operand a line or more further at each step in depth (the gradient of a weight reads the layer's input so): no
- * processor fetches such lines ahead by itself, so each step asks for the one that a later step needs.
  */
 import { bytesOf } from "../../base/dtype.ts";
 import { strideOf } from "../../ir/affine.ts";
@@ -41,37 +36,6 @@ function findInRows(loop: Loop, far: ReadonlySet<KernelBuffer>, found: Map<Value
       if (passes.get(row) === 1 && !found.has(load)) found.set(load, rowBytes);
     }
     for (const row of read) passes.set(row, (passes.get(row) ?? 0) + 1);
-  }
-}
-
-/** A tile of a product takes 12 to 28 cycles a step: so many steps are what memory takes. */
-const stepsOfMemory = 16;
-const lineBytes = 64;
-
-/** Loads that fill all lanes with one element of `far` buffers, with the bytes to the place that so many steps later read. */
-export function stepsAhead(kernel: Kernel, far: ReadonlySet<KernelBuffer>): ReadonlyMap<Value, number> {
-  const found = new Map<Value, number>();
-  const visit = (loop: Loop): void => {
-    for (const inner of loopsOf(loop.body)) {
-      if (inner.mode !== "vector") visit(inner);
-      else if (loop.mode === "serial")
-        for (const load of loadsIn(inner.body)) {
-          const stride = strideOf(load.address, loop.index);
-          if (!far.has(load.buffer) || load.dynamic.length > 0 || typeof stride !== "number") continue;
-          const bytes = stride * loop.step * bytesOf(load.buffer.dtype);
-          if (strideOf(load.address, inner.index) === 0 && bytes >= lineBytes)
-            found.set(load, stepsOfMemory * bytes);
-        }
-    }
-  };
-  for (const loop of loopsOf(kernel.body)) visit(loop);
-  return found;
-}
-
-function* loadsIn(statements: readonly Statement[]): Generator<Load> {
-  for (const statement of statements) {
-    if (statement.kind === "loop") yield* loadsIn(statement.body);
-    else if (statement.kind === "define" && statement.value.kind === "load") yield statement.value;
   }
 }
 
