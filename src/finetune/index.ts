@@ -11,3 +11,11 @@ export {
   finetunePreferences,
 } from "./preferences.ts";
 export { rematerializeLayers } from "./rematerialize-layers.ts";
+export {
+  type FinetuneSentencesOptions,
+  finetuneSentences,
+  type SentenceExample,
+  type SentenceLoss,
+  type SentenceLossOptions,
+  sentenceLoss,
+} from "./sentences.ts";

@@ -13,6 +13,8 @@ export interface InfoNceOptions {
   readonly reduction?: Reduction;
   /** Default false: true adds the loss of keys that look for queries, and takes the mean of both (CLIP). */
   readonly symmetric?: boolean;
+  /** Further keys, (n, features), that are nobody's partner; not with `symmetric`. */
+  readonly negatives?: TensorLike;
 }
 
 /** Vectors of length 1; one of zeros stays, with gradient 0. */
@@ -45,18 +47,29 @@ function requireTemperature(what: string, temperature: number): void {
  */
 export function infoNce(queries: Tensor, keys: TensorLike, options: InfoNceOptions = {}): Tensor {
   return located(() => {
-    checkOptions("infoNce", options, ["temperature", "reduction", "symmetric"]);
+    checkOptions("infoNce", options, ["temperature", "reduction", "symmetric", "negatives"]);
     const { temperature = 0.1, reduction = "mean", symmetric = false } = options;
     requireTemperature("infoNce", temperature);
     const k = asTensor(keys);
     const batch = requireVectors("infoNce", queries, k);
-    const similarities: Tensor = unit(queries).matmul(unit(k).transpose()).div(temperature); // (batch, batch)
+    const all = withNegatives(k, options);
+    const similarities: Tensor = unit(queries).matmul(unit(all).transpose()).div(temperature); // (batch, batch + n)
     const partners = arange(batch);
     const forth = crossEntropy(similarities, partners, { reduction });
     if (!symmetric) return forth;
     const back = crossEntropy(similarities.transpose(), partners, { reduction });
     return forth.add(back).mul(0.5) as Tensor;
   });
+}
+
+function withNegatives(keys: Tensor, { negatives, symmetric = false }: InfoNceOptions): Tensor {
+  if (negatives === undefined) return keys;
+  if (symmetric) throw new ArgumentError("infoNce: negatives look for nobody: they do not go with symmetric");
+  const more = asTensor(negatives);
+  if (more.shape.length === 2 && more.shape[1] === keys.shape[1]) return concat([keys, more], 0) as Tensor;
+  throw new ShapeError(
+    `infoNce: negatives must be (n, ${keys.shape[1]}) as the keys ${shapeText(keys.shape)}, got ${shapeText(more.shape)}`,
+  );
 }
 
 /**
@@ -74,7 +87,7 @@ export function infoNce(queries: Tensor, keys: TensorLike, options: InfoNceOptio
 export function ntXent(
   first: Tensor,
   second: TensorLike,
-  options: Omit<InfoNceOptions, "symmetric"> = {},
+  options: Omit<InfoNceOptions, "symmetric" | "negatives"> = {},
 ): Tensor {
   return located(() => {
     checkOptions("ntXent", options, ["temperature", "reduction"]);

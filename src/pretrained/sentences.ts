@@ -122,8 +122,8 @@ export class SentenceEncoder {
     return tokens.map((_, row) => all.slice(row * size, (row + 1) * size));
   }
 
-  /** What is cut is cut before the token that ends a text. */
-  private tokensOf(text: string): readonly number[] {
+  /** The tokens of a text. What is cut is cut before the token that ends it. */
+  tokensOf(text: string): readonly number[] {
     const { ids } = this.tokenizer.encode(text);
     if (ids.length <= this.maxTokens) return ids;
     return [...ids.slice(0, this.maxTokens - 1), ids.at(-1)!];

@@ -1,5 +1,6 @@
 /** Texts: cleaning, words, vocabularies, padding, counts of terms, tokenizers. */
 
+export { type MaskedTokens, type MaskTokensOptions, maskTokens } from "./mask-tokens.ts";
 export { type CleanOptions, cleanText, type NormalizeOptions, normalizeText } from "./normalize.ts";
 export {
   type BucketOptions,
