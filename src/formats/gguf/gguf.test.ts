@@ -8,6 +8,7 @@ import { ArgumentError, FormatError } from "../../base/errors.ts";
 import { MappedArray } from "../../base/mapped-array.ts";
 import { parseHeader } from "./header.ts";
 import { openGguf } from "./reader.ts";
+import { writeGguf } from "./writer.ts";
 
 const fixture = join(import.meta.dirname, "../../../test/fixtures/quantized.gguf");
 let folder = "";
@@ -82,6 +83,29 @@ describe("a file of llama.cpp's package", () => {
     expect((blocks as MappedArray).read()).toEqual(await stored.blocks("Q4_1"));
     await stored.close();
     await file.close();
+  });
+
+  test("what is written comes back, metadata of many kilobytes too", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "netwright-gguf-"));
+    try {
+      // Lengths of all kinds, so that each kind of value meets the end of the writer's room.
+      for (const extra of [0, 1, 3, 7]) {
+        const words = Array.from({ length: 20_000 }, (_, i) => `${"x".repeat((i + extra) % 11)}${i}`);
+        const numbers = Int32Array.from({ length: 40_000 + extra }, (_, i) => i);
+        const path = join(folder, `${extra}.gguf`);
+        await writeGguf(path, { words, numbers, flag: true, half: 0.5, last: "end" }, new Map());
+        const { metadata } = await openGguf(path);
+        expect(metadata.get("words")).toEqual(words);
+        expect(Array.from(metadata.get("numbers") as ArrayLike<number>)).toEqual([...numbers]);
+        expect([metadata.get("flag"), metadata.get("half"), metadata.get("last")]).toEqual([
+          true,
+          0.5,
+          "end",
+        ]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("a name that it does not have", async () => {

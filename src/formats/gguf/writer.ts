@@ -93,20 +93,19 @@ function bytesOf(name: string, shape: readonly number[], type: GgufType): number
 /** Bytes that grow. */
 class Writer {
   private bytes = new Uint8Array(1 << 16);
-  private view = new DataView(this.bytes.buffer);
   private at = 0;
 
   u32(value: number): void {
-    this.view.setUint32(this.take(4), value, true);
+    this.room(4).setUint32(0, value, true);
   }
   u64(value: number): void {
-    this.view.setBigUint64(this.take(8), BigInt(value), true);
+    this.room(8).setBigUint64(0, BigInt(value), true);
   }
   string(text: string): void {
     const bytes = new TextEncoder().encode(text);
     this.u64(bytes.length);
-    const at = this.take(bytes.length);
-    this.bytes.set(bytes, at);
+    const { byteOffset } = this.room(bytes.length);
+    this.bytes.set(bytes, byteOffset);
   }
   value(key: string, value: GgufInput): void {
     if (typeof value === "string") {
@@ -114,7 +113,7 @@ class Writer {
       this.string(value);
     } else if (typeof value === "boolean") {
       this.u32(7);
-      this.bytes[this.take(1)] = value ? 1 : 0;
+      this.room(1).setUint8(0, value ? 1 : 0);
     } else if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 32) {
       this.u32(4);
       this.u32(value);
@@ -122,7 +121,7 @@ class Writer {
       const number = typeof value === "number" ? value : value.f32;
       if (Number.isNaN(number)) throw new ArgumentError(`gguf: "${key}" is NaN`);
       this.u32(6);
-      this.view.setFloat32(this.take(4), number, true);
+      this.room(4).setFloat32(0, number, true);
     } else this.list(value);
   }
   private list(values: readonly string[] | Int32Array): void {
@@ -131,21 +130,21 @@ class Writer {
     this.u64(values.length);
     for (const value of values)
       if (typeof value === "string") this.string(value);
-      else this.view.setInt32(this.take(4), value, true);
+      else this.room(4).setInt32(0, value, true);
   }
   done(): Uint8Array {
     return this.bytes.subarray(0, this.at);
   }
 
-  private take(count: number): number {
+  /** The next bytes: a view of them, as they move when there is no more room. */
+  private room(count: number): DataView {
     const from = this.at;
     this.at += count;
     if (this.at > this.bytes.length) {
       const larger = new Uint8Array(Math.max(this.at, 2 * this.bytes.length));
       larger.set(this.bytes);
       this.bytes = larger;
-      this.view = new DataView(larger.buffer);
     }
-    return from;
+    return new DataView(this.bytes.buffer, from, count);
   }
 }
