@@ -197,25 +197,26 @@ export class Storage {
   loadsApart(dtype: DType, stride: number): boolean {
     return dtype === "f16" && this.lanes.shape.lanes >= 8 && Math.abs(stride) > 1;
   }
-  loadApart(dtype: DType, address: Address, stride: number): Vectors {
+  loadApart(dtype: DType, { base, offset }: Address, stride: number): Vectors {
     if (dtype !== "f16") throw new InternalError(`${dtype} is not loaded lane by lane`);
-    if (this.lanes.shape.lanes > 8) return this.loadHalvesApart(address, stride, 1);
+    const { lanes } = this;
     const { code } = this.e;
-    const place = (lane: number, bits: 16 | 32): Memory =>
-      placeAt(address.base, address.offset + 2 * lane * stride, bits);
-    const [low, high] = [0, 4].map((first) => {
-      const four = code.vector(128);
-      code.emit("vmovd", four, place(first, 32));
-      for (const lane of [1, 2, 3]) code.emit("vpinsrw", four, four, place(first + lane, 16), lane);
-      return four;
+    // No more than the halves themselves is read: the last one may be where readable memory ends.
+    const eights = Array.from({ length: lanes.shape.lanes / 8 }, (_, i) => {
+      const eight = code.vector(128);
+      code.emit("vpxor", eight, eight, eight);
+      for (let lane = 0; lane < 8; lane++)
+        code.emit("vpinsrw", eight, eight, placeAt(base, offset + 2 * (8 * i + lane) * stride, 16), lane);
+      return eight;
     });
-    const halves = code.vector(128);
-    code.emit("vpunpcklqdq", halves, low!, high!);
-    return [this.lanes.op("vcvtph2ps", halves)];
+    if (eights.length === 1) return [lanes.op("vcvtph2ps", eights[0]!)];
+    const halves = code.vector(256);
+    code.emit("vinserti128", halves, withBits(eights[0]!, 256), eights[1]!, 1);
+    return [lanes.op("vcvtph2ps", halves)];
   }
 
-  /** One or two halves of each lane, side by side there: as words that begin with them. Two bytes past a single one are read. */
-  loadHalvesApart({ base, offset }: Address, stride: number, count: number): Vectors {
+  /** Two halves of each lane, side by side there. */
+  loadPairsApart({ base, offset }: Address, stride: number): Vectors {
     const { lanes } = this;
     const { code } = this.e;
     const place = (lane: number): Memory => placeAt(base, offset + 2 * lane * stride, 32);
@@ -232,7 +233,7 @@ export class Storage {
         (whole, four, i) => lanes.op(insert, whole, four, i + 1),
         withBits(fours[0]!, lanes.shape.bits),
       );
-    return [words, ...(count > 1 ? [lanes.op("vpsrld", words, 16)] : [])].map((x) => this.halfFloats(x));
+    return [words, lanes.op("vpsrld", words, 16)].map((x) => this.halfFloats(x));
   }
   private halfIndices(indices: Register, half: 0 | 1): Register {
     const { bits } = this.lanes.shape;

@@ -89,8 +89,7 @@ export function loadTurned(e: Emitter, lanes: Lanes, storage: Storage, block: Tu
     // Words of several elements, as many bytes of a row as one load takes or a multiple.
     if (rowBytes % 16 === 0) return new WordElements(lanes, dtype, turnedWords(e, lanes, block));
   } else if (bytesOf(dtype) === 4 && lanes.shape.bits === 256) return elements(turnedWords(e, lanes, block));
-  if (dtype === "f16" && rowBytes <= 4)
-    return elements(storage.loadHalvesApart(block.from, block.stride, count));
+  if (dtype === "f16" && count === 2) return elements(storage.loadPairsApart(block.from, block.stride));
   return elements(byWholeRows(lanes, storage, block));
 }
 

@@ -51,27 +51,33 @@ const makers: Record<string, () => Device> = {
 describe.skipIf(isa === undefined)(`mapped files${isa ? "" : ` (${reasons.join("; ")})`}`, () => {
   describe.each(Object.keys(makers))("%s", (name) => {
     it.each([
-      ["f32", numbers(37 * 53), 3],
-      ["bf16", Uint16Array.from({ length: 37 * 53 }, (_, i) => 0x3f80 + (i % 100)), 1],
-      ["i8", Int8Array.from({ length: 37 * 53 }, (_, i) => i), 0],
-    ] as const)("a value of %s at any position, up to the end of its file", async (dtype, data, before) => {
-      const device = makers[name]!();
-      const { array } = mappedOf(data, dtype, [37, 53], before);
-      const fn = traced(() => {
-        const x = parameter({ shape: [37, 53], dtype });
-        const y = parameter({ shape: [53, 5], dtype: "f32" });
-        return { parameters: [x, y], results: [dot(cast(x, "f32"), y), sum(cast(x, "f32"), 0)] };
-      });
-      const executable = device.compile(fn);
-      const y = { dtype: "f32" as const, shape: [53, 5], data: numbers(265) };
-      const storage = device.map(array);
-      const got = await Promise.all(executable.run([storage, y]).map((result) => result.read()));
-      const want = executable.run([{ dtype, shape: [37, 53], data }, y]).map((result) => result.readSync());
-      expect(got).toEqual(want);
-      expect(storage.readSync()).toEqual(data);
-      storage.release();
-      expect(() => storage.readSync()).toThrow("released");
-    });
+      ["f32", 37, 53, numbers(37 * 53), 3],
+      ["bf16", 37, 53, Uint16Array.from({ length: 37 * 53 }, (_, i) => 0x3f80 + (i % 100)), 1],
+      // A page to the byte: what is behind cannot be read.
+      ["f16", 64, 32, Uint16Array.from({ length: 64 * 32 }, (_, i) => 0x3c00 + (i % 100)), 0],
+      ["i8", 37, 53, Int8Array.from({ length: 37 * 53 }, (_, i) => i), 0],
+    ] as const)(
+      "a value of %s at any position, up to the end of its file",
+      async (dtype, rows, columns, data, before) => {
+        const device = makers[name]!();
+        const shape = [rows, columns];
+        const { array } = mappedOf(data, dtype, shape, before);
+        const fn = traced(() => {
+          const x = parameter({ shape, dtype });
+          const y = parameter({ shape: [columns, 5], dtype: "f32" });
+          return { parameters: [x, y], results: [dot(cast(x, "f32"), y), sum(cast(x, "f32"), 0)] };
+        });
+        const executable = device.compile(fn);
+        const y = { dtype: "f32" as const, shape: [columns, 5], data: numbers(5 * columns) };
+        const storage = device.map(array);
+        const got = await Promise.all(executable.run([storage, y]).map((result) => result.read()));
+        const want = executable.run([{ dtype, shape, data }, y]).map((result) => result.readSync());
+        expect(got).toEqual(want);
+        expect(storage.readSync()).toEqual(data);
+        storage.release();
+        expect(() => storage.readSync()).toThrow("released");
+      },
+    );
 
     it("a state is copied by the first assignment, and every program sees the same", async () => {
       const device = makers[name]!();
