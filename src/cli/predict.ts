@@ -13,13 +13,14 @@ import { runPath } from "./runs.ts";
 
 export const predictRun: Command = {
   summary: "what a trained run answers",
-  usage: `netwright predict RUN [FILE] [--part PART] [--take N] [--out FILE]
+  usage: `netwright predict RUN [FILE] [--part PART] [--take N] [--json] [--out FILE]
 
   RUN          a run's folder, or its name in the folder runs, made by netwright train
   FILE         raw rows (.csv, .tsv, .jsonl, .parquet), where the run's data is made of rows; an image or a folder of them, where it is
                made of images
   --part PART  a part of the config's data instead (default: test, else validation)
   --take N     its first N samples
+  --json       one JSON array instead of a line for each
   --out FILE   where answers go (default: standard output)
 
   A JSON object a line: "prediction", and the "probabilities" of classes where there are some.
@@ -27,7 +28,12 @@ export const predictRun: Command = {
   netwright predict best new-patients.csv --out answers.jsonl
   netwright predict flowers photo.jpg
   netwright predict best --part test --take 5`,
-  flags: { part: { type: "string" }, take: { type: "string" }, out: { type: "string" } },
+  flags: {
+    part: { type: "string" },
+    take: { type: "string" },
+    json: { type: "boolean" },
+    out: { type: "string" },
+  },
   async run({ values, positionals }) {
     const [run, file, extra] = positionals;
     if (run === undefined || extra !== undefined)
@@ -38,14 +44,15 @@ export const predictRun: Command = {
     const dataset = take === undefined ? whole : whole.take(Number(take));
     const { inputs } = opened.options;
     const answers = await predict(opened.model, dataset, inputs === undefined ? {} : { inputs });
-    const text = answerLines(opened, answers)
-      .map((line) => `${JSON.stringify(line)}\n`)
-      .join("");
+    const lines = answerLines(opened, answers);
+    const text = values["json"] === true ? `${JSON.stringify(lines)}\n` : lines.map(jsonLine).join("");
     if (typeof out === "string") await writeFileAtomic(out, new TextEncoder().encode(text));
     else write("stdout", text);
     return 0;
   },
 };
+
+const jsonLine = (answer: AnswerLine): string => `${JSON.stringify(answer)}\n`;
 
 /** Rows of a file, prepared as the training's were. */
 async function rowsOf({ data: { pipeline, prepare } }: Setup, file: string): Promise<Dataset> {

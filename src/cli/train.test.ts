@@ -44,6 +44,8 @@ test("train, eval, predict and replay hold together", async () => {
   writeFileSync(join(folder, "new.csv"), "b,a\n3,9\n,0\n");
   const answers = (await runProgram("predict", run, join(folder, "new.csv"))).stdout.trim().split("\n");
   expect(answers.map((line) => JSON.parse(line).prediction)).toEqual(["yes", "no"]);
+  const { stdout: array } = await runProgram("predict", run, join(folder, "new.csv"), "--json");
+  expect(JSON.parse(array)).toEqual(answers.map((line) => JSON.parse(line)));
   const out = join(folder, "answers.jsonl");
   await runProgram("predict", run, "--part", "test", "--take", "3", "--out", out);
   const lines = readFileSync(out, "utf8").trim().split("\n");

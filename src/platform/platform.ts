@@ -246,7 +246,7 @@ export interface Platform {
    * the same folder, fsync, rename, fsync of the folder. On any failure the temporary file is removed.
    */
   writeFileAtomic(path: string, content: FileContent): Promise<void>;
-  /** Adds to the end of a file, which is made where missing: whole pieces of text, as lines are. */
+  /** Adds to the end of a file, which is made where missing: whole pieces, as lines are. Where there is room for a part alone, none is left. */
   appendFile(path: string, bytes: Uint8Array): Promise<void>;
   /** Nothing happens when there is none. */
   removeFile(path: string): Promise<void>;

@@ -48,7 +48,7 @@ export async function openFolder(
     await write(files.environment, await environmentFacts());
     await write(files.config, await configure(chosen));
   }
-  const log = (file: string): LineLog => new LineLog(Promise.resolve(joinPath(path, file)));
+  const log = (file: string): LineLog => new LineLog(joinPath(path, file));
   return { path, metrics: log(files.metrics), histograms: log(files.histograms), write };
 }
 

@@ -1,49 +1,27 @@
 /** A file of lines that grows while a run goes on: buffered, so that a line costs a microsecond and not a write. */
-import { appendFile, monotonicMs, readFile } from "#platform";
+import { monotonicMs, readFile } from "#platform";
+import { GrowingFile } from "./growing-file.ts";
 import { jsonOrUndefined, toJson } from "./json.ts";
 
 /** A process that is killed loses at most this much time of lines. */
 const flushEveryMs = 1000;
 const flushAtLines = 2000;
 
-export class LineLog {
-  readonly #path: Promise<string>;
-  #lines: string[] = [];
+export class LineLog extends GrowingFile {
+  readonly #encoder = new TextEncoder();
+  #lines = 0;
   #flushed = monotonicMs();
-  #writing: Promise<void> = Promise.resolve();
-  #error: unknown;
 
-  /** @param path may still have to be found: lines wait for it */
-  constructor(path: Promise<string>) {
-    this.#path = path;
+  addLine(line: object): void {
+    this.add(this.#encoder.encode(`${toJson(line)}\n`));
+    this.#lines++;
+    if (monotonicMs() - this.#flushed > flushEveryMs || this.#lines >= flushAtLines) void this.flush();
   }
 
-  /** @throws FileError when an earlier line could not be written */
-  add(line: object): void {
-    if (this.#error !== undefined) throw this.#error;
-    this.#lines.push(toJson(line));
-    const isDue = monotonicMs() - this.#flushed > flushEveryMs || this.#lines.length >= flushAtLines;
-    if (isDue) this.#write();
-  }
-
-  /** Everything added is in the file. @throws FileError when it cannot be written */
-  async flush(): Promise<void> {
-    this.#write();
-    await this.#writing;
-    if (this.#error !== undefined) throw this.#error;
-  }
-
-  #write(): void {
+  override flush(): Promise<void> {
     this.#flushed = monotonicMs();
-    if (this.#lines.length === 0) return;
-    const text = `${this.#lines.join("\n")}\n`;
-    this.#lines = [];
-    // One write after another: lines keep their order.
-    this.#writing = this.#writing
-      .then(async () => appendFile(await this.#path, new TextEncoder().encode(text)))
-      .catch((error: unknown) => {
-        this.#error ??= error;
-      });
+    this.#lines = 0;
+    return super.flush();
   }
 }
 

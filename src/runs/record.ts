@@ -1,12 +1,13 @@
 /** Recording a run: a callback for `fit`, or calls in a loop of one's own, that leave a folder. */
 import { monotonicMs } from "#platform";
-import { ArgumentError, SampleError } from "../base/errors.ts";
+import { ArgumentError, FileError, SampleError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { weightsSha256 } from "../checkpoint/index.ts";
 import type { Callback, EpochRecord, Scores, StepRecord, TrainingRun } from "../train/index.ts";
 import { CheckpointKeeper, type CheckpointOptions } from "./checkpoints.ts";
 import { type Evaluation, type EvaluationOptions, evaluation } from "./evaluation.ts";
 import { configOf, openFolder, type RunFolder } from "./folder.ts";
+import type { GrowingFile } from "./growing-file.ts";
 import { type HistogramSource, histogramLines } from "./histograms.ts";
 import { files, type ProgramFacts, type RunResult, type StepLine } from "./layout.ts";
 import { EventFile } from "./tensorboard/event-file.ts";
@@ -50,9 +51,10 @@ const optionNames = [
  * Records a run: `fit` takes the result as a callback, a loop of one's own calls `log`.
  *
  * The folder then says what was asked for, on which data, with which code, where it ran, and what came of every step; a
- * process that is killed loses at most the last second of it. `netwright runs`, `diff`, `replay` and `report` read it.
+ * process that is killed loses at most the last second of it. `netwright runs`, `diff`, `replay` and `report` read it. What cannot
+ * be written (a full disk) is told as a warning, kept in memory and tried again: training goes on.
  *
- * @throws ArgumentError for an unknown option; later FileError where the folder cannot be written, ArgumentError for a name
+ * @throws ArgumentError for an unknown option; later FileError where the folder cannot be made, ArgumentError for a name
  * that another run has
  * @example
  * const run = recordRun({ folder: "runs" });
@@ -104,7 +106,7 @@ export class RunRecorder implements Callback {
     this.#write({ type: "step", step, values });
   }
 
-  /** Ends a run of one's own loop: everything is in the file. */
+  /** Ends a run of one's own loop: everything is in the file. @throws FileError where it could not be written */
   async close(): Promise<void> {
     if (this.#opening === undefined) return;
     await this.#opening;
@@ -115,7 +117,7 @@ export class RunRecorder implements Callback {
     this.#opening = this.#open(run);
     this.#lastStep = run.step;
     const { metrics, path } = await this.#opening;
-    metrics.add({ type: "start", step: run.step, at: new Date().toISOString() });
+    metrics.addLine({ type: "start", step: run.step, at: new Date().toISOString() });
     await this.#keeper.open(path);
   }
 
@@ -145,7 +147,8 @@ export class RunRecorder implements Callback {
     this.#learningRate = record.learningRate;
     if (record.gradients !== undefined) await this.#keepGradients(record.gradients, run);
     await this.#keeper.trim();
-    if (this.#keeper.isDue(run.step)) await this.#keeper.save(run);
+    if (this.#keeper.isDue(run.step)) await this.#keepState(run);
+    await this.#warnOfFailures(run);
     this.#stepEnded = monotonicMs();
   }
 
@@ -154,12 +157,13 @@ export class RunRecorder implements Callback {
     const learningRate = this.#learningRate;
     const weights = await weightsSha256(run.model);
     const { metrics } = this.#folder!;
-    metrics.add({
+    metrics.addLine({
       ...{ type: "epoch", epoch, step: run.step, scores, seconds, validationSeconds, learningRate, weights },
     });
     this.#events?.scalars(run.step, { ...scores, learningRate });
     if ((this.#options.histograms ?? "epoch") === "epoch") await this.#histograms(run);
-    if (this.#keeper.isAtEpochs) await this.#keeper.save(run);
+    if (this.#keeper.isAtEpochs) await this.#keepState(run);
+    await this.#warnOfFailures(run);
   }
 
   /** A run that goes on from a checkpoint writes only what comes after it. */
@@ -168,18 +172,49 @@ export class RunRecorder implements Callback {
   }
 
   onWarning(message: string, { step }: TrainingRun): void {
-    this.#folder?.metrics.add({ type: "warning", step, message });
+    this.#folder?.metrics.addLine({ type: "warning", step, message });
   }
 
   async onTrainEnd(run: TrainingRun): Promise<void> {
     const { evaluation: options = {} } = this.#options;
     const answered = options === false ? undefined : await this.#answers(run, options);
-    if (answered !== undefined) await this.#folder!.write(files.evaluation, answered);
-    await this.#keeper.trim();
     const { stopReason } = run.history;
-    await this.#end(
-      stopReason === undefined ? { status: "finished" } : { status: "stopped", reason: stopReason },
-    );
+    // The model is worth more than what is told of it: the caller gets it, whatever the disk says.
+    if (answered !== undefined)
+      await this.#warnOfFileError(run, () => this.#folder!.write(files.evaluation, answered));
+    await this.#warnOfFileError(run, () => this.#keeper.trim());
+    const ending =
+      stopReason === undefined
+        ? { status: "finished" as const }
+        : { status: "stopped" as const, reason: stopReason };
+    await this.#warnOfFileError(run, () => this.#end(ending));
+  }
+
+  #keepState(run: TrainingRun): Promise<void> {
+    return this.#warnOfFileError(run, () => this.#keeper.save(run));
+  }
+
+  async #warnOfFileError(run: TrainingRun, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      await run.warn(`${error.message}; the record of the run lacks it`);
+    }
+  }
+
+  async #warnOfFailures(run: TrainingRun): Promise<void> {
+    for (const file of this.#growing()) {
+      const failure = file.newFailure();
+      if (failure !== undefined)
+        await run.warn(`${failure.message}; training goes on, and what is recorded waits in memory`);
+    }
+  }
+
+  #growing(): readonly GrowingFile[] {
+    if (this.#folder === undefined) return [];
+    const { metrics, histograms } = this.#folder;
+    return [metrics, histograms, ...(this.#events === undefined ? [] : [this.#events])];
   }
 
   /** A damaged sample costs the report its answers, not the run its end. */
@@ -204,9 +239,9 @@ export class RunRecorder implements Callback {
     const opening = openFolder({ folder, name, isResumed: run?.resumedFrom !== undefined }, (chosen) =>
       configOf(chosen, { run, options, program }),
     );
-    return opening.then((opened) => {
+    return opening.then(async (opened) => {
+      if (tensorboard) this.#events = await EventFile.open(opened.path);
       this.#folder = opened;
-      if (tensorboard) this.#events = new EventFile(opened.path);
       return opened;
     });
   }
@@ -214,7 +249,7 @@ export class RunRecorder implements Callback {
   #write(line: StepLine): void {
     this.#lastStep = Math.max(this.#lastStep, line.step);
     if (this.#folder !== undefined) {
-      this.#folder.metrics.add(line);
+      this.#folder.metrics.addLine(line);
       this.#events?.scalars(line.step, prefixed(line.values));
       return;
     }
@@ -239,7 +274,7 @@ export class RunRecorder implements Callback {
   async #histograms({ model, step, epoch }: TrainingRun): Promise<void> {
     const lines = await histogramLines({ model, step, epoch, gradients: this.#gradients });
     for (const line of lines) {
-      this.#folder!.histograms.add(line);
+      this.#folder!.histograms.addLine(line);
       this.#events?.histogram(step, `weights/${line.parameter}`, line.weights);
       if (line.gradients) this.#events?.histogram(step, `gradients/${line.parameter}`, line.gradients);
     }
@@ -249,7 +284,8 @@ export class RunRecorder implements Callback {
   async #end(ending: Pick<RunResult, "status" | "reason">): Promise<void> {
     const folder = this.#folder;
     if (folder === undefined) return;
-    await Promise.all([folder.metrics.flush(), folder.histograms.flush(), this.#events?.flush()]);
+    await Promise.all(this.#growing().map((file) => file.flush()));
+    for (const { failure } of this.#growing()) if (failure !== undefined) throw failure;
     await folder.write(files.result, { endedAt: new Date().toISOString(), ...ending, steps: this.#lastStep });
   }
 }

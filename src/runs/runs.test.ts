@@ -18,7 +18,7 @@ import { crossEntropy } from "../losses/index.ts";
 import { accuracy } from "../metrics/index.ts";
 import { Linear, ReLU, Sequential } from "../nn/index.ts";
 import { adam } from "../optim/index.ts";
-import { type FitOptions, fit } from "../train/index.ts";
+import { type Callback, csvLog, type FitOptions, fit, jsonLog, on } from "../train/index.ts";
 import { codeVersion } from "./environment.ts";
 import {
   compareRuns,
@@ -227,6 +227,64 @@ test("training that fails says so", async () => {
   expect((await readRun(join(folder, "failing"))).result).toMatchObject({
     status: "failed",
     reason: "RangeError: lost",
+  });
+});
+
+describe("a full disk", () => {
+  function onSmallDisk(skip: (why: string) => void, use: (disk: string) => Promise<void>): Promise<void> {
+    const disk = join(folder, "disk");
+    mkdirSync(disk, { recursive: true });
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], { stdio: "ignore" });
+    } catch {
+      skip("mounting a small file system needs root");
+    }
+    return use(disk).finally(() => execFileSync("umount", ["-l", disk]));
+  }
+
+  function fillUp(path: string): void {
+    try {
+      for (;;) appendFileSync(path, Buffer.alloc(64));
+    } catch (error) {
+      expect((error as { code: string }).code).toBe("ENOSPC");
+    }
+  }
+
+  test("training goes on with a warning, and the record is whole once there is room", async ({ skip }) => {
+    await onSmallDisk(skip, async (disk) => {
+      const filler = join(disk, "filler");
+      const warnings: string[] = [];
+      const callbacks = [
+        on("warning", (text) => void warnings.push(text.replaceAll(folder, "FOLDER"))),
+        on("epochEnd", (_, { epoch }) => (epoch === 1 ? fillUp(filler) : rmSync(filler, { force: true }))),
+      ] as Callback[];
+      const { model, path } = await train("full", { callbacks }, { folder: disk, tensorboard: true });
+      expect(await weightsSha256(model)).toBe(await weightsSha256(first.model));
+      expect(warnings.join("\n")).toMatch(
+        /cannot write "FOLDER\/disk\/full\/histograms.jsonl": the disk is full; .*; training goes on, and what is recorded waits in memory/,
+      );
+      const { steps, epochs } = await readRun(path);
+      const { steps: expected } = await readRun(first.path);
+      expect(steps.map(({ values }) => values)).toEqual(expected.map(({ values }) => values));
+      expect(epochs).toHaveLength(3);
+      expect(await readHistograms(path)).toEqual(await readHistograms(first.path));
+    });
+  });
+
+  test("one that stays full loses the record, not the model", async ({ skip }) => {
+    await onSmallDisk(skip, async (disk) => {
+      const warnings: string[] = [];
+      const callbacks = [
+        on("warning", (text) => void warnings.push(text.replaceAll(folder, "FOLDER"))),
+        on("epochEnd", (_, { epoch }) => (epoch === 1 ? fillUp(join(disk, "filler")) : undefined)),
+        csvLog(join(disk, "log.csv")),
+        jsonLog(join(disk, "log.json")),
+      ] as Callback[];
+      const { model } = await train("full", { callbacks }, { folder: disk });
+      expect(await weightsSha256(model)).toBe(await weightsSha256(first.model));
+      expect(warnings.filter((text) => text.includes("histograms.jsonl"))).toHaveLength(1);
+      expect(warnings.at(-1)).toMatch(/the disk is full/);
+    });
   });
 });
 

@@ -42,6 +42,8 @@ export interface TrainingRun {
    * callback, it is written when all callbacks of the event have run.
    */
   saveCheckpoint(path: string): Promise<void>;
+  /** Tells something that people should know and that does not end training: every callback's `onWarning` gets the sentence. */
+  warn(message: string): Promise<void>;
 }
 
 /** Values of parameters and buffers by name. */

@@ -83,7 +83,7 @@ export class Checkpoints {
   async #writeState(): Promise<void> {
     const plan = this.#plan;
     if (plan === undefined) return;
-    const { run, callbacks } = this.#parts;
+    const { run } = this.#parts;
     try {
       await this.write(pathOf(plan.path, run));
       this.#failure = undefined;
@@ -93,7 +93,17 @@ export class Checkpoints {
     } catch (error) {
       if (!(error instanceof FileError && isFull(error))) throw error;
       this.#failure = { error, ms: monotonicMs() };
-      await notify(callbacks, "onWarning", `${error.message}; training goes on, and tries again`, run);
+      await run.warn(`${error.message}; training goes on, and tries again`);
+    }
+  }
+
+  /** One that a callback asks for: without room for it, training goes on too. */
+  async writeAsked(path: string): Promise<void> {
+    try {
+      await this.write(path);
+    } catch (error) {
+      if (!(error instanceof FileError && isFull(error))) throw error;
+      await this.#parts.run.warn(`${error.message}; training goes on without this checkpoint`);
     }
   }
 
@@ -145,7 +155,7 @@ export class Checkpoints {
 
   /** The newest file that is whole; of several, one that is not is told. */
   async #newest(plan: string): Promise<{ path: string; loaded: Loaded } | undefined> {
-    const { run, batches, callbacks } = this.#parts;
+    const { run, batches } = this.#parts;
     const paths = await filesOf(plan);
     for (const [i, path] of paths.entries()) {
       if ((await fileSize(path)) === undefined) continue;
@@ -153,7 +163,7 @@ export class Checkpoints {
         return { path, loaded: await load(run.model, path, { optimizer: run.optimizer, loader: batches }) };
       } catch (error) {
         if (!(error instanceof FormatError) || i === paths.length - 1) throw error;
-        await notify(callbacks, "onWarning", `${error.message}; going on from the one before`, run);
+        await run.warn(`${error.message}; going on from the one before`);
       }
     }
     return undefined;

@@ -25,7 +25,7 @@ async function train(values: readonly number[], options: EarlyStoppingOptions, n
       history.stopReason = reason;
     },
     ...{ options: undefined as never, dataset: undefined as never, validation: undefined },
-    ...{ columns: { inputs: [], labels: "labels" }, saveCheckpoint: async () => {} },
+    ...{ columns: { inputs: [], labels: "labels" }, saveCheckpoint: async () => {}, warn: async () => {} },
     resumedFrom: undefined,
     snapshot: async (): Promise<Snapshot> => new Map([["epoch", hostArray("i32", [], Int32Array.of(epoch))]]),
     restore: (snapshot) => {

@@ -1,8 +1,9 @@
 /** Callbacks that write files: weights by epoch, and the record of a run. Every file is replaced whole or not at all. */
 import { writeFileAtomic } from "#platform";
+import { FileError } from "../base/errors.ts";
 import { save } from "../checkpoint/index.ts";
 import { BestScore, type WatchOptions } from "./best-score.ts";
-import type { Callback } from "./callback.ts";
+import type { Callback, TrainingRun } from "./callback.ts";
 import type { EpochRecord, History } from "./history.ts";
 
 export interface ModelCheckpointOptions extends WatchOptions {
@@ -57,8 +58,15 @@ export const jsonLog = (path: string): Callback =>
   logging(path, ({ epochs, stopReason }) => `${JSON.stringify({ epochs, stopReason }, null, 1)}\n`);
 
 function logging(path: string, textOf: (history: History) => string): Callback {
-  const write = ({ history }: { readonly history: History }): Promise<void> =>
-    writeFileAtomic(path, new TextEncoder().encode(textOf(history)));
+  // Nothing is lost by a write that fails: the next one writes all epochs.
+  const write = async ({ history, warn }: TrainingRun): Promise<void> => {
+    try {
+      await writeFileAtomic(path, new TextEncoder().encode(textOf(history)));
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      await warn(`${error.message}; training goes on`);
+    }
+  };
   return { onEpochEnd: (_, run) => write(run), onTrainEnd: write };
 }
 

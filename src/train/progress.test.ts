@@ -27,7 +27,7 @@ const run = (history = new History()): TrainingRun => ({
   optimizer: undefined as never,
   stop: () => {},
   ...{ options: undefined as never, dataset: undefined as never, validation: undefined },
-  ...{ columns: { inputs: [], labels: "labels" }, saveCheckpoint: async () => {} },
+  ...{ columns: { inputs: [], labels: "labels" }, saveCheckpoint: async () => {}, warn: async () => {} },
   resumedFrom: undefined,
   snapshot: async () => new Map(),
   restore: () => {},

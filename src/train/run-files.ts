@@ -36,14 +36,14 @@ export class RunFiles {
   async afterStep(callbacks: () => Promise<void>): Promise<void> {
     const asked = await this.#whileAsking(callbacks);
     await (await this.#planned())?.afterStep();
-    for (const path of asked) await this.save(path);
+    await this.#writeAsked(asked);
   }
 
   /** The same of an epoch that has ended. */
   async afterEpoch(callbacks: () => Promise<void>): Promise<void> {
     const asked = await this.#whileAsking(callbacks);
     await (await this.#planned())?.afterEpoch();
-    for (const path of asked) await this.save(path);
+    await this.#writeAsked(asked);
   }
 
   /** Training is over; in the middle of an epoch, that is where it goes on. Gives the error, where nothing could be written. */
@@ -71,6 +71,10 @@ export class RunFiles {
       this.#asked = undefined;
     }
     return asked;
+  }
+
+  async #writeAsked(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await (await this.#checkpoints()).writeAsked(path);
   }
 
   /** Undefined for a run that was not asked for checkpoints. */

@@ -25,6 +25,7 @@ export class Run implements TrainingRun {
   readonly stepsPerEpoch: number;
   readonly samplesPerEpoch: number;
   readonly saveCheckpoint: (path: string) => Promise<void>;
+  readonly warn: (message: string) => Promise<void>;
   epoch = 0;
   step = 0;
   isInterrupted = false;
@@ -41,6 +42,7 @@ export class Run implements TrainingRun {
     this.stepsPerEpoch = setup.stepsPerEpoch;
     this.samplesPerEpoch = setup.samplesPerEpoch;
     this.saveCheckpoint = setup.saveCheckpoint;
+    this.warn = setup.warn;
   }
 
   get isStopped(): boolean {

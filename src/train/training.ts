@@ -92,6 +92,7 @@ export class Training {
       ...{ epochs, samplesPerEpoch: dataset.length },
       stepsPerEpoch: Math.ceil(this.#batches.length / this.#batchesPerStep),
       saveCheckpoint: (path) => this.#files.save(path),
+      warn: (message) => notify(this.#callbacks, "onWarning", message, this.run),
     });
     this.#files = new RunFiles({
       ...{
@@ -295,12 +296,7 @@ export class Training {
   async #warnOfSkipped(count: number): Promise<void> {
     const last = this.#batches.skipped.at(-1)!.message;
     const what = count === 1 ? "a sample was" : `${count} samples were`;
-    await notify(
-      this.#callbacks,
-      "onWarning",
-      `${what} left out in epoch ${this.run.epoch}: ${last}`,
-      this.run,
-    );
+    await this.run.warn(`${what} left out in epoch ${this.run.epoch}: ${last}`);
   }
 
   async #validation(): Promise<Scores | undefined> {

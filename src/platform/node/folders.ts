@@ -12,7 +12,11 @@ export async function appendFile(path: string, bytes: Uint8Array): Promise<void>
   try {
     const file = await open(path, "a");
     try {
-      await file.writeFile(bytes);
+      const { size } = await file.stat();
+      await file.writeFile(bytes).catch(async (cause) => {
+        await file.truncate(size).catch(() => {});
+        throw cause;
+      });
     } finally {
       await file.close();
     }

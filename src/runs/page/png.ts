@@ -1,5 +1,5 @@
 /** Small pictures as PNG files: the bytes as they are, not compressed. ISO/IEC 15948. */
-import { joined } from "../tensorboard/protobuf.ts";
+import { joined } from "../joined.ts";
 
 /** @param channels 1: grey, 3: red, green, blue; a byte each, pixel by pixel, row by row */
 export function pngOf(pixels: Uint8Array, width: number, height: number, channels: 1 | 3): Uint8Array {

@@ -20,7 +20,7 @@ interface Fixture {
 
 test("the bytes are those of TensorFlow's writer", async () => {
   const { milliseconds, scalars, histogram, file } = readFixture<Fixture>("tensorboard.json");
-  const events = new EventFile(folder, () => milliseconds);
+  const events = await EventFile.open(folder, () => milliseconds);
   for (const { step, values } of scalars)
     events.scalars(
       step,

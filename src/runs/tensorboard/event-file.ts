@@ -3,60 +3,50 @@
  * TensorFlow's event.proto, summary.proto and its description of TFRecord say which field is which; test/fixtures/tensorboard.py
  * reads such a file with TensorFlow.
  */
-import { appendFile, joinPath, makeFolder } from "#platform";
+import { joinPath, makeFolder } from "#platform";
 import type { Scores } from "../../train/index.ts";
+import { GrowingFile } from "../growing-file.ts";
+import { joined } from "../joined.ts";
 import { type Distribution, files } from "../layout.ts";
 import { maskedCrc32c } from "./crc32c.ts";
-import { double, doubles, float, integer, joined, message, text } from "./protobuf.ts";
+import { double, doubles, float, integer, message, text } from "./protobuf.ts";
 
 /** Events are written when there are so many, and at `flush`. */
 const bufferedEvents = 500;
 
-export class EventFile {
-  readonly #folder: string;
-  readonly #path: string;
+export class EventFile extends GrowingFile {
   readonly #now: () => number;
-  #records: Uint8Array[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  #events = 0;
 
-  /** @param now the time in milliseconds since 1970 */
-  constructor(run: string, now: () => number = Date.now) {
-    this.#folder = joinPath(run, files.events);
+  constructor(path: string, now: () => number) {
+    super(path);
+    this.#now = now;
+    this.#addEvent([text(3, "brain.Event:2")]);
+  }
+
+  /** In a run's folder. @param now the time in milliseconds since 1970 */
+  static async open(run: string, now: () => number = Date.now): Promise<EventFile> {
+    const folder = joinPath(run, files.events);
+    await makeFolder(folder);
     // TensorBoard takes files with "tfevents" in their names, in the order of their times.
     const seconds = String(Math.floor(now() / 1000)).padStart(10, "0");
-    this.#path = joinPath(this.#folder, `events.out.tfevents.${seconds}.netwright`);
-    this.#now = now;
-    this.#add([text(3, "brain.Event:2")]);
+    return new EventFile(joinPath(folder, `events.out.tfevents.${seconds}.netwright`), now);
   }
 
   /** A point of each curve. */
   scalars(step: number, values: Scores): void {
     const summaries = Object.entries(values).map(([tag, value]) => message(1, text(1, tag), float(2, value)));
-    this.#add([integer(2, step), message(5, ...summaries)]);
+    this.#addEvent([integer(2, step), message(5, ...summaries)]);
   }
 
   histogram(step: number, tag: string, distribution: Distribution): void {
     const summary = message(1, text(1, tag), message(5, ...histogramFields(distribution)));
-    this.#add([integer(2, step), message(5, summary)]);
+    this.#addEvent([integer(2, step), message(5, summary)]);
   }
 
-  /** Everything so far is in the file. */
-  async flush(): Promise<void> {
-    const records = this.#records;
-    this.#records = [];
-    if (records.length > 0) {
-      this.#writing = this.#writing.then(async () => {
-        await makeFolder(this.#folder);
-        await appendFile(this.#path, joined(records));
-      });
-    }
-    await this.#writing;
-  }
-
-  #add(fields: readonly Uint8Array[]): void {
-    this.#records.push(record(joined([double(1, this.#now() / 1000), ...fields])));
-    // A failure is thrown by the flush that everything ends with.
-    if (this.#records.length >= bufferedEvents) this.flush().catch(() => {});
+  #addEvent(fields: readonly Uint8Array[]): void {
+    this.add(record(joined([double(1, this.#now() / 1000), ...fields])));
+    if (++this.#events % bufferedEvents === 0) void this.flush();
   }
 }
 

@@ -2,6 +2,7 @@
  * The few kinds of protobuf fields that events are made of. A message is its fields, one after another; integers and doubles of
  * value 0 are left out, as proto3 does.
  */
+import { joined } from "../joined.ts";
 
 /** A field's number, and how its value is written (the wire type). */
 const key = (field: number, wireType: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wireType);
@@ -40,13 +41,3 @@ export const message = (field: number, ...fields: readonly Uint8Array[]): Uint8A
 
 export const doubles = (field: number, values: readonly number[]): Uint8Array =>
   bytes(field, new Uint8Array(Float64Array.from(values).buffer));
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
