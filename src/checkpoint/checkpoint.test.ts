@@ -11,7 +11,7 @@ import { crossEntropy } from "../losses/index.ts";
 import { Dropout, Linear, Parameter, ReLU, Sequential } from "../nn/index.ts";
 import { Adam, type Optimizer, SGD } from "../optim/index.ts";
 import { compile, grad, ones, type Tensor, tensor } from "../tensor/index.ts";
-import { load, save, serialize, weightsSha256 } from "./index.ts";
+import { load, save, serialize, stateDigests, weightsSha256 } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "netwright-checkpoint-"));
 const file = join(folder, "model.safetensors");
@@ -251,4 +251,34 @@ test("the digest is of the bytes of all states in order", async () => {
   });
   // sha256 of 00 00 80 3f 00 00 00 c0
   expect(await weightsSha256(model)).toBe("ee4ac73c2bd27756ab82780f27c73a7bc4d3f0bb6acb37e008bc27eccd7e588b");
+});
+
+test("what another file has is left out; a model with other values there is refused, and stays as it was", async () => {
+  const model = makeModel();
+  const base = new Map([...model.stateDict()].filter(([name]) => name.startsWith("0.")));
+  await save(model, file, { leftOut: await stateDigests(base) });
+  expect([...(await readSafetensors(file)).tensors.keys()].sort()).toEqual(["2.bias", "2.weight"]);
+
+  const same = makeModel();
+  for (const [name, state] of base)
+    same
+      .stateDict()
+      .get(name)!
+      .assign(await state.toHost());
+  const loaded = await load(same, file);
+  expect([loaded.missing, loaded.unexpected, [...loaded.metadata]]).toEqual([[], [], []]);
+  expect(await weightsSha256(same)).toBe(await weightsSha256(model));
+
+  const other = makeModel();
+  const before = await weightsSha256(other);
+  expect((await failure(load(other, file))).message).toMatchInlineSnapshot(
+    `"load: "FOLDER/model.safetensors" holds what was trained beside frozen weights, and this model has others (1 of 2 differ, "0.weight" is the first): load the model that training began with"`,
+  );
+  expect((await failure(load(new Sequential(new Linear(2, 4)), file))).message).toMatchInlineSnapshot(
+    `"load: "FOLDER/model.safetensors" holds what was trained beside frozen weights, and this model has others (1 of 2 differ, "0.weight" is the first): load the model that training began with"`,
+  );
+  expect((await failure(load(new Sequential(), file, { strict: false }))).message).toMatchInlineSnapshot(
+    `"load: "FOLDER/model.safetensors" holds what was trained beside frozen weights, and this model has others (it has no "0.weight"): load the model that training began with"`,
+  );
+  expect(await weightsSha256(other)).toBe(before);
 });

@@ -1,5 +1,5 @@
 /** Saving and loading models and whole training states. */
-export { weightsSha256 } from "./digest.ts";
+export { stateDigests, weightsSha256 } from "./digest.ts";
 export type { CardOptions } from "./folder/card.ts";
 export { type Classification, LoadedModel, type LoadModelOptions, loadModel } from "./folder/load.ts";
 export { type SaveModelOptions, saveModel } from "./folder/save.ts";

@@ -20,6 +20,8 @@ export const keys = {
   arithmetic: "netwright.arithmetic",
   loader: "netwright.loader",
   progress: "netwright.progress",
+  /** Names of states that the file does not hold, and the digests that they must have. */
+  leftOut: "netwright.leftOut",
 } as const;
 
 export const isOwnKey = (key: string): boolean => key.startsWith("netwright.");

@@ -5,10 +5,11 @@ import { MappedArray } from "../base/mapped-array.ts";
 import { sameShape, shapeText } from "../base/shape.ts";
 import type { Loader, LoaderState } from "../data/index.ts";
 import { openSafetensors, parseSafetensors } from "../formats/index.ts";
-import type { LoadReport, Module } from "../nn/index.ts";
+import type { LoadReport, Module, StateValue } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import { cpuDevice } from "../runtime/devices.ts";
 import type { StateTensor } from "../tensor/index.ts";
+import { stateDigests } from "./digest.ts";
 import {
   checkVersion,
   isOwnKey,
@@ -77,6 +78,7 @@ export async function load(
   checkVersion(path, metadata);
   const facts = factsOf(path, metadata);
   const { weights, moments, streams, arrays } = separate(content);
+  for (const [name, state] of await leftOutStates(path, model, metadata)) weights.set(name, state);
   const updates = optimizer ? [...fitOptimizer(optimizer, moments), ...fitStreams(model, streams)] : [];
   const positionBefore = loader?.position;
   if (loader) loader.restore(requireLoader(path, facts.loader));
@@ -141,16 +143,41 @@ function factsOf(
   };
 }
 
+/** What the file left out, as the model holds it: after it was found to be what the file was saved beside. */
+async function leftOutStates(
+  path: string,
+  model: Module,
+  metadata: ReadonlyMap<string, string>,
+): Promise<Map<string, StateTensor>> {
+  const wanted = Object.entries((parseFact(path, metadata, keys.leftOut) ?? {}) as Record<string, string>);
+  const all = model.stateDict();
+  const states = new Map<string, StateTensor>();
+  for (const [name] of wanted) {
+    const state = all.get(name);
+    if (state === undefined) throw otherBase(path, `it has no "${name}"`);
+    states.set(name, state);
+  }
+  const found = await stateDigests(states);
+  const others = wanted.filter(([name, digest]) => found.get(name) !== digest);
+  if (others.length === 0) return states;
+  throw otherBase(path, `${others.length} of ${wanted.length} differ, "${others[0]![0]}" is the first`);
+}
+
+const otherBase = (path: string, how: string): NetwrightError =>
+  new ArgumentError(
+    `load: "${path}" holds what was trained beside frozen weights, and this model has others (${how}): load the model that training began with`,
+  );
+
 type Values = Map<string, HostArray>;
 
 /** The model's values, the optimizer's, the random streams' and other arrays, under their own names. */
 function separate({ tensors }: Content): {
-  weights: Map<string, HostArray | MappedArray>;
+  weights: Map<string, StateValue>;
   moments: Values;
   streams: Values;
   arrays: Values;
 } {
-  const weights = new Map<string, HostArray | MappedArray>();
+  const weights = new Map<string, StateValue>();
   const [moments, streams, arrays]: [Values, Values, Values] = [new Map(), new Map(), new Map()];
   for (const [name, array] of tensors) {
     if (array instanceof MappedArray) weights.set(name, array);

@@ -18,6 +18,11 @@ export interface SaveOptions {
   readonly progress?: unknown;
   /** Arrays by name, for the code that resumes. */
   readonly arrays?: ReadonlyMap<string, HostArray>;
+  /**
+   * States that are left out, as another file has them (a frozen base), with their digests (`stateDigests`): `load` refuses the file for
+   * a model that holds other values.
+   */
+  readonly leftOut?: ReadonlyMap<string, string>;
   /** Strings about the file, kept in its header. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -61,13 +66,14 @@ interface Content {
 
 async function contentOf(caller: string, model: Module, options: SaveOptions): Promise<Content> {
   const { optimizer, loader, progress, arrays = new Map(), metadata = {} } = options;
+  const { leftOut = new Map<string, string>() } = options;
   const own = Object.keys(metadata).find(isOwnKey);
   if (own !== undefined) {
     throw new ArgumentError(
       `${caller}: metadata "${own}" begins with "netwright.", which is reserved; choose another key`,
     );
   }
-  const tensors = await readStates(model.stateDict());
+  const tensors = await readStates(new Map([...model.stateDict()].filter(([name]) => !leftOut.has(name))));
   if (optimizer) {
     for (const [name, array] of await readStates(optimizer.stateDict()))
       tensors.set(optimizerPrefix + name, array);
@@ -80,6 +86,7 @@ async function contentOf(caller: string, model: Module, options: SaveOptions): P
     [keys.arithmetic, cpuDevice().arithmetic],
     [keys.loader, loader && JSON.stringify(loader.state())],
     [keys.progress, JSON.stringify(progress)],
+    [keys.leftOut, leftOut.size > 0 ? JSON.stringify(Object.fromEntries(leftOut)) : undefined],
     ...Object.entries(metadata),
   ];
   const known = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);

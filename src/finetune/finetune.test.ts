@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../test/model-states.ts";
 import type { Dataset } from "../data/index.ts";
+import { readSafetensors } from "../formats/index.ts";
 import { chatPrompt, Decoding, generate } from "../generate/index.ts";
 import { dpo, sequenceLogProbability } from "../losses/index.ts";
 import { Llama } from "../models/index.ts";
@@ -439,6 +440,59 @@ describe("finetune", () => {
     expect(await run(4, { checkpoint, resume: true })).toEqual(whole);
     expect(plans[0]!.warnings).toEqual(["1 conversation stood there before and count once"]);
   });
+
+  test.each([
+    { method: "lora", isQuantized: false },
+    { method: "lora", isQuantized: true },
+    { method: "dora", isQuantized: false },
+  ] as const)(
+    "a checkpoint of $method (quantized: $isQuantized) holds what is trained; another base is refused",
+    async ({ method, isQuantized }) => {
+      const checkpoint = join(folder, `${method}-${isQuantized}.safetensors`);
+      const base = isQuantized ? quantizedFile : file;
+      const run = async (
+        more: FinetuneOptions,
+        { stopAt = 0, change = (_: Pretrained): void => {} } = {},
+      ): Promise<readonly unknown[]> => {
+        const pretrained = { ...(await loadPretrained(base, { quantized: isQuantized })), chatTemplate };
+        change(pretrained);
+        const { adapters, history } = await finetune(pretrained, conversations, {
+          ...{ ...common, method, epochs: 4, targetModules: ["q_proj", "down_proj"], rank: 2, dropout: 0.1 },
+          // Scores become worse with such a rate: the best weights, of an epoch before, come back.
+          ...{ validation: conversations.slice(0, 2), patience: 1, learningRate: 0.3, batchSize: 1 },
+          gradientAccumulationSteps: 2,
+          ...more,
+          callbacks: [
+            { onStepEnd: (_, training) => void (training.step === stopAt && training.stop("enough")) },
+          ],
+        });
+        const values = await Promise.all(adapters!.parameters().map((each) => each.data()));
+        return [values, history.epochs.map(({ scores }) => scores["loss"]), history.stopReason];
+      };
+      const whole = await run({});
+      if (!isQuantized) expect(whole[2]).toContain("restored");
+      await run({ checkpoint }, { stopAt: 5 });
+      const { tensors } = await readSafetensors(checkpoint);
+      const model = [...tensors.keys()].filter((name) => !name.startsWith("@training/"));
+      expect(model.every((name) => /lora|@optimizer\/step|@random\//.test(name))).toBe(true);
+      expect(model.some((name) => name.startsWith("@optimizer/firstMoment."))).toBe(true);
+      expect([...tensors.keys()].filter((name) => /norm|embed|quants|q_proj\.weight/.test(name))).toEqual([]);
+      await expect(
+        run(
+          { checkpoint, resume: true },
+          {
+            change: ({ model: other }) => {
+              const [parameter] = other.parameters();
+              parameter!.assign(parameter!.add(1e-3));
+            },
+          },
+        ),
+      ).rejects.toThrow(
+        /holds what was trained beside frozen weights, and this model has others \(1 of \d+ differ, "model\./,
+      );
+      expect(await run({ checkpoint, resume: true })).toEqual(whole);
+    },
+  );
 
   test("a training that fails leaves the model as it was, and the next one runs", async () => {
     const pretrained = { ...(await loadPretrained(file)), chatTemplate };

@@ -3,7 +3,6 @@ import { checkOptions } from "../base/options.ts";
 import { crossEntropy } from "../losses/index.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
-import { adamw } from "../optim/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import {
@@ -23,9 +22,10 @@ import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
 import {
   defaultRate,
   estimate,
+  handedOn,
+  optimizerOf,
   plannedBytes,
   quantizedSize,
-  rateOver,
   sizeOf,
   whileTrained,
 } from "./plan.ts";
@@ -58,7 +58,7 @@ export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   readonly seed?: number;
   /** Default false. True: layers are computed again for the gradient, which takes a third more time and far less memory. */
   readonly rematerialize?: boolean;
-  /** As in `fit`. */
+  /** As in `fit`; files hold what is trained alone, and the digests of the frozen rest, which must be the same when it goes on. */
   readonly checkpoint?: string | CheckpointOptions;
   readonly resume?: boolean;
   readonly progress?: ProgressStyle;
@@ -177,7 +177,7 @@ export async function finetune(
     const before = validation && (await score());
     const history = await fit(network, train.dataset, {
       ...objective,
-      optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
+      optimizer: optimizerOf(model, { steps, learningRate, weightDecay }),
       ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1 },
       ...(validation && { validation: validation.dataset }),
       callbacks: [
@@ -188,9 +188,7 @@ export async function finetune(
       ],
       // Labels of −100 are meant.
       checks: false,
-      ...(options.progress !== undefined && { progress: options.progress }),
-      ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
-      ...(options.resume !== undefined && { resume: options.resume }),
+      ...handedOn(options),
     });
     return {
       adapters,

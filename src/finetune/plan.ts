@@ -3,8 +3,9 @@ import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { type Module, QuantizedWeight, type Registration } from "../nn/index.ts";
-import { cosine, type Schedule, warmup } from "../optim/index.ts";
+import { adamw, cosine, type Optimizer, type Schedule, warmup } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import type { CheckpointOptions, FitOptions } from "../train/index.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
 import { rematerializeLayers } from "./rematerialize-layers.ts";
 
@@ -57,6 +58,28 @@ export const defaultRate = (parameters: number, method: Method): number =>
 export function rateOver(steps: number, learningRate: number): Schedule {
   const rising = Math.max(1, Math.round(0.03 * steps));
   return warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
+}
+
+/** AdamW of what is trained: frozen parameters have no moments, and stay out of checkpoints. */
+export const optimizerOf = (
+  model: Module,
+  { steps, learningRate, weightDecay }: Readonly<Record<"steps" | "learningRate" | "weightDecay", number>>,
+): Optimizer =>
+  adamw({ learningRate: rateOver(steps, learningRate), weightDecay })(model.parameters({ trainable: true }));
+
+/** Options that both trainings hand on to `fit`. A checkpoint holds what is trained: the frozen rest is in the model's own file. */
+export function handedOn(options: {
+  readonly checkpoint?: string | CheckpointOptions;
+  readonly resume?: boolean;
+  readonly progress?: FitOptions["progress"];
+}): Partial<FitOptions> {
+  const { checkpoint, resume, progress } = options;
+  const given = typeof checkpoint === "string" ? { path: checkpoint } : checkpoint;
+  return {
+    ...(given !== undefined && { checkpoint: { trainedOnly: true, ...given } }),
+    ...(resume !== undefined && { resume }),
+    ...(progress !== undefined && { progress }),
+  };
 }
 
 /** Adapters on the model, or undefined where all of it is trained. */

@@ -5,7 +5,6 @@ import { arrayDataset, type Dataset } from "../data/index.ts";
 import { dpo, orpo, sequenceLogProbability } from "../losses/index.ts";
 import type { LanguageModel } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
-import { adamw } from "../optim/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import { compile, type Tensor, tensor } from "../tensor/index.ts";
 import { fit, type History } from "../train/index.ts";
@@ -18,9 +17,10 @@ import { ignoredLabel } from "./packing.ts";
 import {
   defaultRate,
   estimate,
+  handedOn,
+  optimizerOf,
   plannedBytes,
   quantizedSize,
-  rateOver,
   sizeOf,
   whileTrained,
 } from "./plan.ts";
@@ -127,12 +127,10 @@ export async function finetunePreferences(
     }
     const history = await fit(network, datasetOf(data.train, reference), {
       ...{ inputs: ["tokens", "labels"], labels: "reference", loss },
-      optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
+      optimizer: optimizerOf(model, { steps, learningRate, weightDecay }),
       ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1, checks: false },
       ...(options.callbacks && { callbacks: options.callbacks }),
-      ...(options.progress !== undefined && { progress: options.progress }),
-      ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
-      ...(options.resume !== undefined && { resume: options.resume }),
+      ...handedOn(options),
     });
     model.eval();
     const after = data.validation && (await agreementOf(model, data.validation, batchSize));

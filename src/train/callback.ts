@@ -33,7 +33,7 @@ export interface TrainingRun {
   readonly resumedFrom: string | undefined;
   /** Ends training after the current step (or epoch, from `onEpochEnd`); the reason is kept in the history. */
   stop(reason: string): void;
-  /** A copy of the model's parameters and buffers as they are now. */
+  /** A copy of the model's parameters and buffers as they are now, without what training never changes (frozen weights of few bits, say). */
   snapshot(): Promise<Snapshot>;
   /** Sets the model's parameters and buffers to those of a snapshot. */
   restore(snapshot: Snapshot): void;

@@ -22,6 +22,11 @@ export interface CheckpointOptions {
   readonly best?: string | ({ readonly path: string } & WatchOptions);
   /** Whether the model ends with the weights in `best`; false unless told otherwise. */
   readonly restoreBest?: boolean;
+  /**
+   * Default false. True: parameters that the optimizer was not made for, and weights of few bits, are left out of all files; these keep
+   * their digests, and `resume` needs a model that holds the same. For adapters beside a frozen base, which another file has.
+   */
+  readonly trainedOnly?: boolean;
 }
 
 /** The options with their defaults. */
@@ -33,6 +38,7 @@ export interface CheckpointPlan {
   readonly keepLast: number;
   readonly best: ({ readonly path: string } & WatchOptions) | undefined;
   readonly restoreBest: boolean;
+  readonly trainedOnly: boolean;
 }
 
 const names = [
@@ -43,6 +49,7 @@ const names = [
   "keepLast",
   "best",
   "restoreBest",
+  "trainedOnly",
 ] as const;
 
 /** @throws ArgumentError for options that mean nothing */
@@ -57,7 +64,7 @@ export function checkpointPlan(given: string | CheckpointOptions): CheckpointPla
     keepLast = Infinity,
   } = options;
   const best = typeof options.best === "string" ? { path: options.best } : options.best;
-  const { restoreBest = false } = options;
+  const { restoreBest = false, trainedOnly = false } = options;
   if (typeof path !== "string" || path === "")
     throw new ArgumentError(`fit: checkpoint needs the path of a file, got ${JSON.stringify(path)}`);
   for (const [name, value] of Object.entries({ everyEpochs, everySteps, keepLast })) {
@@ -77,7 +84,7 @@ export function checkpointPlan(given: string | CheckpointOptions): CheckpointPla
     );
   if (restoreBest && best === undefined)
     throw new ArgumentError("fit: checkpoint: restoreBest needs a file for the best weights: { best: path }");
-  return { path, everyEpochs, everySteps, everyMinutes, keepLast, best, restoreBest };
+  return { path, everyEpochs, everySteps, everyMinutes, keepLast, best, restoreBest, trainedOnly };
 }
 
 const numbers = /\{(step|epoch)\}/g;

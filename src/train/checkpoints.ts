@@ -2,7 +2,7 @@
 import { fileSize, monotonicMs, removeFile } from "#platform";
 import { ArgumentError, FileError, FormatError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
-import { type Loaded, load, save } from "../checkpoint/index.ts";
+import { type Loaded, load, save, stateDigests } from "../checkpoint/index.ts";
 import type { StateTensor } from "../tensor/index.ts";
 import { BestScore } from "./best-score.ts";
 import { notify } from "./callback.ts";
@@ -18,6 +18,8 @@ export class Checkpoints {
   readonly #parts: RunFilesParts;
   readonly #plan: CheckpointPlan | undefined;
   readonly #best: BestScore | undefined;
+  /** Of what is left out: it does not change, so once is enough. */
+  #leftOut: ReadonlyMap<string, string> | undefined;
   #writtenMs = monotonicMs();
   /** The last checkpoint that was due could not be written. */
   #failure: { readonly error: FileError; readonly ms: number } | undefined;
@@ -76,7 +78,8 @@ export class Checkpoints {
     const { run } = this.#parts;
     const record = run.history.epochs.at(-1);
     if (this.#best === undefined || record === undefined) return;
-    if (this.#best.judge(record.scores, record.epoch)) await save(run.model, this.#plan!.best!.path);
+    if (this.#best.judge(record.scores, record.epoch))
+      await save(run.model, this.#plan!.best!.path, { leftOut: await this.#digests() });
   }
 
   /** The state where the plan says. A full disk is told and does not end training: the file before is whole. */
@@ -118,10 +121,17 @@ export class Checkpoints {
     const started = monotonicMs();
     const scaling = await read(this.#parts.scaler?.stateDict());
     const arrays = new Map([...(await this.#sums(progress)), ...scaling, ...callbackArrays(callbacks)]);
-    await save(run.model, path, { optimizer: run.optimizer, loader: batches, progress, arrays });
+    const leftOut = await this.#digests();
+    await save(run.model, path, { optimizer: run.optimizer, loader: batches, progress, arrays, leftOut });
     const seconds = (monotonicMs() - started) / 1000;
     const record = { path, sizeBytes: (await fileSize(path)) ?? 0, seconds };
     await notify(callbacks, "onCheckpoint", record, run);
+  }
+
+  async #digests(): Promise<ReadonlyMap<string, string>> {
+    const isAll = this.#plan?.trainedOnly !== true;
+    this.#leftOut ??= isAll ? new Map() : await stateDigests(this.#parts.run.fixedStates());
+    return this.#leftOut;
   }
 
   /** Sums of gradients, in the middle of a step. */

@@ -1,7 +1,8 @@
 /** One run of `fit`, as callbacks see it. */
 import type { Dataset } from "../data/index.ts";
-import type { Module } from "../nn/index.ts";
+import { type Module, Parameter, QuantizedWeight, type StateValue } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
+import type { StateTensor } from "../tensor/index.ts";
 import type { Snapshot, TrainingRun } from "./callback.ts";
 import type { ColumnRoles } from "./columns.ts";
 import type { FitOptions } from "./fit.ts";
@@ -59,15 +60,27 @@ export class Run implements TrainingRun {
     this.history.stopReason ??= reason;
   }
 
+  /** What training never changes: parameters that the optimizer was not made for, and weights of few bits. */
+  fixedStates(): Map<string, StateTensor> {
+    const trained = new Set<StateTensor>(this.optimizer.parameters);
+    const quantized = [...this.model.namedModules().values()].filter(
+      (each) => each instanceof QuantizedWeight,
+    );
+    const blocks = new Set(quantized.flatMap((each) => [...each.stateDict().values()]));
+    const isFixed = (state: StateTensor): boolean =>
+      state instanceof Parameter ? !trained.has(state) : blocks.has(state);
+    return new Map([...this.model.stateDict()].filter(([, state]) => isFixed(state)));
+  }
+
   /** Every value is asked for before the first is awaited: all are of one moment. */
   async snapshot(): Promise<Snapshot> {
-    const reads = [...this.model.stateDict()].map(
-      async ([name, state]) => [name, await state.toHost()] as const,
-    );
+    const fixed = this.fixedStates();
+    const changing = [...this.model.stateDict()].filter(([name]) => !fixed.has(name));
+    const reads = changing.map(async ([name, state]) => [name, await state.toHost()] as const);
     return new Map(await Promise.all(reads));
   }
 
   restore(snapshot: Snapshot): void {
-    this.model.loadStateDict(snapshot);
+    this.model.loadStateDict(new Map<string, StateValue>([...this.fixedStates(), ...snapshot]));
   }
 }
