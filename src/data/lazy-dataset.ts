@@ -22,11 +22,13 @@ export interface LazyOptions<C extends Columns, K extends Readonly<Record<string
   readonly known?: K;
   /**
    * Reads one sample: a typed array or HostArray for each column, a number where its shape is `[]`. Calls of a batch run at the same
-   * time. The key is of (seed, epoch, index), as for `map`.
+   * time. The key is of (seed, epoch, index), as for `map`. `into` has the sample's part of the batch, for each column that
+   * is wanted as `read` gives it: what is written there and given back is not copied, and needs no array of its own.
    */
   readonly read: (
     index: number,
     key: RandomKey,
+    into: Buffers,
   ) =>
     | Promise<Readonly<Record<keyof C & string, MappedValue>>>
     | Readonly<Record<keyof C & string, MappedValue>>;
@@ -88,9 +90,18 @@ function lazySource(
       if (wanted.length === 0) return;
       const key = mapKey(origin, delivery);
       const store = storingBytes(Object.fromEntries(wanted.map((name) => [name, columns[name]!])));
+      const partsOf = (place: number): Buffers =>
+        Object.fromEntries(
+          wanted.flatMap((name) => {
+            const { shape, dtype, stored } = columns[name]!;
+            const size = countElements(shape);
+            const part = into[name]!.subarray(place * size, (place + 1) * size);
+            return part instanceof arrayTypeOf(stored?.dtype ?? dtype) ? [[name, part] as const] : [];
+          }),
+        );
       const readOne = async (index: number, place: number): Promise<void> => {
         try {
-          store(await read(index, fold(key, index)), index, place, into);
+          store(await read(index, fold(key, index), partsOf(place)), index, place, into);
         } catch (error) {
           const named = sampleError(error, index, name?.(index));
           if (delivery.failed === undefined) throw named;

@@ -113,10 +113,15 @@ export function storing(
       if (!array) continue;
       const value = checkedValue(result[name], { name, dtype, size, index });
       if (typeof value === "number") array[place] = encode(dtype, [value])[0]!;
-      else array.set(value, place * size);
+      else if (!isAt(value, array, place * size)) array.set(value, place * size);
     }
   };
 }
+
+/** Whether these are the numbers that stand there already. */
+const isAt = (value: TypedArray, array: TypedArray, start: number): boolean =>
+  value.buffer === array.buffer &&
+  value.byteOffset === array.byteOffset + start * array.BYTES_PER_ELEMENT;
 
 interface Expected {
   readonly name: string;

@@ -47,7 +47,15 @@ export interface Augmentation {
    * The image in a file as the transforms make it, with the key or seed: the same as of `readImage`, but of a JPEG no more is decoded than
    * the first transform keeps, where that is a crop. Damage below that goes unnoticed, unless the file was cut short.
    */
-  read(path: string, key: RandomKey | number, options?: DecodeOptions): Promise<Image>;
+  read(path: string, key: RandomKey | number, options?: ReadOptions): Promise<Image>;
+}
+
+export interface ReadOptions extends DecodeOptions {
+  /**
+   * Memory for the numbers of the image, such as its place in a batch: used where its type and length are those of the result, whose `data` it
+   * then is. Until the promise settles it may hold anything.
+   */
+  readonly into?: TypedArray;
 }
 
 /**
@@ -71,10 +79,11 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
   checkOrder(transforms);
   const inTurn = (frame: Frame, key: RandomKey, from: number): Frame =>
     transforms.reduce((current, { step }, i) => (i < from ? current : step(current, fold(key, i))), frame);
-  const step = (frame: Frame, key: RandomKey, from = 0): Frame =>
+  const step = (frame: Frame, key: RandomKey, from = 0, into?: TypedArray): Frame =>
     withScratch(
-      () => inTurn(frame, key, from),
+      () => putInto(into, inTurn(frame, key, from)),
       (bytes, { image }) => image.data === bytes,
+      into instanceof Float32Array ? into : undefined,
     );
   const augmented = (
     sample: ImageSample,
@@ -87,18 +96,31 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
     return withFrame(sample, shaped, step(frameOf(shaped), given));
   };
   const columns = (before: Columns): Columns => columnsAfter(augmented, before);
-  const read = async (path: string, keyOrSeed: RandomKey | number, options: DecodeOptions = {}) => {
+  const read = async (
+    path: string,
+    keyOrSeed: RandomKey | number,
+    { into, ...options }: ReadOptions = {},
+  ): Promise<Image> => {
     const key = typeof keyOrSeed === "number" ? randomKey(keyOrSeed) : keyOrSeed;
     const partOf = (height: number, width: number): Move["part"] =>
       transforms[0]?.moveOf?.(height, width, fold(key, 0))?.part;
     const { image, part } = await readPart(path, partOf, options);
     const frame = { image: part ? part.image(image) : image, channelsFirst: false };
-    const result = step(frame, key, part ? 1 : 0).image;
+    const result = step(frame, key, part ? 1 : 0, into).image;
     if (result.data !== image.data && image.data.byteLength === image.data.buffer.byteLength)
       giveBytes(image.data as Uint8Array<ArrayBuffer>);
     return result;
   };
   return Object.assign(augmented, { columns, read }) as unknown as Augmentation;
+}
+
+/** The frame with its image in this memory, where it fits. */
+function putInto(into: TypedArray | undefined, frame: Frame): Frame {
+  const { dtype, shape, data } = frame.image;
+  if (into === undefined || data === into || !(into instanceof arrayTypeOf(dtype)) || into.length !== data.length)
+    return frame;
+  into.set(data);
+  return { ...frame, image: { dtype, shape, data: into } as Image };
 }
 
 /** What comes of a sample of zeros. */

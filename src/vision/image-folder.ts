@@ -1,5 +1,6 @@
 /** A folder for each class, an image in each file. */
 import { joinPath, listFolder } from "#platform";
+import type { TypedArray } from "../base/dtype.ts";
 import { ArgumentError, FileError, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
@@ -91,7 +92,11 @@ export async function imageFiles(
   return Object.assign(dataset, { paths }) as never;
 }
 
-type ReadImages = (index: number, key: RandomKey) => Promise<{ readonly images: HostArray }>;
+type ReadImages = (
+  index: number,
+  key: RandomKey,
+  into?: { readonly images?: TypedArray },
+) => Promise<{ readonly images: HostArray }>;
 
 /** What makes a sample of each file, and the shape that all have. */
 async function imagesOf(
@@ -103,14 +108,17 @@ async function imagesOf(
       "imageFolder: give size or transform, not both; a transform can begin with resize",
     );
   const resized = size === undefined ? undefined : resize(sizeOf("imageFolder: size", size));
-  const readOne: ReadImages = async (index, key) => {
-    if (transform) return { images: await transform.read(paths[index]!, fold(key, 0), decoding) };
+  const readOne: ReadImages = async (index, key, into) => {
+    if (transform) {
+      const options = { ...decoding, ...(into?.images && { into: into.images }) };
+      return { images: await transform.read(paths[index]!, fold(key, 0), options) };
+    }
     const image = await readImage(paths[index]!, decoding);
     return { images: resized ? resized(image) : image };
   };
   const column = await imageColumn(paths[0]!, readOne, size, decoding.channels ?? 3);
-  const read: ReadImages = async (index, key) => {
-    const sample = await readOne(index, key);
+  const read: ReadImages = async (index, key, into) => {
+    const sample = await readOne(index, key, into);
     if (shapeText(sample.images.shape) === shapeText(column.shape)) return sample;
     throw new ShapeError(
       `the image is ${shapeText(sample.images.shape)}, the first one is ${shapeText(column.shape)}; ` +

@@ -8,7 +8,7 @@ import {
   rowsAtOnce,
   slackBytes,
 } from "./kernel-code.ts";
-import { scratchBytes } from "./scratch.ts";
+import { resultFloats, scratchBytes } from "./scratch.ts";
 import { fixedPoint, type Weights } from "./weights.ts";
 
 const pageBytes = 2 ** 16;
@@ -179,5 +179,7 @@ export function lookedUp(
     new Float32Array(memory.buffer, address, 256).set(values.subarray(0, 256));
     run.lookedUp(from + channel, channels, to + 4 * count * channel, count, address);
   }
-  return new Float32Array(memory.buffer).slice(to / 4, to / 4 + data.length);
+  const found = resultFloats(data.length);
+  found.set(new Float32Array(memory.buffer, to, data.length));
+  return found;
 }

@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import type { Image } from "./image.ts";
 import { lookedUp } from "./kernel.ts";
+import { resultFloats } from "./scratch.ts";
 import { type Transform, transformOf } from "./transform.ts";
 
 export interface NormalizeOptions {
@@ -81,7 +82,7 @@ function normalized({ dtype, shape, data }: Image, tables: readonly Float32Array
   const [height, width, channels] = shape;
   const found = dtype === "u8" ? lookedUp({ dtype, shape, data: data as Uint8Array }, tables) : undefined;
   if (found) return { dtype: "f32", shape: [channels, height, width], data: found };
-  const out = new Float32Array(data.length);
+  const out = resultFloats(data.length);
   for (let channel = 0, o = 0; channel < channels; channel++) {
     const table = tables[channel]!;
     if (dtype === "u8") for (let i = channel; i < data.length; i += channels) out[o++] = table[data[i]!]!;

@@ -9,6 +9,17 @@ const free: Uint8Array<ArrayBuffer>[] = [];
 /** What was handed out since `withScratch` began; undefined outside. */
 let lent: Uint8Array<ArrayBuffer>[] | undefined;
 
+/** Where the result that is on its way is wanted; undefined where it may be anywhere. */
+let wanted: Float32Array | undefined;
+
+/** Floats for what may be the result: the ones it is wanted in, where these are as many and nobody has them yet. */
+export function resultFloats(length: number): Float32Array {
+  if (wanted?.length !== length) return new Float32Array(length);
+  const floats = wanted;
+  wanted = undefined;
+  return floats;
+}
+
 /** Bytes that hold anything. Within `withScratch` they are taken back at its end. */
 export function scratchBytes(length: number): Uint8Array<ArrayBuffer> {
   const bytes = takeBytes(length);
@@ -33,16 +44,21 @@ export function giveBytes(bytes: Uint8Array<ArrayBuffer>): void {
   while (sum > maxFreeBytes) sum -= free.shift()!.length;
 }
 
-/** Runs what leaves nothing of its images but its result. */
-export function withScratch<R>(run: () => R, isInResult: (bytes: Uint8Array, result: R) => boolean): R {
+/** Runs what leaves nothing of its images but its result, which is best in `into`. */
+export function withScratch<R>(
+  run: () => R,
+  isInResult: (bytes: Uint8Array, result: R) => boolean,
+  into?: Float32Array,
+): R {
   if (lent !== undefined) return run();
   const taken: Uint8Array<ArrayBuffer>[] = [];
   lent = taken;
+  wanted = into;
   try {
     const result = run();
     for (const bytes of taken) if (!isInResult(bytes, result)) giveBytes(bytes);
     return result;
   } finally {
-    lent = undefined;
+    lent = wanted = undefined;
   }
 }
