@@ -47,8 +47,10 @@ async function writePictures(folder: string): Promise<void> {
 export async function measureImages(rounds: number): Promise<void> {
   const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   const python = here("../../bench/peers/venv/bin/python");
+  const ours = here("./netwright/image-pipeline.js");
   const commands = new Map<string, Command>([
-    ["Netwright", { file: process.execPath, args: [here("./netwright/image-pipeline.js")] }],
+    ["Netwright", { file: process.execPath, args: [ours] }],
+    ["Netwright, loader", { file: process.execPath, args: [ours, "loader"] }],
   ]);
   if (existsSync(python)) {
     commands.set("torchvision", {

@@ -45,6 +45,41 @@ describe("samples that are read when they are delivered", () => {
     for (const prefetch of [1, 2, 9]) expect(await epoch({ ...options, prefetch })).toEqual(expected);
   });
 
+  test("are the same when they are written where the batch is, or come from elsewhere", async () => {
+    const pixels = { shape: [2], dtype: "f32", stored: { dtype: "u8", divideBy: 5 } } as const;
+    const dataset = lazyDataset({
+      length: 9,
+      columns: { x: { shape: [2], dtype: "f32" }, bytes: pixels, single: { shape: [], dtype: "i32" } },
+      async read(index, _key, into) {
+        await later(index % 3);
+        const x = (into["x"] ?? new Float32Array(2)) as Float32Array;
+        expect(x).toHaveLength(2);
+        x.fill(index);
+        const bytes = into["bytes"] ?? new Uint8Array(2);
+        // There where they are wanted as bytes, else divided by who delivers them.
+        expect(bytes).toBeInstanceOf(Uint8Array);
+        bytes.fill(10 * index);
+        const single = into["single"] ?? new Int32Array(1);
+        single[0] = index;
+        return { x: index % 2 === 0 ? x : x.slice(), bytes: bytes as Uint8Array, single };
+      },
+    });
+    for (const stored of [true, false]) {
+      const seen: number[][] = [];
+      for await (const { x, bytes, single } of loader(dataset, { batchSize: 4, stored: stored as true }))
+        seen.push([...x.data], [...bytes.data], [...single.data]);
+      const numbers = [[0, 1, 2, 3], [4, 5, 6, 7], [8]];
+      const factor = stored ? 10 : 2;
+      expect(seen).toEqual(
+        numbers.flatMap((batch) => {
+          const twice = batch.flatMap((i) => [i, i]);
+          return [twice, twice.map((i) => factor * i), batch];
+        }),
+      );
+    }
+    expect((await dataset.load([7, 2])).x.data).toEqual(Float32Array.of(7, 7, 2, 2));
+  });
+
   test("are read for as many batches as are asked for, no more", async () => {
     for (const prefetch of [0, 1, 3]) {
       const { dataset, facts } = files(40);

@@ -120,8 +120,7 @@ export function storing(
 
 /** Whether these are the numbers that stand there already. */
 const isAt = (value: TypedArray, array: TypedArray, start: number): boolean =>
-  value.buffer === array.buffer &&
-  value.byteOffset === array.byteOffset + start * array.BYTES_PER_ELEMENT;
+  value.buffer === array.buffer && value.byteOffset === array.byteOffset + start * array.BYTES_PER_ELEMENT;
 
 interface Expected {
   readonly name: string;

@@ -117,7 +117,12 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
 /** The frame with its image in this memory, where it fits. */
 function putInto(into: TypedArray | undefined, frame: Frame): Frame {
   const { dtype, shape, data } = frame.image;
-  if (into === undefined || data === into || !(into instanceof arrayTypeOf(dtype)) || into.length !== data.length)
+  if (
+    into === undefined ||
+    data === into ||
+    !(into instanceof arrayTypeOf(dtype)) ||
+    into.length !== data.length
+  )
     return frame;
   into.set(data);
   return { ...frame, image: { dtype, shape, data: into } as Image };

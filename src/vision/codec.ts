@@ -1,5 +1,6 @@
 /** Image files: PNG, JPEG, WebP, AVIF, TIFF, GIF, through the package "sharp". */
 import { jpegPixels, platformName, readFile, writeFileAtomic } from "#platform";
+import { atMost } from "../base/at-most.ts";
 import { ArgumentError, FormatError, PlatformError } from "../base/errors.ts";
 import { optionalPackage } from "../base/optional.ts";
 import { checkOptions } from "../base/options.ts";
@@ -167,6 +168,9 @@ export function rounded(image: Image): ByteImage {
   return out;
 }
 
+/** Files on their way: more would not be faster, and each takes memory for its pixels, which the next one of its size uses again. */
+const reading = atMost(16);
+
 /**
  * The image in a file.
  *
@@ -176,14 +180,15 @@ export function rounded(image: Image): ByteImage {
  * (await readImage("photo.png")).shape; // [4, 4, 3]
  */
 export const readImage = async (path: string, options?: DecodeOptions): Promise<ByteImage> =>
-  decodeImage(await readFile(path), options, `"${path}"`);
+  reading(async () => decodeImage(await readFile(path), options, `"${path}"`));
 
 /** A part of the image in a file, as `decodePart`. */
 export const readPart = async <P extends Part>(
   path: string,
   partOf: (height: number, width: number) => P | undefined,
   options: DecodeOptions,
-): ReturnType<typeof decodePart<P>> => decodePart(await readFile(path), partOf, options, `"${path}"`);
+): ReturnType<typeof decodePart<P>> =>
+  reading(async () => decodePart(await readFile(path), partOf, options, `"${path}"`));
 
 /**
  * Writes an image file, whole or not at all, in the format of the path's ending.

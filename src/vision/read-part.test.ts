@@ -10,6 +10,7 @@ import { randomKey, uniform } from "../base/random.ts";
 import { augment } from "./augment.ts";
 import { decodeImage, decodePart, readImage } from "./codec.ts";
 import { centerCrop, crop, randomCrop, randomFlip, randomResizedCrop, resize } from "./crop.ts";
+import { randomErasing } from "./erase.ts";
 import { plainJpegHeader } from "./jpeg-header.ts";
 import { normalize } from "./normalize.ts";
 
@@ -79,6 +80,44 @@ test("the same sample as of the whole image, and none is overwritten by the next
       expect(image).toEqual(wanted);
     }
   }
+});
+
+test("into memory of the caller's where it fits, elsewhere where it does not", async () => {
+  const chains = [
+    augment(randomResizedCrop(16), randomFlip(), normalize()),
+    augment(resize([16, 16]), normalize(), randomErasing({ probability: 1 })),
+    augment(resize([16, 16])),
+    augment(crop({ top: 0, left: 0, height: 16, width: 16 })),
+    augment(),
+  ];
+  for (const change of chains)
+    for (const name of names) {
+      const path = join(folder, name);
+      const wanted = await change.read(path, 5);
+      const ArrayType = wanted.data.constructor as typeof Float32Array;
+      const batch = new ArrayType(3 * wanted.data.length).fill(7);
+      const into = batch.subarray(wanted.data.length, 2 * wanted.data.length);
+      const found = await change.read(path, 5, { into });
+      expect(found).toEqual(wanted);
+      expect(found.data).toBe(into);
+      // Neighbours are as they were, and nothing that comes later writes here.
+      await change.read(path, 6);
+      expect(into).toEqual(wanted.data);
+      expect([batch[wanted.data.length - 1], batch[2 * wanted.data.length]]).toEqual([7, 7]);
+      for (const other of [into.subarray(1), new Float64Array(into.length)]) {
+        const before = other.slice();
+        expect(await change.read(path, 5, { into: other })).toEqual(wanted);
+        expect(other).toEqual(before);
+      }
+    }
+});
+
+test("as many at once as a batch has", async () => {
+  const wanted = await readImage(join(folder, "baseline.jpg"));
+  const several = (read: () => Promise<unknown>) => Promise.all(Array.from({ length: 300 }, read));
+  for (const image of await several(() => decodeImage(files["baseline.jpg"]))) expect(image).toEqual(wanted);
+  for (const image of await several(() => readImage(join(folder, "baseline.jpg"))))
+    expect(image).toEqual(wanted);
 });
 
 describe("what a JPEG says of itself", () => {

@@ -1,4 +1,5 @@
 /** libjpeg-turbo where the system has it, through the optional package `koffi`. Its interface is that of TurboJPEG 1.2 and later. */
+import { atMost } from "../../base/at-most.ts";
 import type { JpegSize } from "../platform.ts";
 import { koffiPackage } from "./native.ts";
 
@@ -34,8 +35,14 @@ function opened(): TurboJpeg | "none" {
   }
 }
 
+/** koffi refuses more than 256 calls on threads. */
+const decoding = atMost(64);
+
 /** Fills in the pixels of a JPEG of this size, on another thread; false where the library is not there or does not like the file. */
-export async function jpegPixels(
+export const jpegPixels = (bytes: Uint8Array, size: JpegSize, into: Uint8Array): Promise<boolean> =>
+  decoding(() => decoded(bytes, size, into));
+
+async function decoded(
   bytes: Uint8Array,
   { height, width, channels }: JpegSize,
   into: Uint8Array,
