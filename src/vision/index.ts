@@ -1,5 +1,11 @@
 /** Images: files, sizes, colours, augmentation. */
-export { type Augmentation, type AugmentedSample, augment, type ImageSample } from "./augment.ts";
+export {
+  type Augmentation,
+  type AugmentedSample,
+  augment,
+  type ImageSample,
+  type ReadOptions,
+} from "./augment.ts";
 export type { AugMixOptions, AutoAugmentOptions, RandAugmentOptions } from "./auto-augment.ts";
 export {
   type DecodeOptions,
