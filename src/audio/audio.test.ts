@@ -19,6 +19,7 @@ import {
   melFilters,
   melSpectrogram,
   mfcc,
+  pitchShift,
   powerToDecibels,
   readWav,
   resample,
@@ -26,6 +27,7 @@ import {
   type StftOptions,
   specAugment,
   stft,
+  voiceSegments,
   windowWeights,
   writeWav,
 } from "./index.ts";
@@ -221,6 +223,16 @@ describe("WAV files", () => {
       samples: { dtype: "f32", shape: [1, 1], data: Float32Array.of(Number.NaN) },
     };
     expect(() => encodeWav(nan)).toThrow("sample 0 of channel 0 is NaN");
+  });
+
+  test("samples without channels are refused", async () => {
+    const flat = { sampleRate: 8, samples: { dtype: "f32", shape: [2], data: new Float32Array(2) } } as never;
+    const message = "samples of shape (channels, length), (1, length) for one channel; got 2 of shape (2,)";
+    expect(() => encodeWav(flat)).toThrow(`encodeWav: a sound is { sampleRate, samples } with ${message}`);
+    expect(() => resample(flat, 4)).toThrow(message);
+    expect(() => voiceSegments(flat)).toThrow(message);
+    await expect(pitchShift(flat, 1)).rejects.toThrow(message);
+    await expect(pitchShift(tensor([1, 2]) as never, 1)).rejects.toThrow("for one channel; got none");
   });
 });
 

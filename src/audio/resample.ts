@@ -1,7 +1,7 @@
 /** Sounds at another sample rate. Smith, "Digital audio resampling", 2002: interpolation by windowed sinc functions; figures are torchaudio's. */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import type { Sound } from "./wav.ts";
+import { checkSound, type Sound } from "./wav.ts";
 
 export interface ResampleOptions {
   /** Zeros of the sinc on each side; default 6. More: sharper, slower. */
@@ -54,6 +54,7 @@ function filtersOf(from: number, to: number, width: number, rolloff: number): Fi
  */
 export function resample(sound: Sound, sampleRate: number, options: ResampleOptions = {}): Sound {
   checkOptions("resample", options, ["width", "rolloff"]);
+  checkSound("resample", sound);
   const { width = 6, rolloff = 0.99 } = options;
   for (const rate of [sound.sampleRate, sampleRate])
     if (!Number.isInteger(rate) || rate < 1)

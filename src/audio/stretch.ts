@@ -8,7 +8,7 @@ import type { Complex } from "../fft/index.ts";
 import { concat, type Tensor, tensor } from "../tensor/index.ts";
 import { resample } from "./resample.ts";
 import { istft, type StftOptions, stft } from "./stft.ts";
-import type { Sound } from "./wav.ts";
+import { checkSound, type Sound } from "./wav.ts";
 
 function checkRate(what: string, rate: number): void {
   if (Number.isFinite(rate) && rate > 0) return;
@@ -102,6 +102,7 @@ export async function pitchShift(
   steps: number,
   options: Omit<StftOptions, "center"> & { readonly stepsPerOctave?: number } = {},
 ): Promise<Sound> {
+  checkSound("pitchShift", sound);
   const { stepsPerOctave = 12, ...transforms } = options;
   if (!Number.isFinite(steps) || !(stepsPerOctave > 0)) {
     throw new ArgumentError(

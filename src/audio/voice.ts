@@ -1,7 +1,7 @@
 /** Where somebody speaks. */
 import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
-import type { Sound } from "./wav.ts";
+import { checkSound, type Sound } from "./wav.ts";
 
 export interface VoiceOptions {
   /** How far above the noise a frame must be, in decibels; 9 unless told otherwise. */
@@ -42,6 +42,7 @@ const quietPart = 0.1;
  * voiceSegments(sound as never).length; // 1
  */
 export function voiceSegments(sound: Sound, options: VoiceOptions = {}): Segment[] {
+  checkSound("voiceSegments", sound);
   checkOptions("voiceSegments", options, [
     "decibels",
     "minSpeechSeconds",

@@ -1,14 +1,28 @@
 /** WAV files: PCM of 8, 16, 24 and 32 bits, floating point of 32 and 64. Microsoft and IBM, "Multimedia programming interface and data specifications", 1991. */
 import { readFile, writeFileAtomic } from "#platform";
-import { ArgumentError, FormatError } from "../base/errors.ts";
+import { ArgumentError, FormatError, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
+import { shapeText } from "../base/shape.ts";
 
 /** Sound: samples in −1 … 1, (channels, length). */
 export interface Sound {
   /** Samples a second. */
   readonly sampleRate: number;
   readonly samples: HostArray<[number, number], "f32">;
+}
+
+/**
+ * @internal
+ * @throws ShapeError for samples of another shape than (channels, length)
+ */
+export function checkSound(what: string, { samples }: Sound): void {
+  const shape: readonly number[] | undefined = (samples as Sound["samples"] | undefined)?.shape;
+  if (shape?.length === 2 && samples.data.length === shape[0]! * shape[1]!) return;
+  const came = shape === undefined ? "none" : `${samples.data.length} of shape ${shapeText(shape)}`;
+  throw new ShapeError(
+    `${what}: a sound is { sampleRate, samples } with samples of shape (channels, length), (1, length) for one channel; got ${came}`,
+  );
 }
 
 export interface WavOptions {
@@ -109,7 +123,9 @@ function soundOf(view: DataView, format: Format, start: number, end: number): So
  * @throws ArgumentError for a rate that is no positive integer, more than 65,535 channels, samples that are NaN, or more than 4 GiB
  * @example encodeWav({ sampleRate: 8000, samples: { dtype: "f32", shape: [1, 2], data: Float32Array.of(0, 1) } }).length // 48
  */
-export function encodeWav({ sampleRate, samples }: Sound, options: WavOptions = {}): Uint8Array<ArrayBuffer> {
+export function encodeWav(sound: Sound, options: WavOptions = {}): Uint8Array<ArrayBuffer> {
+  checkSound("encodeWav", sound);
+  const { sampleRate, samples } = sound;
   checkOptions("encodeWav", options, ["bits"]);
   const { bits = 16 } = options;
   if (![8, 16, 24, 32, "float"].includes(bits))

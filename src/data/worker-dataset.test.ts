@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
+import { ArgumentError } from "../base/errors.ts";
 import { bytesView } from "../base/host-array.ts";
 import type { Columns } from "./column.ts";
 import type { Dataset } from "./dataset.ts";
@@ -134,6 +135,7 @@ describe("errors", () => {
     for (const workers of [0, 1]) {
       const open = (name: string) => workerDataset(module, name, { workers });
       await expect(open("noisi")).rejects.toThrow('exports no function "noisi"; it exports ');
+      await expect(open("noisi")).rejects.toBeInstanceOf(ArgumentError);
       await expect(open("nothing")).rejects.toThrow("nothing gave 42; it must give a Dataset");
       const refused = (await open("refused").catch((error: unknown) => error)) as Error;
       expect([refused.name, refused.message]).toEqual(["RangeError", "no such folder"]);

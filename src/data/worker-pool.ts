@@ -1,6 +1,13 @@
 /** Threads that make batches of a dataset, each with a copy of it of its own, made by the same exported function. */
 import { canShareMemory, spawnWorker, type WorkerThread } from "#platform";
-import { PlatformError, SampleError } from "../base/errors.ts";
+import {
+  ArgumentError,
+  FileError,
+  FormatError,
+  PlatformError,
+  SampleError,
+  ShapeError,
+} from "../base/errors.ts";
 import type { RandomKey } from "../base/random.ts";
 import type { Columns } from "./column.ts";
 import type { Buffers } from "./source.ts";
@@ -54,16 +61,17 @@ const script = `
 const plain = (error) => error instanceof Error
   ? { name: error.name, message: error.message, stack: error.stack, index: error.index }
   : { name: "Error", message: String(error) };
+const mistake = (message) => Object.assign(new Error(message), { name: "ArgumentError" });
 const made = (async () => {
   const module = await import(data.url);
   const make = module[data.name];
   if (typeof make !== "function") {
-    throw new TypeError("workerDataset: " + data.url + " exports no function " + JSON.stringify(data.name) +
+    throw mistake("workerDataset: " + data.url + " exports no function " + JSON.stringify(data.name) +
       "; it exports " + (Object.keys(module).join(", ") || "nothing"));
   }
   const dataset = await make(...data.arguments);
   if (typeof dataset?.source?.gather !== "function") {
-    throw new TypeError("workerDataset: " + data.name + " gave " + String(dataset) + "; it must give a Dataset");
+    throw mistake("workerDataset: " + data.name + " gave " + String(dataset) + "; it must give a Dataset");
   }
   return dataset.source;
 })();
@@ -175,9 +183,13 @@ function answered({ worker, requests }: Thread, answer: Answer): void {
   else request.resolve(answer.result);
 }
 
+/** Of mistakes and files, as the thread's own would be: who catches them on this thread can tell. */
+const classes = { ArgumentError, FileError, FormatError, PlatformError, ShapeError };
+
 /** The error with its class's name and the stack of the thread that threw it. */
 export function revived({ name, message, stack, index }: PlainError): SampleError | Error {
-  const error = index === undefined ? new Error(message) : new SampleError(message, index);
+  const Class = Object.hasOwn(classes, name) ? classes[name as keyof typeof classes] : Error;
+  const error = index === undefined ? new Class(message) : new SampleError(message, index);
   error.name = name;
   if (stack !== undefined) error.stack = stack;
   return error;

@@ -49,7 +49,9 @@ test("edges", () => {
   expect(detectionScores([[]], [[{ box: [0, 0, 1, 1], label: 3 }]]).meanAveragePrecision).toBe(0);
   expect(() => detectionScores([[]], [])).toThrow("1 lists of detections for 0 images");
   const broken = { box: [0, 0, 1, Number.NaN], label: 0, score: 1 } as const;
-  expect(() => detectionScores([[broken]], [[]])).toThrow("a box [0, 0, 1, NaN] with score 1");
+  expect(() => detectionScores([[broken]], [[]])).toThrow(
+    "a box [0, 0, 1, NaN] with score 1; all must be finite numbers",
+  );
   expect(() => nonMaximumSuppression([broken])).toThrow("a box [0, 0, 1, NaN]");
   expect(() => nonMaximumSuppression([], { iouThreshold: 2 })).toThrow("from 0 to 1, got 2");
 });

@@ -64,7 +64,9 @@ export function detectionScores(
     );
   for (const { box, score } of predictions.flat())
     if (![...box, score].every(Number.isFinite))
-      throw new ArgumentError(`detectionScores: a box [${box.join(", ")}] with score ${score}`);
+      throw new ArgumentError(
+        `detectionScores: a box [${box.join(", ")}] with score ${score}; all must be finite numbers`,
+      );
   const labels = [...new Set(truths.flat().map(({ label }) => label))].sort((a, b) => a - b);
   const tables = (range: Range, most: number): Map<number, ClassTable> =>
     new Map(labels.map((label) => [label, tableOf(label, predictions, truths, { range, most })]));

@@ -106,5 +106,10 @@ function rowOf(what: string, given: number | ArrayLike<number>, label: number, s
   const row = typeof given === "number" ? [1 - given, given] : Array.from(given);
   if (row[label] === undefined)
     throw new ArgumentError(`${what}: sample ${sample} has label ${label}, but ${row.length} probabilities`);
+  const wrong = (typeof given === "number" ? [given] : row).findIndex((p) => !(p >= 0 && p <= 1));
+  if (wrong >= 0)
+    throw new ArgumentError(
+      `${what}: sample ${sample} has the probability ${typeof given === "number" ? given : row[wrong]}, which is not from 0 to 1`,
+    );
   return row;
 }

@@ -249,6 +249,21 @@ describe("scikit-learn's scores of several labels", () => {
 });
 
 describe("scikit-learn's scores of probabilities", () => {
+  it("are of probabilities", () => {
+    expect(() => brierScore([1.1], [1])).toThrow(
+      "brierScore: sample 0 has the probability 1.1, which is not from 0 to 1",
+    );
+    expect(() =>
+      logLoss(
+        [
+          [0.5, 0.5],
+          [0.5, Number.NaN],
+        ],
+        [0, 1],
+      ),
+    ).toThrow("logLoss: sample 1 has the probability NaN");
+  });
+
   it.each(cases.filter((row) => row.kind === "probabilities"))("rows and numbers", (row) => {
     expect(logLoss(row.rows, row.labels)).toBeCloseTo(row.logLoss, 12);
     expect(logLoss(row.binary, row.answers)).toBeCloseTo(row.binaryLogLoss, 12);

@@ -13,6 +13,7 @@ import {
   perplexity,
   reciprocalRank,
   retrievalPrecision,
+  rocAuc,
   rouge,
   wordErrorRate,
 } from "./index.ts";
@@ -123,6 +124,24 @@ describe("calibration", () => {
     ]);
     expect(() => calibrationCurve([1.1], [1])).toThrow("confidence 0 is 1.1");
   });
+});
+
+test("a bootstrap within classes draws as many of each", () => {
+  const [scores, labels] = [
+    [0.1, 0.4, 0.35, 0.8],
+    [0, 0, 0, 1],
+  ];
+  const area = (rows: ArrayLike<number>): number =>
+    rocAuc(
+      Array.from(rows, (row) => scores[row]!),
+      Array.from(rows, (row) => labels[row]!),
+    );
+  expect(() => bootstrap(4, area)).toThrow("needs samples of both classes");
+  expect(bootstrap(4, area, { stratify: labels })).toEqual({ value: 1, low: 1, high: 1 });
+  const count = (rows: ArrayLike<number>): number => Array.from(rows).filter((row) => row === 3).length;
+  expect(bootstrap(4, count, { stratify: labels })).toEqual({ value: 1, low: 1, high: 1 });
+  expect(bootstrap(4, count).high).toBeGreaterThan(1);
+  expect(() => bootstrap(4, area, { stratify: [0, 1] })).toThrow("stratify has 2 classes for 4 samples");
 });
 
 test("a bootstrap's interval holds the truth about as often as it says", () => {

@@ -170,6 +170,9 @@ describe("rows", () => {
     expect(dropOutliers(spread).values("s")).toEqual(["a", "b", "c", "d", "e", "g"]);
     expect(dropOutliers(spread, { method: "robustZ" }).values("s")).toEqual(["a", "b", "c", "d", "e", "g"]);
     expect(dropOutliers(spread, { method: "zScore", threshold: 2 }).length).toBe(6);
+    const infinite = table({ x: [1, 2, 3, 4, 5, Infinity, -Infinity, null] });
+    for (const method of ["iqr", "zScore", "robustZ"] as const)
+      expect(dropOutliers(infinite, { method }).values("x")).toEqual([1, 2, 3, 4, 5, null]);
     expect(() => dropOutliers(spread, { columns: ["s"] })).toThrow(
       'column "s" holds strings; outliers are among numbers',
     );

@@ -99,9 +99,10 @@ export function dropOutliers<S extends Schema>(
       );
     }
     const values = numbersOf(column);
-    const [low, high] = outlierBounds(presentOf(values), checked);
+    const [low, high] = outlierBounds(presentOf(values).filter(Number.isFinite), checked);
     for (let row = 0; row < values.length; row++)
-      if (values[row]! < low || values[row]! > high) isOutlier[row] = 1;
+      if (values[row]! < low || values[row]! > high || Math.abs(values[row]!) === Infinity)
+        isOutlier[row] = 1;
   }
   return table.subset(rowsWhere(table.length, (row) => isOutlier[row] === 0));
 }

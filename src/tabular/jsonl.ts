@@ -158,7 +158,7 @@ export function parseJsonl<const S extends Schema = Schema>(
   options: JsonlOptions<S> = {},
 ): ReadTable<S> {
   const rows = new JsonlRows("parseJsonl", options);
-  for (const line of text.split("\n")) rows.add(line);
+  for (const line of text.replace(/^\uFEFF/, "").split("\n")) rows.add(line);
   return rows.take();
 }
 

@@ -148,6 +148,7 @@ describe("JSON Lines", () => {
       { a: 2.5, d: null, b: null, c: true },
     ]);
     expect(parseJsonl('{"d":"2024-02-29"}', { schema: { d: "string" } }).values("d")).toEqual(["2024-02-29"]);
+    expect(parseJsonl('\uFEFF{"a":1}\r\n{"a":2}\r\n').values("a")).toEqual([1, 2]);
   });
 
   test.each([

@@ -120,7 +120,9 @@ export function choice<const T extends ChoiceValue>(...values: readonly [T, ...T
     const isPlain = value === null || ["string", "boolean"].includes(typeof value) || Number.isFinite(value);
     if (!isPlain)
       throw new ArgumentError(
-        `choice: values are strings, finite numbers, booleans or null, got ${String(value)}; choose a name, and look the rest up`,
+        Array.isArray(value)
+          ? "choice: takes the values themselves, choice(1, 2), got an array; spread it: choice(...values)"
+          : `choice: values are strings, finite numbers, booleans or null, got ${String(value)}; choose a name, and look the rest up`,
       );
   }
   const twice = values.find((value, i) => values.indexOf(value) !== i);

@@ -3,8 +3,10 @@ import { ArgumentError, nearestName } from "../base/errors.ts";
 import {
   type Choice,
   type ChoiceValue,
+  contains,
   countOf,
   type Distribution,
+  distributionText,
   fromUnit,
   type ValueOf,
 } from "./distribution.ts";
@@ -14,6 +16,8 @@ export interface Conditional<D extends Distribution | Conditional = any> {
   readonly kind: "when";
   readonly name: string;
   readonly accepts: (value: any) => boolean;
+  /** The one value that is accepted, where it is one. */
+  readonly value?: ChoiceValue;
   readonly parameter: D;
 }
 
@@ -54,7 +58,7 @@ export function when<const V extends ChoiceValue, D extends Parameter>(
   parameter: D,
 ): Conditional<D> {
   const accepts = typeof value === "function" ? value : (other: unknown) => other === value;
-  return { kind: "when", name, accepts, parameter };
+  return { kind: "when", name, accepts, ...(typeof value === "function" ? {} : { value }), parameter };
 }
 
 function innermost(parameter: Parameter): Distribution {
@@ -64,7 +68,7 @@ function innermost(parameter: Parameter): Distribution {
 function checkParameter(
   name: string,
   parameter: Parameter,
-  before: readonly string[],
+  before: Readonly<Record<string, Parameter>>,
   all: readonly string[],
 ): void {
   const kind = (parameter as Parameter | undefined)?.kind;
@@ -75,8 +79,13 @@ function checkParameter(
     );
   }
   if (parameter.kind !== "when") return;
-  if (!before.includes(parameter.name))
-    throw new ArgumentError(conditionText(name, parameter.name, before, all));
+  if (!Object.hasOwn(before, parameter.name))
+    throw new ArgumentError(conditionText(name, parameter.name, Object.keys(before), all));
+  const of = innermost(before[parameter.name]!);
+  if (parameter.value !== undefined && !contains(of, parameter.value))
+    throw new ArgumentError(
+      `space: "${name}" is there when "${parameter.name}" is ${JSON.stringify(parameter.value)}, which it cannot be: it is ${distributionText(of)}`,
+    );
   checkParameter(name, parameter.parameter, before, all);
 }
 
@@ -100,7 +109,7 @@ function conditionText(
 /**
  * A typed space of parameters.
  *
- * @throws ArgumentError for what is no parameter, and for a condition on a parameter that does not come before
+ * @throws ArgumentError for what is no parameter, and for a condition on a parameter that does not come before or cannot have the value
  * @example
  * const search = space({
  *   learningRate: logUniform(1e-5, 1e-1),
@@ -117,7 +126,7 @@ export function space<const P extends Readonly<Record<string, Parameter>>>(
   const names = entries.map(([name]) => name);
   if (names.length === 0) throw new ArgumentError("space: needs at least one parameter");
   for (const [i, [name, parameter]] of entries.entries())
-    checkParameter(name, parameter, names.slice(0, i), names);
+    checkParameter(name, parameter, Object.fromEntries(entries.slice(0, i)), names);
   return {
     names,
     distributions: new Map(entries.map(([name, parameter]) => [name, innermost(parameter)])),

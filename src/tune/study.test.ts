@@ -65,10 +65,12 @@ describe("spaces", () => {
       () => uniform(0, 1, { step: 0 }),
       () => choice("a", "a"),
       () => choice({} as never),
+      () => choice(["a", "b"] as never),
       () => space({ rate: 0.1 as never }),
       () => space({ momentum: when("optimiser", "sgd", uniform(0, 1)) }),
       () => space({ momentum: when("optimizer", "sgd", uniform(0, 1)), optimizer: choice("adam", "sgd") }),
       () => space({ optimizer: choice("a"), momentum: when("optimiser", "a", uniform(0, 1)) }),
+      () => space({ optimizer: choice("adam", "sgd"), momentum: when("optimizer", "SGD", uniform(0, 1)) }),
     ].map((make) => {
       try {
         make();
@@ -86,10 +88,12 @@ describe("spaces", () => {
         "uniform: a step must be above 0, got 0",
         "choice: "a" comes twice",
         "choice: values are strings, finite numbers, booleans or null, got [object Object]; choose a name, and look the rest up",
+        "choice: takes the values themselves, choice(1, 2), got an array; spread it: choice(...values)",
         "space: "rate" must be uniform, logUniform, integer, choice or when, got 0.1; one value alone is choice(0.1)",
         "space: "momentum" depends on "optimiser", which is no parameter; parameters before it are none",
         "space: "momentum" depends on "optimizer", which comes after it; put "optimizer" first",
         "space: "momentum" depends on "optimiser", which is no parameter; did you mean "optimizer"?",
+        "space: "momentum" is there when "optimizer" is "SGD", which it cannot be: it is choice("adam", "sgd")",
       ]
     `);
   });

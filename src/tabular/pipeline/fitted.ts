@@ -261,7 +261,7 @@ export class FittedPipeline {
     const columns = new Map<string, TableColumn>();
     for (const [name, kind] of Object.entries(schema)) {
       const column = columnOf(name, kind);
-      if (!column && this.#parts.missingColumns === "error") {
+      if (!column && this.#parts.missingColumns === "error" && (isTable || rows.length > 0)) {
         const given = isTable ? rows.names : Object.keys(rows[0] ?? {});
         throw new ArgumentError(
           `transform: the rows lack the column "${name}", which the pipeline was fitted with (they have ${given.join(", ")}); ` +

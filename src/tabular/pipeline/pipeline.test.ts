@@ -192,6 +192,8 @@ describe("what no training row had", () => {
     expect(() => strict.transform([{ c: "a" }])).toThrow(
       'transform: the rows lack the column "n", which the pipeline was fitted with (they have c); give it',
     );
+    expect(strict.transform([]).schema).toEqual(strict.transform(train).schema);
+    expect(strict.transform([]).length).toBe(0);
     const lenient = pipeline(imputeMissing()).fit(train, { missingColumns: "missing" });
     expect(lenient.transform([{ c: "a" }]).row(0)).toEqual({ c: "a", n: 2.5 });
     expect(lenient.transform(table({ c: ["a"], extra: [1] })).names).toEqual(["c", "n"]);
