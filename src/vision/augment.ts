@@ -104,12 +104,13 @@ export function augment(...transforms: readonly Transform[]): Augmentation {
     const key = typeof keyOrSeed === "number" ? randomKey(keyOrSeed) : keyOrSeed;
     const partOf = (height: number, width: number): Move["part"] =>
       transforms[0]?.moveOf?.(height, width, fold(key, 0))?.part;
-    const { image, part } = await readPart(path, partOf, options);
+    const { image, part, scratch } = await readPart(path, partOf, options);
     const frame = { image: part ? part.image(image) : image, channelsFirst: false };
     const result = step(frame, key, part ? 1 : 0, into).image;
-    if (result.data !== image.data && image.data.byteLength === image.data.buffer.byteLength)
-      giveBytes(image.data as Uint8Array<ArrayBuffer>);
-    return result;
+    if (scratch === undefined) return result;
+    const own = result.data === scratch ? ({ ...result, data: scratch.slice() } as Image) : result;
+    giveBytes(scratch);
+    return own;
   };
   return Object.assign(augmented, { columns, read }) as unknown as Augmentation;
 }

@@ -60,7 +60,7 @@ export const decodeImage = async (
   bytes: Uint8Array,
   options: DecodeOptions = {},
   name = "the given bytes",
-): Promise<ByteImage> => (await decodePart(bytes, () => undefined, options, name)).image;
+): Promise<ByteImage> => (await decodePart(bytes, undefined, options, name)).image;
 
 /** A part of an image, and who knows what else. */
 interface Part {
@@ -69,14 +69,14 @@ interface Part {
 
 /**
  * As `decodeImage`, but of a JPEG no more than the part that is wanted of an image of its size: what lies below is not decoded. Of other
- * files all, without a `part`.
+ * files all, without a `part`. With `partOf`, the image may lie in `scratch`, which whoever asked gives back.
  */
 export async function decodePart<P extends Part>(
   bytes: Uint8Array,
-  partOf: (height: number, width: number) => P | undefined,
+  partOf: ((height: number, width: number) => P | undefined) | undefined,
   options: DecodeOptions,
   name: string,
-): Promise<{ readonly image: ByteImage; readonly part?: P }> {
+): Promise<{ readonly image: ByteImage; readonly part?: P; readonly scratch?: Uint8Array<ArrayBuffer> }> {
   checkOptions("decodeImage", options, ["channels", "maxPixels"]);
   const { channels = 3, maxPixels = 100_000_000 } = options;
   if (![1, 3, 4].includes(channels))
@@ -88,18 +88,26 @@ export async function decodePart<P extends Part>(
       `${name}: no image that is known here; PNG, JPEG, WebP, AVIF, TIFF and GIF are read`,
     );
   const header = format === "jpeg" ? plainJpegHeader(bytes) : undefined;
-  const fast = header && (await fastJpeg(bytes, header, channels, maxPixels));
-  if (fast) return { image: fast };
+  // Files have all sizes: a buffer of about the size does, unless it is for good.
+  const data = header && (await fastJpeg(bytes, header, { channels, maxPixels, room: partOf ? 2 : 1 }));
+  if (data) {
+    const image: ByteImage = {
+      dtype: "u8",
+      shape: [header.height, header.width, channels === 4 ? 4 : 3],
+      data,
+    };
+    return { image: withChannels(image, channels), ...(partOf && { scratch: data }) };
+  }
   const sharp = await loadSharp("reading images");
-  const part = header && partOf(header.height, header.width);
+  const part = header && partOf?.(header.height, header.width);
   try {
     const file = sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", sequentialRead: true });
     const upright = (part ? file.extract(part.region) : file.rotate()).toColourspace("srgb");
-    const { data, info } = await (channels === 4 ? upright.ensureAlpha() : upright.removeAlpha())
+    const { data: raw, info } = await (channels === 4 ? upright.ensureAlpha() : upright.removeAlpha())
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
     const { width, height } = info;
-    const pixels = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    const pixels = new Uint8Array(raw.buffer as ArrayBuffer, raw.byteOffset, raw.byteLength);
     const found: ByteImage = { dtype: "u8", shape: [height, width, info.channels], data: pixels };
     return { image: withChannels(found, channels), ...(part && { part }) };
   } catch (cause) {
@@ -114,14 +122,12 @@ export async function decodePart<P extends Part>(
 async function fastJpeg(
   bytes: Uint8Array,
   { height, width, components, hasProfile }: JpegHeader,
-  channels: 1 | 3 | 4,
-  maxPixels: number,
-): Promise<ByteImage | undefined> {
+  { channels, maxPixels, room }: Required<DecodeOptions> & { readonly room: number },
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (components === 4 || hasProfile || height * width > maxPixels) return undefined;
   const size = { height, width, channels: channels === 4 ? 4 : 3 } as const;
-  const data = takeBytes(height * width * size.channels);
-  if (await jpegPixels(bytes, size, data))
-    return withChannels({ dtype: "u8", shape: [height, width, size.channels], data }, channels);
+  const data = takeBytes(height * width * size.channels, room);
+  if (await jpegPixels(bytes, size, data)) return data;
   giveBytes(data);
   return undefined;
 }

@@ -78,6 +78,8 @@ test("the same sample as of the whole image, and none is overwritten by the next
     for (const [name, key, image] of found) {
       const wanted = change({ images: images.get(name)! }, key).images;
       expect(image).toEqual(wanted);
+      // In a buffer of its own, not in a larger one that held pixels before.
+      expect(image.data.buffer.byteLength).toBe(image.data.byteLength);
     }
   }
 });

@@ -5,7 +5,7 @@
 
 /** More is left to the garbage collector, the oldest first. */
 const maxFreeBytes = 2 ** 25;
-const free: Uint8Array<ArrayBuffer>[] = [];
+const free: ArrayBuffer[] = [];
 /** What was handed out since `withScratch` began; undefined outside. */
 let lent: Uint8Array<ArrayBuffer>[] | undefined;
 
@@ -31,17 +31,17 @@ export function scratchBytes(length: number): Uint8Array<ArrayBuffer> {
 export const scratchZeros = (length: number): Uint8Array<ArrayBuffer> =>
   lent === undefined ? new Uint8Array(length) : scratchBytes(length).fill(0);
 
-/** Bytes that hold anything, until `giveBytes`. */
-export function takeBytes(length: number): Uint8Array<ArrayBuffer> {
-  const found = free.findIndex((bytes) => bytes.length === length);
-  return found < 0 ? new Uint8Array(length) : free.splice(found, 1)[0]!;
+/** Bytes that hold anything, until `giveBytes`; in a buffer of no more than `room` times as many. */
+export function takeBytes(length: number, room = 1): Uint8Array<ArrayBuffer> {
+  const found = free.findIndex(({ byteLength }) => byteLength >= length && byteLength <= room * length);
+  return found < 0 ? new Uint8Array(length) : new Uint8Array(free.splice(found, 1)[0]!, 0, length);
 }
 
 /** Whoever gives bytes back has no more use for them, and nobody else. */
 export function giveBytes(bytes: Uint8Array<ArrayBuffer>): void {
-  free.push(bytes);
-  let sum = free.reduce((total, { length }) => total + length, 0);
-  while (sum > maxFreeBytes) sum -= free.shift()!.length;
+  free.push(bytes.buffer);
+  let sum = free.reduce((total, { byteLength }) => total + byteLength, 0);
+  while (sum > maxFreeBytes) sum -= free.shift()!.byteLength;
 }
 
 /** Runs what leaves nothing of its images but its result, which is best in `into`. */
