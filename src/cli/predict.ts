@@ -6,7 +6,7 @@ import type { HostArray } from "../base/host-array.ts";
 import type { Setup } from "../config/resolve.ts";
 import { openRun, partOf } from "../config/train.ts";
 import { arrayDataset, type Dataset } from "../data/index.ts";
-import { readCsv, readJsonl, readParquet } from "../tabular/index.ts";
+import { readCsv, readJsonl, readParquet, type Schema, type Table } from "../tabular/index.ts";
 import { predict } from "../train/index.ts";
 import type { Command } from "./command.ts";
 import { runPath } from "./runs.ts";
@@ -54,6 +54,17 @@ export const predictRun: Command = {
 
 const jsonLine = (answer: AnswerLine): string => `${JSON.stringify(answer)}\n`;
 
+/** By the ends of files' names. */
+const readers: Readonly<Record<string, (file: string, schema: Schema) => Promise<Table>>> = {
+  csv: (file, schema) => readCsv(file, { schema }),
+  tsv: (file, schema) => readCsv(file, { schema }),
+  tab: (file, schema) => readCsv(file, { schema }),
+  txt: (file, schema) => readCsv(file, { schema }),
+  jsonl: (file, schema) => readJsonl(file, { schema }),
+  ndjson: (file, schema) => readJsonl(file, { schema }),
+  parquet: (file) => readParquet(file),
+};
+
 /** Rows of a file, prepared as the training's were. */
 async function rowsOf({ data: { pipeline, prepare } }: Setup, file: string): Promise<Dataset> {
   if (prepare !== undefined) return prepare(file);
@@ -62,11 +73,16 @@ async function rowsOf({ data: { pipeline, prepare } }: Setup, file: string): Pro
       `the data of this run is made of neither rows nor images: "${file}" cannot be prepared; ask for a part of its own data (--part test)`,
     );
   const { schema } = pipeline;
-  const table = /\.parquet$/i.test(file)
-    ? await readParquet(file)
-    : /\.jsonl$/i.test(file)
-      ? await readJsonl(file, { schema })
-      : await readCsv(file, { schema });
+  const [, ending = ""] = /\.(\w+)$/.exec(file.toLowerCase()) ?? [];
+  const read = readers[ending];
+  if (read === undefined)
+    throw new ArgumentError(
+      `"${file}" is no file of rows that predict reads: its name must end in ${Object.keys(readers)
+        .map((known) => `.${known}`)
+        .join(", ")}`,
+    );
+  const table = await read(file, schema);
+  if (table.length === 0) throw new ArgumentError(`"${file}" has no rows to predict`);
   return arrayDataset({ features: pipeline.features(table) }) as Dataset;
 }
 

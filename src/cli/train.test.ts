@@ -46,6 +46,14 @@ test("train, eval, predict and replay hold together", async () => {
   expect(answers.map((line) => JSON.parse(line).prediction)).toEqual(["yes", "no"]);
   const { stdout: array } = await runProgram("predict", run, join(folder, "new.csv"), "--json");
   expect(JSON.parse(array)).toEqual(answers.map((line) => JSON.parse(line)));
+  writeFileSync(join(folder, "none.csv"), "a,b\n");
+  for (const [file, said] of [
+    ["none.csv", 'none.csv" has no rows to predict'],
+    ["config.json", "its name must end in .csv, .tsv,"],
+  ] as const) {
+    const { code, stderr } = await runProgram("predict", run, join(folder, file));
+    expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
+  }
   const out = join(folder, "answers.jsonl");
   await runProgram("predict", run, "--part", "test", "--take", "3", "--out", out);
   const lines = readFileSync(out, "utf8").trim().split("\n");

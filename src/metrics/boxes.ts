@@ -1,5 +1,6 @@
 /** Boxes of images, (x1, y1, x2, y2) with x2 and y2 outside of the box: how much they overlap, and which of many to keep. */
 import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 
 /** Left, top, right and bottom, in any unit. */
 export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
@@ -52,8 +53,10 @@ export interface SuppressionOptions {
  */
 export function nonMaximumSuppression<D extends Detection>(
   detections: readonly D[],
-  { iouThreshold = 0.5, acrossLabels = false }: SuppressionOptions = {},
+  options: SuppressionOptions = {},
 ): D[] {
+  checkOptions("nonMaximumSuppression", options, ["iouThreshold", "acrossLabels"]);
+  const { iouThreshold = 0.5, acrossLabels = false } = options;
   if (!(iouThreshold >= 0 && iouThreshold <= 1))
     throw new ArgumentError(`nonMaximumSuppression: iouThreshold must be from 0 to 1, got ${iouThreshold}`);
   const broken = detections.find(({ box, score }) => [...box, score].some(Number.isNaN));

@@ -1,5 +1,6 @@
 /** Whether a model is right as often as it says. Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 
 /** Predictions of about one confidence. */
 export interface CalibrationBin {
@@ -22,8 +23,10 @@ export interface CalibrationBin {
 export function calibrationCurve(
   confidences: ArrayLike<number>,
   isRight: ArrayLike<number | boolean>,
-  { bins = 10 }: { readonly bins?: number } = {},
+  options: { readonly bins?: number } = {},
 ): CalibrationBin[] {
+  checkOptions("calibrationCurve", options, ["bins"]);
+  const { bins = 10 } = options;
   if (confidences.length !== isRight.length)
     throw new ShapeError(
       `calibrationCurve: ${confidences.length} confidences for ${isRight.length} outcomes`,

@@ -1,5 +1,6 @@
 /** Precision, recall, F1 and support of every class with their averages: scikit-learn's report. */
 import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./confusion-matrix.ts";
 import { supportOf } from "./scores.ts";
 
@@ -31,7 +32,9 @@ export class ClassificationReport {
   readonly weightedAverage: ReportRow;
   readonly matrix: ConfusionMatrix;
 
-  constructor(matrix: ConfusionMatrix, { names, zeroDivision }: ReportOptions = {}) {
+  constructor(matrix: ConfusionMatrix, options: ReportOptions = {}) {
+    checkOptions("ClassificationReport", options, ["names", "zeroDivision"]);
+    const { names, zeroDivision } = options;
     const { classes } = matrix;
     const missing = names === undefined ? undefined : classes.find((index) => names[index] === undefined);
     if (missing !== undefined) {
@@ -95,7 +98,12 @@ export function classificationReport(
   labels: ArrayLike<number>,
   options: ReportOptions & ConfusionMatrixOptions & { sampleWeights?: ArrayLike<number> } = {},
 ): ClassificationReport {
-  return new ClassificationReport(confusionMatrix(predictions, labels, options), options);
+  const { numClasses, sampleWeights, ...shown } = options;
+  const counting = {
+    ...(numClasses !== undefined && { numClasses }),
+    ...(sampleWeights && { sampleWeights }),
+  };
+  return new ClassificationReport(confusionMatrix(predictions, labels, counting), shown);
 }
 
 function averageRow(

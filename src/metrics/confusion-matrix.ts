@@ -1,5 +1,6 @@
 /** Counting which label was predicted as which: the table from which precision, recall, F-score and reports follow. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { balancedAccuracyOf, cohenKappaOf, type KappaWeights, matthewsCorrelationOf } from "./agreement.ts";
 import { ClassScores } from "./class-scores.ts";
 import {
@@ -43,8 +44,10 @@ export class ConfusionMatrix extends ClassScores<ScoreOptions> {
   private capacity: number;
   private readonly seen = new Set<number>();
 
-  constructor({ numClasses }: ConfusionMatrixOptions = {}) {
+  constructor(options: ConfusionMatrixOptions = {}) {
     super();
+    checkOptions("ConfusionMatrix", options, ["numClasses"]);
+    const { numClasses } = options;
     if (numClasses !== undefined && !(Number.isInteger(numClasses) && numClasses > 0)) {
       throw new ArgumentError(`ConfusionMatrix: numClasses must be a positive integer, got ${numClasses}`);
     }
@@ -210,7 +213,8 @@ export function confusionMatrix(
   labels: ArrayLike<number>,
   options: ConfusionMatrixOptions & { sampleWeights?: ArrayLike<number> } = {},
 ): ConfusionMatrix {
-  return new ConfusionMatrix(options).update(predictions, labels, options.sampleWeights);
+  const { sampleWeights, ...rest } = options;
+  return new ConfusionMatrix(rest).update(predictions, labels, sampleWeights);
 }
 
 function checkLengths(

@@ -62,11 +62,11 @@ export function meanTweedieDeviance(
   targets: ArrayLike<number>,
   options: DevianceOptions = {},
 ): number {
-  const { power = 0 } = options;
+  const { power = 0, ...weighing } = options;
   checkRanges("meanTweedieDeviance", power, predictions, targets);
   const deviance = unitDeviance(power);
   const value = (i: number): number => deviance(targets[i]!, predictions[i]!);
-  return sampleMean("meanTweedieDeviance", predictions, targets, options, value);
+  return sampleMean("meanTweedieDeviance", predictions, targets, weighing, value);
 }
 
 /** `meanTweedieDeviance` with p = 1: for counts. @example meanPoissonDeviance([1, 2], [1, 2]) // 0 */
@@ -97,7 +97,8 @@ export function d2TweedieScore(
   options: DevianceOptions = {},
 ): number {
   const deviance = meanTweedieDeviance(predictions, targets, options);
-  const mean = sampleMean("d2TweedieScore", targets, targets, options, (i) => targets[i]!);
+  const { power: _, ...weighing } = options;
+  const mean = sampleMean("d2TweedieScore", targets, targets, weighing, (i) => targets[i]!);
   const ofMean = meanTweedieDeviance(new Float64Array(targets.length).fill(mean), targets, options);
   return shareExplained(deviance, ofMean);
 }

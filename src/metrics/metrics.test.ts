@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readFixture } from "../../test/fixtures.ts";
+import * as metrics from "./index.ts";
 import {
   type Average,
   ConfusionMatrix,
@@ -86,12 +87,13 @@ describe("scikit-learn's figures", () => {
     for (const weights of ["none", "linear", "quadratic"] as const)
       expectScores(counted.cohenKappa({ weights }), decoded(row.kappa[weights]));
     for (const row of scores) {
-      const options = { ...known, average: row.average, zeroDivision: decoded(row.zeroDivision) as number };
+      const averaging = { average: row.average, zeroDivision: decoded(row.zeroDivision) as number };
+      const options = { ...known, ...averaging };
       expectScores(precision(predictions, labels, options), decoded(row.precision));
       expectScores(recall(predictions, labels, options), decoded(row.recall));
       expectScores(f1Score(predictions, labels, options), decoded(row.f1Score));
-      if (row.fBeta2 !== undefined) expectScores(counted.fBeta(2, options), decoded(row.fBeta2));
-      if (row.jaccard !== undefined) expectScores(counted.jaccard(options), decoded(row.jaccard));
+      if (row.fBeta2 !== undefined) expectScores(counted.fBeta(2, averaging), decoded(row.fBeta2));
+      if (row.jaccard !== undefined) expectScores(counted.jaccard(averaging), decoded(row.jaccard));
     }
   });
 });
@@ -234,5 +236,48 @@ describe("over a pass", () => {
     expect(() => macroF1.update(cube, cube)).toThrowErrorMatchingInlineSnapshot(
       `[ShapeError: macroF1: expected classes (N) or scores (N, classes), got (1, 1, 1)]`,
     );
+  });
+});
+
+describe("misspelt options", () => {
+  const [p, y, rows] = [
+    [0, 1],
+    [0, 1],
+    [
+      [0.9, 0.1],
+      [0.2, 0.8],
+    ],
+  ];
+  const wrong = { averge: "macro", sampleWeight: [1, 1] } as object;
+  it.each(
+    Object.entries({
+      accuracy: () => metrics.confusionMatrix(p, y, wrong),
+      precision: () => metrics.precision(p, y, wrong),
+      f1Score: () => metrics.confusionMatrix(p, y).f1Score(wrong),
+      classificationReport: () => metrics.classificationReport(p, y, wrong),
+      multilabel: () => metrics.multilabelCounts(rows, rows, wrong),
+      multilabelRecall: () => metrics.multilabelCounts([[1]], [[1]]).recall(wrong),
+      meanSquaredError: () => metrics.meanSquaredError(p, y, wrong),
+      meanPinballLoss: () => metrics.meanPinballLoss(p, y, wrong),
+      meanTweedieDeviance: () => metrics.meanTweedieDeviance(p, y, wrong),
+      logLoss: () => metrics.logLoss(rows, y, wrong),
+      hingeLoss: () => metrics.hingeLoss(p, y, wrong),
+      rocAuc: () => metrics.rocAuc(p, y, wrong),
+      rocAucOneVsRest: () => metrics.rocAucOneVsRest(rows, y, wrong),
+      averagePrecision: () => metrics.averagePrecision(p, y, wrong),
+      coverageError: () =>
+        metrics.coverageError(
+          rows,
+          [
+            [1, 0],
+            [0, 1],
+          ],
+          wrong,
+        ),
+      ndcg: () => metrics.ndcg(p, y, wrong),
+      nonMaximumSuppression: () => metrics.nonMaximumSuppression([], wrong),
+    }),
+  )("of %s are named", (_, call) => {
+    expect(call).toThrow(/there is no option "(averge|sampleWeight)"/);
   });
 });

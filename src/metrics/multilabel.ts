@@ -1,5 +1,6 @@
 /** Samples that have several labels or none, as rows of 0 and 1: each label is a problem of two classes. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { ClassScores } from "./class-scores.ts";
 import { checkSamples, type Rows, type SampleOptions } from "./samples.ts";
 import { type Average, type ClassCounts, type Ratio, score } from "./scores.ts";
@@ -105,11 +106,9 @@ export class MultilabelCounts extends ClassScores<MultilabelScoreOptions> {
     return wrong / (this.total * this.labels.length);
   }
 
-  protected averaged(
-    ratio: Ratio,
-    { average = "macro", zeroDivision = 0 }: MultilabelScoreOptions = {},
-    what: string,
-  ): number | number[] {
+  protected averaged(ratio: Ratio, options: MultilabelScoreOptions = {}, what: string): number | number[] {
+    checkOptions(what, options, ["average", "zeroDivision"]);
+    const { average = "macro", zeroDivision = 0 } = options;
     if (average !== "samples") return score(this.perClass(), ratio, { average, zeroDivision }, what);
     let [sum, weights] = [0, 0];
     for (const [outcome, weight] of this.samples) {
@@ -163,5 +162,8 @@ function checkRow(what: string, row: ArrayLike<number>, width: number, sample: n
 export const multilabelCounts = (
   predictions: Rows,
   labels: Rows,
-  { sampleWeights }: SampleOptions = {},
-): MultilabelCounts => new MultilabelCounts().update(predictions, labels, sampleWeights);
+  options: SampleOptions = {},
+): MultilabelCounts => {
+  checkOptions("multilabelCounts", options, ["sampleWeights"]);
+  return new MultilabelCounts().update(predictions, labels, options.sampleWeights);
+};

@@ -34,7 +34,8 @@ export function precision(
   labels: ArrayLike<number>,
   options: ClassificationScoreOptions = {},
 ): number | number[] {
-  return confusionMatrix(predictions, labels, options).precision(options);
+  const { averaging, counting } = parted(options);
+  return confusionMatrix(predictions, labels, counting).precision(averaging);
 }
 
 /**
@@ -54,7 +55,8 @@ export function recall(
   labels: ArrayLike<number>,
   options: ClassificationScoreOptions = {},
 ): number | number[] {
-  return confusionMatrix(predictions, labels, options).recall(options);
+  const { averaging, counting } = parted(options);
+  return confusionMatrix(predictions, labels, counting).recall(averaging);
 }
 
 /**
@@ -74,5 +76,15 @@ export function f1Score(
   labels: ArrayLike<number>,
   options: ClassificationScoreOptions = {},
 ): number | number[] {
-  return confusionMatrix(predictions, labels, options).f1Score(options);
+  const { averaging, counting } = parted(options);
+  return confusionMatrix(predictions, labels, counting).f1Score(averaging);
+}
+
+/** What counts samples, and what averages classes. */
+function parted({ numClasses, sampleWeights, ...averaging }: ClassificationScoreOptions) {
+  const counting = {
+    ...(numClasses !== undefined && { numClasses }),
+    ...(sampleWeights && { sampleWeights }),
+  };
+  return { averaging, counting };
 }

@@ -1,5 +1,6 @@
 /** Predictions of a quantile: of the median, or of a value that a given share of targets stays below. */
 import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { checkSamples, quantileOf, type SampleOptions, sampleMean, shareExplained } from "./samples.ts";
 
 /** The quantile that is predicted, 0 … 1; the median, 0.5, unless told otherwise. */
@@ -28,8 +29,9 @@ export function meanPinballLoss(
   targets: ArrayLike<number>,
   options: PinballOptions = {},
 ): number {
-  const alpha = checkedAlpha("meanPinballLoss", options);
-  return sampleMean("meanPinballLoss", predictions, targets, options, (i) => {
+  const { alpha: given, ...weighing } = options;
+  const alpha = checkedAlpha("meanPinballLoss", { alpha: given });
+  return sampleMean("meanPinballLoss", predictions, targets, weighing, (i) => {
     const error = targets[i]! - predictions[i]!;
     return error >= 0 ? alpha * error : (alpha - 1) * error;
   });
@@ -46,9 +48,10 @@ export function meanPinballLoss(
 export function d2PinballScore(
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
-  { alpha }: Alpha = {},
+  given: Alpha = {},
 ): number {
-  const options = { alpha: checkedAlpha("d2PinballScore", { alpha }) };
+  checkOptions("d2PinballScore", given, ["alpha"]);
+  const options = { alpha: checkedAlpha("d2PinballScore", given) };
   const loss = meanPinballLoss(predictions, targets, options);
   const constant = quantileOf(Float64Array.from(targets).sort(), options.alpha);
   return shareExplained(

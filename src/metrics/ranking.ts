@@ -3,6 +3,7 @@
  * below them. Equal scores are one threshold.
  */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import type { Rows, SampleOptions } from "./samples.ts";
 import { type ClassCounts, weightedMean } from "./scores.ts";
 
@@ -284,8 +285,12 @@ export function auc(x: ArrayLike<number>, y: ArrayLike<number>): number {
 export const rocAuc = (
   scores: ArrayLike<number>,
   labels: ArrayLike<number>,
-  { sampleWeights, ...partial }: RankingOptions & PartialAucOptions = {},
-): number => new RankingScores().update(scores, labels, sampleWeights).rocAuc(partial);
+  options: RankingOptions & PartialAucOptions = {},
+): number => {
+  checkOptions("rocAuc", options, ["sampleWeights", "maxFalsePositiveRate"]);
+  const { sampleWeights, ...partial } = options;
+  return new RankingScores().update(scores, labels, sampleWeights).rocAuc(partial);
+};
 
 /**
  * Average precision, the area below the precision–recall curve: see {@link RankingScores}.
@@ -296,8 +301,11 @@ export const rocAuc = (
 export const averagePrecision = (
   scores: ArrayLike<number>,
   labels: ArrayLike<number>,
-  { sampleWeights }: RankingOptions = {},
-): number => new RankingScores().update(scores, labels, sampleWeights).averagePrecision();
+  options: RankingOptions = {},
+): number => {
+  checkOptions("averagePrecision", options, ["sampleWeights"]);
+  return new RankingScores().update(scores, labels, options.sampleWeights).averagePrecision();
+};
 
 export interface MulticlassAucOptions {
   /** How the classes' areas become one: the mean, or weighted by how many samples have the label. Default "macro". */
@@ -310,11 +318,14 @@ const isOf = (labels: ArrayLike<number>, index: number): number[] =>
 
 /** A score of two classes, of each class against all others. */
 function oneVsRest(
+  what: string,
   score: (scores: ArrayLike<number>, labels: ArrayLike<number>) => number,
   scores: Rows,
   labels: ArrayLike<number>,
-  { average = "macro" }: MulticlassAucOptions,
+  options: MulticlassAucOptions,
 ): number {
+  checkOptions(what, options, ["average"]);
+  const { average = "macro" } = options;
   const classes = Array.from({ length: scores[0]?.length ?? 0 }, (_, index) => isOf(labels, index));
   return weightedMean(
     classes.map((own, index) => score(columnOf(scores, index), own)),
@@ -335,7 +346,7 @@ export const rocAucOneVsRest = (
   scores: Rows,
   labels: ArrayLike<number>,
   options: MulticlassAucOptions = {},
-): number => oneVsRest(rocAuc, scores, labels, options);
+): number => oneVsRest("rocAucOneVsRest", rocAuc, scores, labels, options);
 
 /**
  * Average precision of several classes, each against all others. Arguments as for {@link rocAucOneVsRest}.
@@ -348,7 +359,7 @@ export const averagePrecisionOneVsRest = (
   scores: Rows,
   labels: ArrayLike<number>,
   options: MulticlassAucOptions = {},
-): number => oneVsRest(averagePrecision, scores, labels, options);
+): number => oneVsRest("averagePrecisionOneVsRest", averagePrecision, scores, labels, options);
 
 /**
  * The area below the ROC curve of several classes, the mean over all pairs of them, whatever their shares: Hand and Till, "A simple
@@ -362,8 +373,10 @@ export const averagePrecisionOneVsRest = (
 export function rocAucOneVsOne(
   scores: Rows,
   labels: ArrayLike<number>,
-  { average = "macro" }: MulticlassAucOptions = {},
+  options: MulticlassAucOptions = {},
 ): number {
+  checkOptions("rocAucOneVsOne", options, ["average"]);
+  const { average = "macro" } = options;
   const classes = Array.from({ length: scores[0]?.length ?? 0 }, (_, index) => index);
   const pairs = classes.flatMap((a) =>
     classes.slice(a + 1).map((b) => {

@@ -1,5 +1,6 @@
 /** How near real-valued predictions are: scikit-learn's scores of regression, batch by batch. */
 import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { RunningMean, type RunningMeanState } from "./running-mean.ts";
 import { checkSamples, type SampleOptions, shareExplained } from "./samples.ts";
 
@@ -131,39 +132,43 @@ export class RegressionScores {
   }
 }
 
-const scoresOf = (
+function scoresOf(
+  what: string,
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
-  { sampleWeights }: SampleOptions,
-): RegressionScores => new RegressionScores().update(predictions, targets, sampleWeights);
+  options: SampleOptions,
+): RegressionScores {
+  checkOptions(what, options, ["sampleWeights"]);
+  return new RegressionScores().update(predictions, targets, options.sampleWeights);
+}
 
 /** The mean of |y − x|. @example meanAbsoluteError([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.5 */
 export const meanAbsoluteError = (
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: SampleOptions = {},
-): number => scoresOf(predictions, targets, options).meanAbsoluteError();
+): number => scoresOf("meanAbsoluteError", predictions, targets, options).meanAbsoluteError();
 
 /** The mean of (y − x)². @example meanSquaredError([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.375 */
 export const meanSquaredError = (
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: SampleOptions = {},
-): number => scoresOf(predictions, targets, options).meanSquaredError();
+): number => scoresOf("meanSquaredError", predictions, targets, options).meanSquaredError();
 
 /** √ of the mean squared error. @example rootMeanSquaredError([0, 0], [3, 3]) // 3 */
 export const rootMeanSquaredError = (
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: SampleOptions = {},
-): number => scoresOf(predictions, targets, options).rootMeanSquaredError();
+): number => scoresOf("rootMeanSquaredError", predictions, targets, options).rootMeanSquaredError();
 
 /** 1 − Σ(y − x)² / Σ(y − ȳ)². @example r2Score([2.5, 0, 2, 8], [3, -0.5, 2, 7]) // 0.9486081370449679 */
 export const r2Score = (
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
   options: SampleOptions = {},
-): number => scoresOf(predictions, targets, options).r2();
+): number => scoresOf("r2Score", predictions, targets, options).r2();
 
 /**
  * The mean of (log(1 + y) − log(1 + x))²: errors as parts of the target, for what grows by factors.

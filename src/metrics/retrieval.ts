@@ -1,5 +1,6 @@
 /** How good an order of results is, where each has a relevance. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 
 /** The places of one query's results, the highest score first; equal scores as they are given. */
 function placesOf(what: string, scores: ArrayLike<number>, relevance: ArrayLike<number>): number[] {
@@ -33,6 +34,11 @@ export interface GainOptions {
   readonly most?: number;
 }
 
+function countedPlaces(what: string, options: GainOptions): number {
+  checkOptions(what, options, ["most"]);
+  return options.most ?? Infinity;
+}
+
 /**
  * DCG: the relevances of results, each discounted by log₂(place + 1). Results of equal scores have the mean of their relevances.
  *
@@ -42,8 +48,8 @@ export interface GainOptions {
 export const dcg = (
   scores: ArrayLike<number>,
   relevance: ArrayLike<number>,
-  { most = Infinity }: GainOptions = {},
-): number => discounted(sharedRelevance("dcg", scores, relevance), most);
+  options: GainOptions = {},
+): number => discounted(sharedRelevance("dcg", scores, relevance), countedPlaces("dcg", options));
 
 /**
  * nDCG: `dcg` by what the best order would have; 0 where nothing is relevant. Järvelin and Kekäläinen, "Cumulated gain-based
@@ -55,8 +61,9 @@ export const dcg = (
 export function ndcg(
   scores: ArrayLike<number>,
   relevance: ArrayLike<number>,
-  { most = Infinity }: GainOptions = {},
+  options: GainOptions = {},
 ): number {
+  const most = countedPlaces("ndcg", options);
   const found = sharedRelevance("ndcg", scores, relevance);
   const best = discounted(
     Array.from(relevance).sort((a, b) => b - a),

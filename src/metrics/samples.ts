@@ -1,5 +1,6 @@
 /** Means over samples that each have a prediction, a label and perhaps a weight. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import { RunningMean } from "./running-mean.ts";
 
 export interface SampleOptions {
@@ -38,9 +39,11 @@ export function sampleMean(
   what: string,
   predictions: Counted,
   targets: Counted,
-  { sampleWeights }: SampleOptions,
+  options: SampleOptions,
   value: (sample: number) => number,
 ): number {
+  checkOptions(what, options, ["sampleWeights"]);
+  const { sampleWeights } = options;
   checkSamples(what, predictions, targets, sampleWeights);
   const mean = new RunningMean();
   for (let i = 0; i < targets.length; i++) mean.update(value(i), sampleWeights?.[i] ?? 1);

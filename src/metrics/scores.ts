@@ -7,6 +7,7 @@
  *     Fβ = (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)
  */
 import { ArgumentError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 
 /** The outcomes of one class against all others; with sample weights these are sums of weights. */
 export interface ClassCounts {
@@ -75,9 +76,11 @@ export const supportOf = (counts: ClassCounts): number => counts.truePositives +
 export function score(
   classes: readonly ClassCounts[],
   ratio: Ratio,
-  { average = "binary", zeroDivision = 0, positiveClass = 1 }: ScoreOptions,
+  options: ScoreOptions,
   what: string,
 ): number | number[] {
+  checkOptions(what, options, ["average", "zeroDivision", "positiveClass"]);
+  const { average = "binary", zeroDivision = 0, positiveClass = 1 } = options;
   const divide = ([numerator, denominator]: readonly [number, number]): number =>
     denominator === 0 ? zeroDivision : numerator / denominator;
   const scores = (): number[] => classes.map((counts) => divide(ratio(counts)));

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { parseJsonl } from "./jsonl.ts";
+import { parseJsonl, readJsonl, streamJsonl, writeJsonl } from "./jsonl.ts";
 import { table, tableFromRows } from "./table.ts";
 
 const pets = table({
@@ -158,6 +161,28 @@ describe("JSON Lines", () => {
     ['{"a":1}\n{"a":"x"}', 'line 2, column "a" holds "x", a string; before it held numbers'],
   ])("%j", (text, message) => {
     expect(() => parseJsonl(text)).toThrow(message);
+  });
+
+  test("files are written, read whole and in parts; a torn line is named with its file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "netwright-jsonl-"));
+    const path = join(folder, "rows.jsonl");
+    try {
+      await writeJsonl(table({ a: [1, null, 3], s: ["x\ny", "", null] }), path);
+      const rows = [...(await readJsonl(path)).rows()];
+      expect(rows).toEqual([
+        { a: 1, s: "x\ny" },
+        { a: null, s: "" },
+        { a: 3, s: null },
+      ]);
+      const parts = [];
+      for await (const part of streamJsonl(path, { batchRows: 2 })) parts.push(...part.rows());
+      expect(parts).toEqual(rows);
+      writeFileSync(path, '\uFEFF{"a":1}\r\n{"a":');
+      await expect(readJsonl(path)).rejects.toThrow(`${path}: line 2 is not valid JSON`);
+      await expect(readJsonl(path, { maxLineBytes: 3 })).rejects.toThrow("a line is longer than 3 bytes");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("a name that objects inherit is a name like any other", () => {

@@ -85,10 +85,9 @@ export interface BucketOptions {
  * @throws ArgumentError for a batch size or pool that is no positive integer
  * @example bucketBatches([9, 2, 8, 1], { batchSize: 2 }).map((batch) => [...batch]) // [[3, 1], [2, 0]]
  */
-export function bucketBatches(
-  lengths: ArrayLike<number>,
-  { batchSize, key, pool = 50 }: BucketOptions,
-): Uint32Array[] {
+export function bucketBatches(lengths: ArrayLike<number>, options: BucketOptions): Uint32Array[] {
+  checkOptions("bucketBatches", options, ["batchSize", "key", "pool"]);
+  const { batchSize, key, pool = 50 } = options;
   for (const [name, value] of Object.entries({ batchSize, pool }))
     if (!Number.isInteger(value) || value < 1)
       throw new ArgumentError(`bucketBatches: ${name} must be a positive integer, got ${value}`);

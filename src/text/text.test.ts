@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import { hashedUnit, readFixture } from "../../test/fixtures.ts";
 import {
   bucketBatches,
+  characterNgrams,
   cleanText,
   loadTokenizer,
+  ngrams,
   normalizeText,
   padSequences,
   TfIdf,
@@ -27,6 +29,14 @@ const fixture = readFixture<{
   };
 }>("text.json");
 const { texts } = fixture;
+
+test("runs of words and of characters", () => {
+  expect(ngrams(["a", "b", "c"], 2, 3)).toEqual(["a b", "b c", "a b c"]);
+  expect(ngrams(["a"], 2)).toEqual([]);
+  expect(characterNgrams("a😀é", 2)).toEqual(["a😀", "😀é"]);
+  expect(() => ngrams(["a"], 0)).toThrow("1 ≤ from ≤ to, got 0 and 0");
+  expect(() => bucketBatches([1], { batchSize: 1, seed: 1 } as never)).toThrow('there is no option "seed"');
+});
 
 describe("TfIdf is scikit-learn's", () => {
   test.each(fixture.tfIdf)("$note", ({ options, terms, rows }) => {

@@ -4,6 +4,7 @@
  * A distribution is plain data: it is kept beside each trial, so that a study can be read without the program that made it.
  */
 import { ArgumentError, FormatError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 
 /** What a choice may offer: what JSON keeps exactly. */
 export type ChoiceValue = string | number | boolean | null;
@@ -63,6 +64,7 @@ const lastStep = (low: number, high: number, step: number): number =>
  * @example uniform(0, 1, { step: 0.25 }).high // 1
  */
 export function uniform(low: number, high: number, options: UniformOptions = {}): RealRange {
+  checkOptions("uniform", options, ["step"]);
   checkRange("uniform", low, high);
   const { step } = options;
   if (step === undefined) return { kind: "real", low, high, log: false, step };
@@ -96,6 +98,7 @@ export interface IntegerOptions {
  * @example integer(8, 64, { step: 8 }).step // 8
  */
 export function integer(low: number, high: number, options: IntegerOptions = {}): IntegerRange {
+  checkOptions("integer", options, ["step", "log"]);
   const { step = 1, log = false } = options;
   for (const value of [low, high, step]) {
     if (Number.isSafeInteger(value)) continue;
