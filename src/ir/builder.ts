@@ -3,6 +3,7 @@
  * current block, equal pure values of one block become one, and constants fold.
  */
 
+import { hasMachineCode } from "#platform";
 import { computeDType, roundTo } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { type Size, sizeKey } from "../base/size.ts";
@@ -84,7 +85,7 @@ export class KernelBuilder implements ScalarBuilder<Value> {
     const folded = foldBinary(operator, a, b);
     if (folded !== undefined) return this.constant(a.dtype, folded);
     // A product that is not rounded anyway may be fused with the sum: an instruction less, the same bits.
-    if (operator === "add" && isExactProduct(a)) return this.mulAdd(a.a, a.b, b);
+    if (hasMachineCode && operator === "add" && isExactProduct(a)) return this.mulAdd(a.a, a.b, b);
     return this.define(`b:${operator}:${this.id(a)}:${this.id(b)}`, {
       kind: "binary",
       dtype: a.dtype,

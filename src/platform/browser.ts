@@ -226,6 +226,7 @@ export const packageVersion = (_packageName: string): string | undefined => unde
 export const hasEnvironment = false;
 export const provesPrograms = false;
 export const hasInterpreter = false;
+export const hasMachineCode = false;
 export const env = (_name: string): string | undefined => undefined;
 
 export const terminal = (_stream: "stdout" | "stderr"): TerminalFacts => ({ isTerminal: false, columns: 80 });

@@ -56,6 +56,7 @@ export const platformName = "node";
 export const hasEnvironment = true;
 export const provesPrograms = true;
 export const hasInterpreter = true;
+export const hasMachineCode = true;
 
 /** Cryptography and compression are loaded at first use: together they would add 6 ms to every start. */
 const require = createRequire(import.meta.url);

@@ -336,6 +336,8 @@ export interface Platform {
   readonly provesPrograms: boolean;
   /** Whether programs can run in the interpreter. Not in a page, which would carry what nobody waits for. A constant, as above. */
   readonly hasInterpreter: boolean;
+  /** Whether machine code may run. What only it needs of the compiler, a page goes without. A constant, as above. */
+  readonly hasMachineCode: boolean;
   /** An environment variable; undefined when unset, and always in a browser. */
   env(name: string): string | undefined;
 

@@ -1,4 +1,5 @@
 /** The kernel of one part: batch loops around tiles, each tile a chain of multiply-adds in registers and an epilogue. */
+import { hasMachineCode } from "#platform";
 import { bytesOf } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
 import { maxOf, type Size } from "../../base/size.ts";
@@ -105,7 +106,7 @@ class ContractionEmitter {
         },
         () => ({ mode: "parallel", offset: zeroAffine }),
       );
-    } else if (shared.axis === "both") {
+    } else if (hasMachineCode && shared.axis === "both") {
       const walk = (): { mode: "parallel"; offset: Affine } => ({ mode: "parallel", offset: zeroAffine });
       const panel = (tile: Span): void => {
         packColumns?.(b, tile);
@@ -229,7 +230,7 @@ class ContractionEmitter {
     const first = strides.map((list) => viewAddress({ strides: list, offset: 0 }, start));
     forSteps(this.b, mergedLoops(sizes, strides), 1, (at, { strides: [stride] }) => {
       const here = at.map((address, i) => addAffine(first[i]!, address));
-      this.prefetch(tile, here[0]!, stride!);
+      if (hasMachineCode) this.prefetch(tile, here[0]!, stride!);
       this.step(tile, here);
     });
   }

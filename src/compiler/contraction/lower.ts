@@ -2,6 +2,7 @@
  * (batch…, rows…, depth…) × (batch…, depth…, columns…) → (batch…, rows…, columns…) as kernels: packing where it pays, then tiles whose accumulators stay
  * in registers, with whatever follows elementwise fused into the store of each tile.
  */
+import { hasMachineCode } from "#platform";
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
 import { maxElementCount, type Shape } from "../../base/shape.ts";
@@ -209,7 +210,8 @@ class ContractionLowering {
     const { strides, matrices } = packedBatch(batch, side, matrix);
     const buffer = this.newScratch(`packed ${name}`, multiplySizes(matrix, matrices), "program");
     const to = packedPanels(buffer, { own, depth, batchStrides: strides });
-    if (side === problem.left && this.shared === "both") this.packGroups(side, { ...about, to });
+    if (hasMachineCode && side === problem.left && this.shared === "both")
+      this.packGroups(side, { ...about, to });
     else this.packKernels(name, side, tilings, { ...about, to });
     return to;
   }

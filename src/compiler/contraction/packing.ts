@@ -2,6 +2,7 @@
  * Copies a tile of an operand into its panel. Where the depth lies side by side in memory, square blocks are read by rows and
  * turned in registers: each line of memory is read once, whatever the order of the depth's axes.
  */
+import { hasMachineCode } from "#platform";
 import { bytesOf, computeDType } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
 import { maxOf, type Size } from "../../base/size.ts";
@@ -67,7 +68,8 @@ export function packTiles(
           b.vector("lane", which.sizes.at(-1)!, (index) => copy([...outer, index], at, which)),
         );
     });
-  const blocks = together > 1 && sources.length === 1 ? blocksOf(loops, together) : undefined;
+  const blocks =
+    hasMachineCode && together > 1 && sources.length === 1 ? blocksOf(loops, together) : undefined;
   const lanesFrom = (first: Affine, size: number): void => {
     const lanes = (places: readonly (readonly Affine[])[]): void =>
       alongBox(b, tile.sizes.slice(0, -1), (outer) =>

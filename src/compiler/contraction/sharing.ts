@@ -1,4 +1,5 @@
 /** What the threads share of a contraction, and how long that takes. Sharing never changes the order of a sum. */
+import { hasMachineCode } from "#platform";
 import { bytesOf } from "../../base/dtype.ts";
 import { maxOf, productOf, type Size } from "../../base/size.ts";
 import type { TargetDescription } from "../../ir/target.ts";
@@ -66,7 +67,10 @@ export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] 
   const batchAxis = largestAxis(problem.batch);
   if (batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), target.threads))
     return [{ rows, columns, shared: { axis: "batch", batchAxis } }];
-  const both = sharesBoth(target) ? rows.flatMap((_, axis) => splitBoth(plan, axis, target.threads)) : [];
+  const both =
+    hasMachineCode && sharesBoth(target)
+      ? rows.flatMap((_, axis) => splitBoth(plan, axis, target.threads))
+      : [];
   const options =
     both.length > 0
       ? both
