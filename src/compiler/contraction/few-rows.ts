@@ -6,6 +6,7 @@
  *   as many streams as there are steps.
  * - depth (x·Wᵀ): blocks of as many columns as lanes and as many steps are turned in registers, where accumulators stay.
  */
+import { hasMachineCode } from "#platform";
 import { bytesOf, computeDType } from "../../base/dtype.ts";
 import { maxOf } from "../../base/size.ts";
 import type { ScalarDType } from "../../graph/scalar.ts";
@@ -65,7 +66,7 @@ export function fewRowsOf(
     if (problem === undefined) continue;
     const { rows, columns } = problem;
     // Blocks are taken apart once for as many rows as have accumulators: twice is as fast as packing them first.
-    const most = blockAxes(oriented) > 0 ? target.vectorRegisters : mostRows;
+    const most = hasMachineCode && blockAxes(oriented) > 0 ? target.vectorRegisters : mostRows;
     const isFew = rows * repeats(oriented) <= most && rows < columns;
     const found = isFew ? formOf(problem, dtype, target) : undefined;
     if (found !== undefined) return found;
@@ -96,7 +97,12 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
   const inner = maxOf(depth.at(-1)!);
   const shared = sharedOf(problem, target);
   const parts = shared.axis === "columns" ? target.threads : 1;
-  if (isTurned(right, dtype, target) && columns >= target.lanes * parts && inner >= target.lanes) {
+  if (
+    hasMachineCode &&
+    isTurned(right, dtype, target) &&
+    columns >= target.lanes * parts &&
+    inner >= target.lanes
+  ) {
     const axesTogether = blockAxes(whole);
     const isBlocks = axesTogether > 0;
     const chains = isBlocks && rows <= mostRowsOfChains ? chainsOfBlocks : 1;

@@ -1,4 +1,5 @@
 /** Kernels for few rows by a matrix: see `few-rows.ts`. */
+import { hasMachineCode } from "#platform";
 import { bytesOf } from "../../base/dtype.ts";
 import type { Shape } from "../../base/shape.ts";
 import type { Size } from "../../base/size.ts";
@@ -34,7 +35,7 @@ export function lowerFewRows(request: FewRowsRequest): FewRowsPlan {
   const { few } = request;
   const { width, problem } = few;
   const { count, rest } = piecesOf(few);
-  const make = few.adjacent === "columns" ? inMemory(request) : inRegisters(request);
+  const make = hasMachineCode && few.adjacent === "depth" ? inRegisters(request) : inMemory(request);
   const pieces = (segments: Extract<Tiling, { kind: "static" }>["segments"]): Tiling => ({
     kind: "static",
     segments,

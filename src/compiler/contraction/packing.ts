@@ -84,7 +84,7 @@ export function packTiles(
     else inBlocks(b, loops, blocks, (at, block) => lanes(block.map((place) => shifted(at, place))));
   };
   const across = tile.sizes.at(-1)!;
-  if (together === 1) return lanesFrom(zeroAffine, across);
+  if (!hasMachineCode || together === 1) return lanesFrom(zeroAffine, across);
   // What is turned lies along the depth: few streams of memory at a time, each in a long run.
   const [groups, rest] = [Math.floor(across / together), across % together];
   b.serial("group", groups, (group) => lanesFrom(scaleAffine(group, together), together));

@@ -2,6 +2,7 @@
  * Decides how a contraction runs: which operand is broadcast and which fills vectors, what is packed, the tiles, and
  * what the threads share. The choice is by estimated cycles; it never changes the order of a sum.
  */
+import { hasMachineCode } from "#platform";
 import { bytesOf, type DType } from "../../base/dtype.ts";
 import { maxElementCount } from "../../base/shape.ts";
 import { maxOf } from "../../base/size.ts";
@@ -38,10 +39,7 @@ export function planContraction(
   const isByColumns = target.threads > 1 && isShareable(orientations[0]!) && !sharesBoth(target);
   const widths = isByColumns ? [2, Infinity] : [Infinity];
   const machine = { dtype, target, model };
-  const key =
-    target.tiles === undefined ? undefined : productKey(orientations[0]!, dtype, { target, product });
-  const chosen = key === undefined ? undefined : target.tiles!.of(key);
-  const searched = chosen && planOf(orientations, chosen, machine);
+  const searched = hasMachineCode ? searchedPlan(orientations, machine, product) : undefined;
   if (searched !== undefined) return searched;
   const options = orientations.flatMap((oriented) =>
     packingOf(oriented, "left").flatMap((packsLeft) =>
@@ -51,6 +49,18 @@ export function planContraction(
     ),
   );
   return cheapest(options, (plan) => sharedCycles(plan, target));
+}
+
+/** The plan of the choice that was searched for on this machine, if there is one that suits. */
+function searchedPlan(
+  orientations: readonly Problem[],
+  machine: Machine,
+  product: Product,
+): Plan | undefined {
+  const { dtype, target } = machine;
+  const key = target.tiles && productKey(orientations[0]!, dtype, { target, product });
+  const chosen = key === undefined ? undefined : target.tiles!.of(key);
+  return chosen && planOf(orientations, chosen, machine);
 }
 
 /** The plan of a choice; undefined where it does not suit the problem. */
