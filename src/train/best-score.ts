@@ -1,4 +1,6 @@
 /** The best value of one score so far: what several callbacks watch. */
+import { FileError } from "../base/errors.ts";
+import { isFull } from "./full-disk.ts";
 import { isLowerBetter, type Scores, scoreOf } from "./history.ts";
 
 export interface WatchOptions {
@@ -28,5 +30,24 @@ export class BestScore {
     const isBest = this.epoch === 0 || this.#sign * (this.value - value) > this.#minDelta;
     if (isBest) [this.value, this.epoch] = [value, epoch];
     return isBest;
+  }
+
+  /**
+   * `judge`, and keeps the epoch where it is the best. Where the disk is full, the best is the one before again, whose file is
+   * whole.
+   *
+   * @returns why it could not be kept
+   */
+  async keep(scores: Scores, epoch: number, write: () => Promise<void>): Promise<FileError | undefined> {
+    const before = [this.value, this.epoch] as const;
+    if (!this.judge(scores, epoch)) return undefined;
+    try {
+      await write();
+      return undefined;
+    } catch (error) {
+      [this.value, this.epoch] = before;
+      if (!(error instanceof FileError && isFull(error))) throw error;
+      return error;
+    }
   }
 }

@@ -176,6 +176,15 @@ test("a full disk: training goes on, the file before stays; at the end it is an 
     expect(await weightsSha256(run.model)).toBe(expected.digest);
     rmSync(filler);
     expect(readdirSync(disk)).toEqual(["state.safetensors"]);
+
+    warnings.length = 0;
+    const best = { path: join(disk, "best.safetensors"), monitor: "loss" };
+    const apart = { path: file("apart.safetensors"), best };
+    expect(await outcome(start({ checkpoint: apart, callbacks: fill(1, 99) }))).toEqual(expected);
+    expect(warnings[0]).toMatch(
+      /best.safetensors": the disk is full; .*; training goes on, and the best weights are/,
+    );
+    rmSync(filler);
     expect(await outcome(start({ checkpoint, resume: true }, 99))).toEqual(expected);
   } finally {
     execFileSync("umount", [disk]);

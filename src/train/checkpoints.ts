@@ -8,6 +8,7 @@ import { BestScore } from "./best-score.ts";
 import { notify } from "./callback.ts";
 import { callbackArrays, callbackData, restoreCallbacks } from "./callback-state.ts";
 import { type CheckpointPlan, checkpointPlan, filesOf, pathOf } from "./checkpoint-options.ts";
+import { isFull } from "./full-disk.ts";
 import { describeResumption, type Progress, progressOf, type Unfinished } from "./resumption.ts";
 import type { RunFilesParts } from "./run-files.ts";
 
@@ -78,8 +79,11 @@ export class Checkpoints {
     const { run } = this.#parts;
     const record = run.history.epochs.at(-1);
     if (this.#best === undefined || record === undefined) return;
-    if (this.#best.judge(record.scores, record.epoch))
-      await save(run.model, this.#plan!.best!.path, { leftOut: await this.#digests() });
+    const error = await this.#best.keep(record.scores, record.epoch, async () =>
+      save(run.model, this.#plan!.best!.path, { leftOut: await this.#digests() }),
+    );
+    if (error !== undefined)
+      await run.warn(`${error.message}; training goes on, and the best weights are those of an epoch before`);
   }
 
   /** The state where the plan says. A full disk is told and does not end training: the file before is whole. */
@@ -202,7 +206,3 @@ const read = (
   states: ReadonlyMap<string, StateTensor> = new Map(),
 ): Promise<(readonly [string, HostArray])[]> =>
   Promise.all([...states].map(async ([name, state]) => [name, await state.toHost()] as const));
-
-/** Errors that end when somebody makes room; a missing folder stays missing. */
-const isFull = ({ cause }: FileError): boolean =>
-  ["ENOSPC", "EDQUOT", "EFBIG", "EIO"].includes((cause as { code?: string } | undefined)?.code ?? "");
