@@ -1,5 +1,5 @@
 /** Fine-tuning and generating from the terminal, on a small GGUF file. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -50,6 +50,28 @@ test("what is learnt is shown, trained, saved and used", async () => {
   expect((await runProgram("generate", model, "the dog", "--raw", ...made)).code).toBe(0);
 });
 
+test("a prompt: trained, saved, put before what is generated", async () => {
+  const output = join(folder, "prompt");
+  const flags = [
+    "--method",
+    "prompt",
+    "--virtual-tokens",
+    "3",
+    "--prompt-text",
+    "the dog",
+    "--output",
+    output,
+  ];
+  const small = ["--max-length", "32", "--epochs", "1", "--accumulate", "1"];
+  const trained = await runProgram("finetune", model, "--data", data, ...flags, ...small);
+  expect(trained.stderr).toBe("");
+  expect(trained.stdout).toContain(`saved in "${output}"`);
+  const config = JSON.parse(readFileSync(join(output, "adapter_config.json"), "utf8"));
+  expect(config).toMatchObject({ peft_type: "PROMPT_TUNING", num_virtual_tokens: 3 });
+  const made = await runProgram("generate", model, "a dog", "--adapter", output, "--max-new-tokens", "2");
+  expect([made.code, made.stderr]).toEqual([0, ""]);
+});
+
 test("preferences: DPO beside a frozen base, ORPO on all weights, whose folder opens again", async () => {
   const pairs = join(folder, "pairs.jsonl");
   const rows = ["a dog", "the dog"].map((prompt) => ({ prompt, chosen: "0 1 2", rejected: "the dog" }));
@@ -88,7 +110,7 @@ test("what is asked for wrongly", async () => {
   expect(all).toMatchInlineSnapshot(`
     [
       "2 netwright: finetune needs --data FILE",
-      "2 netwright: --method must be one of lora, dora, qlora, full, got "lra"",
+      "2 netwright: --method must be one of lora, dora, qlora, prompt, full, got "lra"",
       "2 netwright: --rank must be a number, got "x"",
       "2 netwright: loraAdapters: no linear layer of Llama is called "q_prj"; did you mean "q_proj"? There are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
       "1 netwright: cannot read "FOLDER/none.jsonl": there is no such file or folder; check the path",

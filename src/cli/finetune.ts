@@ -13,8 +13,10 @@ import {
   readConversations,
   readPreferences,
   saveAdapters,
+  savePrompt,
   showLoss,
 } from "../finetune/index.ts";
+import { PromptEmbeddings } from "../models/index.ts";
 import { quantizeModel } from "../nn/index.ts";
 import type { ParsedFlags } from "../platform/platform.ts";
 import { loadPretrained, type Pretrained, savePretrained } from "../pretrained/index.ts";
@@ -34,9 +36,10 @@ const numbers = {
   "validation-split": "validationSplit",
   patience: "patience",
   seed: "seed",
+  "virtual-tokens": "virtualTokens",
 } as const satisfies Readonly<Record<string, keyof FinetuneOptions>>;
 
-const methods = ["lora", "dora", "qlora", "full"];
+const methods = ["lora", "dora", "qlora", "prompt", "full"];
 
 export const finetuneModel: Command = {
   summary: "goes on with a published model on conversations",
@@ -48,9 +51,10 @@ export const finetuneModel: Command = {
   --beta N               of that objective: 0.1
   --validation FILE      conversations to score on (default: a tenth of the data, from 20 on)
   --output FOLDER        where adapters go, in PEFT's format (default: adapter)
-  --method METHOD        lora (default), dora, qlora (the frozen weights in 4 or 8 bits), full
+  --method METHOD        lora (default), dora, qlora (the frozen weights in 4 or 8 bits), prompt, full
   --target NAME          a layer to adapt, by the end of its path; may be given again (default: all linear layers)
   --rank N --alpha N --dropout P                      of the adapters: 16, twice the rank, 0
+  --virtual-tokens N --prompt-text TEXT               of a prompt: 20 vectors, random or from a text's tokens
   --epochs N --learning-rate R --weight-decay R       3, by method and size, 0
   --max-length N --batch-size N --accumulate N        tokens of a row 512, rows 1, batches of a step 8
   --validation-split P --patience N --seed N          0.1, 2, 0
@@ -65,7 +69,7 @@ export const finetuneModel: Command = {
     ...Object.fromEntries(Object.keys(numbers).map((name) => [name, { type: "string" } as const])),
     ...{ data: { type: "string" }, validation: { type: "string" }, output: { type: "string" } },
     ...{ method: { type: "string" }, target: { type: "string", multiple: true }, show: { type: "string" } },
-    ...{ checkpoint: { type: "string" }, resume: { type: "boolean" } },
+    ...{ "prompt-text": { type: "string" }, checkpoint: { type: "string" }, resume: { type: "boolean" } },
     ...{ objective: { type: "string" }, beta: { type: "string" }, rematerialize: { type: "boolean" } },
   },
   async run({ values, positionals }) {
@@ -90,7 +94,7 @@ export const finetuneModel: Command = {
       return 0;
     }
     await show(pretrained, conversations, 1);
-    const { adapters, perplexity } = await finetune(pretrained, conversations, {
+    const { adapters, prompt, perplexity } = await finetune(pretrained, conversations, {
       ...options,
       method: methodOf(method),
       ...(validation && { validation }),
@@ -103,7 +107,7 @@ export const finetuneModel: Command = {
         `perplexity of what was held out: ${numberText(before)} before, ${numberText(after)} after\n`,
       );
     }
-    return saved(pretrained, adapters, { path, output });
+    return saved(pretrained, prompt ?? adapters, { path, output });
   },
 };
 
@@ -138,16 +142,17 @@ async function onPreferences(path: string, { values, options, method, output }: 
   return saved(pretrained, adapters, { path, output });
 }
 
-const methodOf = (method: string): "lora" | "dora" | "full" =>
-  method === "qlora" ? "lora" : (method as "lora" | "dora" | "full");
+const methodOf = (method: string): NonNullable<FinetuneOptions["method"]> =>
+  method === "qlora" ? "lora" : (method as NonNullable<FinetuneOptions["method"]>);
 
 async function saved(
   pretrained: Pretrained,
-  adapters: LoraAdapters | undefined,
+  trained: LoraAdapters | PromptEmbeddings | undefined,
   { path, output }: { readonly path: string; readonly output: string },
 ): Promise<number> {
-  if (adapters === undefined) await savePretrained(pretrained, output);
-  else await saveAdapters(adapters, output, { baseModel: path });
+  if (trained === undefined) await savePretrained(pretrained, output);
+  else if (trained instanceof PromptEmbeddings) await savePrompt(trained, output, { baseModel: path });
+  else await saveAdapters(trained, output, { baseModel: path });
   write("stdout", `saved in "${output}"\n`);
   return 0;
 }
@@ -169,6 +174,7 @@ function optionsOf(values: ParsedFlags["values"]): FinetuneOptions {
   return {
     ...Object.fromEntries(given),
     ...(Array.isArray(targets) && { targetModules: targets as string[] }),
+    ...(typeof values["prompt-text"] === "string" && { promptText: values["prompt-text"] }),
     ...(typeof values["checkpoint"] === "string" && { checkpoint: values["checkpoint"] }),
     ...(values["resume"] === true && { resume: true }),
     ...(values["rematerialize"] === true && { rematerialize: true }),

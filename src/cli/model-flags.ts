@@ -1,17 +1,17 @@
 /** What commands with a language model have in common. */
 import type { ParsedFlags } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
-import { loadAdapters } from "../finetune/index.ts";
+import { applyAdapters } from "../finetune/index.ts";
 import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
 
 type Values = ParsedFlags["values"];
 
-/** A folder, or a GGUF file whose 4- and 8-bit weights stay as they are; with `--adapter` put into the weights. */
+/** A folder, or a GGUF file whose 4- and 8-bit weights stay as they are; with `--adapter` put into the weights, or a prompt before each text. */
 export async function openModel(path: string, values: Values): Promise<Pretrained> {
   const adapter = typeof values["adapter"] === "string" ? values["adapter"] : undefined;
   const quantized = path.endsWith(".gguf") && adapter === undefined;
   const pretrained = await loadPretrained(path, { quantized });
-  if (adapter !== undefined) (await loadAdapters(pretrained.model, adapter)).merge();
+  if (adapter !== undefined) await applyAdapters(pretrained.model, adapter);
   pretrained.model.eval();
   return pretrained;
 }

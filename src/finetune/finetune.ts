@@ -1,7 +1,8 @@
 /** Going on with a published model on conversations. */
+import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { crossEntropy } from "../losses/index.ts";
-import type { LanguageModel } from "../models/index.ts";
+import type { LanguageModel, PromptEmbeddings } from "../models/index.ts";
 import { Module } from "../nn/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import type { Tensor } from "../tensor/index.ts";
@@ -32,10 +33,14 @@ import {
 
 export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   /**
-   * "lora", the default, and "dora" train adapters beside a frozen model (QLoRA, where its weights are quantized); "full" trains all
-   * of it but what is frozen already.
+   * "lora", the default, and "dora" train adapters beside a frozen model (QLoRA, where its weights are quantized), "prompt" vectors that
+   * stand before each text (`promptTuning`); "full" trains all of it but what is frozen already.
    */
-  readonly method?: "lora" | "dora" | "full";
+  readonly method?: "lora" | "dora" | "prompt" | "full";
+  /** Of method "prompt": how many vectors, default 20; they count as tokens of a row. */
+  readonly virtualTokens?: number;
+  /** Of method "prompt": a text whose tokens' embeddings they begin with, over and over; default random ones. */
+  readonly promptText?: string;
   /** Tokens of a row, default 512; longer conversations lose their ends. */
   readonly maxLength?: number;
   /** Rows of a step, default 1. */
@@ -44,7 +49,7 @@ export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
   readonly gradientAccumulationSteps?: number;
   /** Passes over the conversations, default 3. */
   readonly epochs?: number;
-  /** The highest; default by method and size: adapters 1e-3 below 500 million parameters, else 2e-4, all weights a tenth of it. */
+  /** The highest; default by method and size: adapters 1e-3 below 500 million parameters, else 2e-4, all weights a tenth of it, a prompt 0.03. */
   readonly learningRate?: number;
   /** Default 0. */
   readonly weightDecay?: number;
@@ -79,7 +84,7 @@ const optionNames = [
     "weightDecay",
   ],
   ...["validation", "validationSplit", "patience", "seed", "checkpoint", "resume", "progress", "callbacks"],
-  ...["onPlan", "rematerialize"],
+  ...["onPlan", "rematerialize", "virtualTokens", "promptText"],
 ];
 
 /** What a fine-tuning will do, and what was found in its data. */
@@ -102,8 +107,10 @@ export interface FinetunePlan {
 }
 
 export interface Finetuned {
-  /** Undefined where all weights were trained. */
+  /** Of methods "lora" and "dora". */
   readonly adapters: LoraAdapters | undefined;
+  /** Of method "prompt". */
+  readonly prompt: PromptEmbeddings | undefined;
   readonly history: History;
   /** e to the loss per learnt token on what was held out; undefined without it. */
   readonly perplexity: { readonly before: number; readonly after: number } | undefined;
@@ -160,7 +167,8 @@ export async function finetune(
   const maxLength = options.maxLength ?? 512;
   const score = async (): Promise<number> =>
     Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
-  return whileTrained(model, options, async (adapters) => {
+  const promptTokens = promptTokensOf(pretrained, options);
+  return whileTrained(model, { ...options, promptTokens }, async ({ adapters, prompt }) => {
     if (options.onPlan !== undefined) {
       const seconds = await estimate(parameterCount, epochs * train.rows * maxLength, options.method);
       const row = [batchSize, maxLength];
@@ -192,6 +200,7 @@ export async function finetune(
     });
     return {
       adapters,
+      prompt,
       history,
       perplexity: before === undefined ? undefined : { before, after: await score() },
     };
@@ -199,6 +208,24 @@ export async function finetune(
 }
 
 // ---- data -----------------------------------------------------------------------------------------------------
+
+/** What stands before each text: a prompt that is there already, or the one that is to be learnt. */
+function virtualTokensOf(model: LanguageModel, { method, virtualTokens = 20 }: FinetuneOptions): number[] {
+  if (method !== "prompt") return [...(model.virtualTokens ?? [])];
+  const { numEmbeddings } = model.wordEmbeddings().table;
+  return Array.from({ length: virtualTokens }, (_, i) => numEmbeddings + i);
+}
+
+function promptTokensOf(
+  { tokenizer }: Pretrained,
+  { method, promptText }: FinetuneOptions,
+): number[] | undefined {
+  if (promptText === undefined) return undefined;
+  if (method !== "prompt") throw new ArgumentError('finetune: promptText goes with method "prompt"');
+  if (tokenizer === undefined)
+    throw new ArgumentError("finetune: the model comes without a tokenizer: promptText cannot be read");
+  return [...tokenizer.encode(promptText).ids];
+}
 
 interface FinetuneData {
   readonly train: PackedTokens;
@@ -223,9 +250,13 @@ async function dataOf(
     warnings,
   );
   const padToken = padTokenOf(pretrained);
+  const before = virtualTokensOf(pretrained.model, options);
   const pack = async (part: readonly Conversation[]): Promise<PackedTokens> => {
     const texts: ChatTokens[] = [];
-    for (const { messages } of part) texts.push(await chatTokens(pretrained, messages));
+    for (const { messages } of part) {
+      const { ids, isLearnt } = await chatTokens(pretrained, messages);
+      texts.push({ ids: [...before, ...ids], isLearnt: [...before.map(() => false), ...isLearnt] });
+    }
     const packed = packTokens(texts, { maxLength, padToken });
     const name = (places: readonly number[]): string => placesText(places.map((i) => part[i]!.place));
     if (packed.truncated.length > 0)

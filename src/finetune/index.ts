@@ -10,6 +10,7 @@ export {
   type FinetunePreferencesOptions,
   finetunePreferences,
 } from "./preferences.ts";
+export { applyAdapters, loadPrompt, type PromptTuningOptions, promptTuning, savePrompt } from "./prompt.ts";
 export { rematerializeLayers } from "./rematerialize-layers.ts";
 export {
   type FinetuneSentencesOptions,

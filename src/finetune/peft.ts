@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { readJson } from "../text/json-file.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
 
-const files = { config: "adapter_config.json", weights: "adapter_model.safetensors" } as const;
+export const files = { config: "adapter_config.json", weights: "adapter_model.safetensors" } as const;
 
 /** What stands before a layer's path in PEFT's files. */
 const prefix = "base_model.model.";

@@ -1,35 +1,46 @@
 /** What is trained, how fast and in how much memory: the same for conversations and for preferences. */
 import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
-import type { LanguageModel } from "../models/index.ts";
+import type { LanguageModel, PromptEmbeddings } from "../models/index.ts";
 import { type Module, QuantizedWeight, type Registration } from "../nn/index.ts";
 import { adamw, cosine, type Optimizer, type Schedule, warmup } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import type { CheckpointOptions, FitOptions } from "../train/index.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
+import { promptTuning } from "./prompt.ts";
 import { rematerializeLayers } from "./rematerialize-layers.ts";
 
-export type Method = "lora" | "dora" | "full" | undefined;
+export type Method = "lora" | "dora" | "prompt" | "full" | undefined;
 
 export interface MethodOptions extends Omit<LoraOptions, "useDora"> {
-  readonly method?: "lora" | "dora" | "full";
+  readonly method?: Method;
+  readonly virtualTokens?: number;
+  /** Whose embeddings a prompt begins with. */
+  readonly promptTokens?: readonly number[] | undefined;
   readonly seed?: number;
   readonly rematerialize?: boolean;
+}
+
+/** What is trained beside a model; nothing where all of it is. */
+export interface Trained {
+  readonly adapters?: LoraAdapters;
+  readonly prompt?: PromptEmbeddings;
 }
 
 /** Runs a training with what is trained beside the model. One that fails leaves the model without it; layers are as they were in any case. */
 export async function whileTrained<R>(
   model: LanguageModel,
   options: MethodOptions,
-  body: (adapters: LoraAdapters | undefined) => Promise<R>,
+  body: (trained: Trained) => Promise<R>,
 ): Promise<R> {
-  const adapters = adaptersOf(model, options);
+  const trained = trainedOf(model, options);
   let again: Registration | undefined;
   try {
     again = options.rematerialize ? rematerializeLayers(model) : undefined;
-    return await body(adapters);
+    return await body(trained);
   } catch (error) {
-    adapters?.remove();
+    trained.adapters?.remove();
+    trained.prompt?.remove();
     throw error;
   } finally {
     again?.remove();
@@ -52,7 +63,7 @@ export const quantizedSize = (model: Module): number =>
   );
 
 export const defaultRate = (parameters: number, method: Method): number =>
-  (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
+  method === "prompt" ? 3e-2 : (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
 
 /** The rate rises over 3 % of the steps and falls in a cosine. */
 export function rateOver(steps: number, learningRate: number): Schedule {
@@ -82,24 +93,39 @@ export function handedOn(options: {
   };
 }
 
-/** Adapters on the model, or undefined where all of it is trained. */
-function adaptersOf(model: LanguageModel, options: MethodOptions): LoraAdapters | undefined {
-  const { method = "lora", seed = 0, rank, alpha, targetModules, dropout, useRslora, key = seed } = options;
-  if (!["lora", "dora", "full"].includes(method))
+const methods = ["lora", "dora", "prompt", "full"] as const;
+
+/** Options of one kind of method alone. */
+const own = {
+  adapters: ["rank", "alpha", "targetModules", "dropout", "useRslora"],
+  "a prompt": ["virtualTokens", "promptTokens"],
+} as const satisfies Readonly<Record<string, readonly (keyof MethodOptions)[]>>;
+
+/** Puts on the model what is trained. */
+function trainedOf(model: LanguageModel, options: MethodOptions): Trained {
+  const { method = "lora", seed = 0, key = seed } = options;
+  if (!methods.includes(method))
     throw new ArgumentError(
-      `finetune: method must be "lora", "dora" or "full", got ${JSON.stringify(method)}`,
+      `finetune: method must be "lora", "dora", "prompt" or "full", got ${JSON.stringify(method)}`,
     );
-  const given = { rank, alpha, targetModules, dropout, useRslora };
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (method !== "full")
-    return loraAdapters(model, { ...Object.fromEntries(set), useDora: method === "dora", key });
-  if (set.length > 0)
-    throw new ArgumentError(
-      `finetune: ${set[0]![0]} is an option of adapters, which method "full" has none of`,
-    );
+  const kind = method === "full" ? undefined : method === "prompt" ? "a prompt" : "adapters";
+  for (const [of, names] of Object.entries(own)) {
+    const foreign = of === kind ? undefined : names.find((name) => options[name] !== undefined);
+    if (foreign !== undefined)
+      throw new ArgumentError(
+        `finetune: ${foreign} is an option of ${of}, which method "${method}" has none of`,
+      );
+  }
+  const given = (names: readonly (keyof MethodOptions)[]): object =>
+    Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+  if (kind === "adapters")
+    return { adapters: loraAdapters(model, { ...given(own.adapters), useDora: method === "dora", key }) };
+  const { promptTokens: tokens } = options;
+  if (kind === "a prompt")
+    return { prompt: promptTuning(model, { ...given(["virtualTokens"]), ...(tokens && { tokens }), key }) };
   if (model.parameters({ trainable: true }).length === 0)
     throw new ArgumentError('finetune: method "full" needs weights that are not frozen');
-  return undefined;
+  return {};
 }
 
 /**

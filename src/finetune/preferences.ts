@@ -87,6 +87,8 @@ export async function finetunePreferences(
   options: FinetunePreferencesOptions = {},
 ): Promise<FinetunedPreferences> {
   checkOptions("finetunePreferences", options, optionNames);
+  if (options.method === "prompt")
+    throw new ArgumentError('finetunePreferences: method "prompt" learns from conversations (finetune)');
   const { objective = "dpo", beta = 0.1, batchSize = 1, gradientAccumulationSteps = 8 } = options;
   const { epochs = 3, seed = 0, weightDecay = 0 } = options;
   if (!["dpo", "ipo", "orpo"].includes(objective))
@@ -109,7 +111,7 @@ export async function finetunePreferences(
     return dpo(chosen, rejected, first, second, { beta, kind: objective === "ipo" ? "ipo" : "sigmoid" });
   };
   const { length, count } = data.train;
-  return whileTrained(model, options, async (adapters) => {
+  return whileTrained(model, options, async ({ adapters }) => {
     if (options.onPlan !== undefined) {
       const shape = [batchSize, 2, length];
       const ofPair = (tokens: Tensor, labels: Tensor): Tensor => {

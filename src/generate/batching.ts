@@ -104,7 +104,9 @@ interface Text {
  */
 export class Batching {
   readonly slots: number;
+  /** The most tokens of a text, without those of a learnt prompt that stand before it. */
   readonly maxLength: number;
+  private readonly before: readonly number[];
   private readonly decoding: PagedDecoding;
   private readonly pool: PagePool;
   private readonly stepTokens: number;
@@ -129,7 +131,8 @@ export class Batching {
         `Batching: a cache of ${cacheTokens} tokens has no room for one text of maxLength ${maxLength}`,
       );
     this.slots = slots;
-    this.maxLength = maxLength;
+    this.before = model.virtualTokens ?? [];
+    this.maxLength = maxLength - this.before.length;
     this.stepTokens = stepTokens;
     const pages = Math.ceil(cacheTokens / pageSize);
     const sizes = { pages, pageSize, maxLength, maxRows: stepTokens, maxWanted: slots };
@@ -165,6 +168,7 @@ export class Batching {
     checkOptions("Batching.generate", options, optionNames);
     checkSampling(options);
     const { maxNewTokens = 256 } = options;
+    const { before, maxLength } = this;
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
       throw new ArgumentError(`Batching: maxNewTokens must be a positive integer, got ${maxNewTokens}`);
     if (!Number.isInteger(logProbabilities) || logProbabilities < 0)
@@ -174,11 +178,12 @@ export class Batching {
       throw new ArgumentError(
         `Batching: a prompt of ${prompt.length} tokens leaves no room for an answer in ${this.maxLength}`,
       );
+    const all = [...before, ...Array.from(prompt)];
     return {
-      request,
+      request: { ...request, prompt: all },
       key: toRandomKey(request.key ?? nextKey()),
-      tokens: Array.from(prompt),
-      end: Math.min(prompt.length + maxNewTokens, this.maxLength),
+      tokens: [...all],
+      end: before.length + Math.min(prompt.length + maxNewTokens, maxLength),
       made: new TokenQueue(),
       grammar: request.grammar?.start(),
       pages: [],

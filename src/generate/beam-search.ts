@@ -74,8 +74,8 @@ export async function beamSearch(
   checkBeamOptions(options);
   const { numBeams = 4, numReturnSequences = 1, maxNewTokens = 256, endTokens = [] } = options;
   const { lengthPenalty = 1, earlyStopping = false } = options;
-  const decoding = options.decoding ?? decodingFor(model, prompt.length, maxNewTokens);
-  const before = Array.from(prompt);
+  const before = [...(model.virtualTokens ?? []), ...Array.from(prompt)];
+  const decoding = options.decoding ?? decodingFor(model, before.length, maxNewTokens);
   const longest = Math.min(maxNewTokens, decoding.maxLength - before.length);
   if (longest < 1)
     throw new ArgumentError(

@@ -67,10 +67,11 @@ export async function* generateTokens(
     return;
   }
   const root = toRandomKey(options.key ?? nextKey());
-  const decoding = options.decoding ?? decodingFor(model, prompt.length, maxNewTokens);
+  const seen = [...(model.virtualTokens ?? []), ...Array.from(prompt)];
+  const promptLength = seen.length;
+  const decoding = options.decoding ?? decodingFor(model, promptLength, maxNewTokens);
   const grammar = options.grammar?.start();
-  const seen = Array.from(prompt);
-  const end = Math.min(prompt.length + maxNewTokens, decoding.maxLength);
+  const end = Math.min(promptLength + maxNewTokens, decoding.maxLength);
   while (seen.length < end) {
     const guesses = guessNext(seen, Math.min(promptLookup, end - seen.length - 1));
     const unread = seen.slice(decoding.length);
@@ -81,7 +82,7 @@ export async function* generateTokens(
       for (const [i, logits] of rows.entries()) {
         const own = logits.slice();
         grammar?.restrict(own, endTokens);
-        const token = sampleToken(own, options, seen, keyAt(root, seen.length), prompt.length);
+        const token = sampleToken(own, options, seen, keyAt(root, seen.length), promptLength);
         if (endTokens.includes(token)) return;
         grammar?.accept(token);
         seen.push(token);

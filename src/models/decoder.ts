@@ -18,6 +18,7 @@ import {
 import { rematerialize, type Tensor } from "../tensor/index.ts";
 import { type DecodeOptions, type LanguageModel, outputLogits, sameDocument } from "./language-model.ts";
 import { renamed } from "./names.ts";
+import { promptOf, type WordEmbeddings } from "./prompt-embeddings.ts";
 
 export interface DecoderOptions {
   readonly vocabSize: number;
@@ -251,7 +252,7 @@ class Decoder extends Module {
   readonly embedTokens: Embedding;
   readonly layers: readonly DecoderLayer[];
   readonly norm: Module;
-  private readonly scale: number;
+  readonly scale: number;
 
   constructor(settings: Settings) {
     super();
@@ -334,6 +335,16 @@ export class CausalLanguageModel extends Module implements LanguageModel {
     const logits = outputLogits(features, this.lmHead, this.model.embedTokens);
     const cap = this.logitCap;
     return cap === undefined ? logits : (logits.div(cap).tanh().mul(cap) as Tensor);
+  }
+
+  /** The vectors of tokens, and what the model multiplies them by. */
+  wordEmbeddings(): WordEmbeddings {
+    return { table: this.model.embedTokens, scale: this.model.scale };
+  }
+
+  /** What stands before each text: the tokens of a learnt prompt (`promptTuning`). */
+  get virtualTokens(): readonly number[] {
+    return promptOf(this.model.embedTokens)?.tokens ?? [];
   }
 
   /** Empty caches for texts of up to `maxLength` tokens: what `forward` takes. */

@@ -18,6 +18,7 @@ import { arange, type Tensor } from "../tensor/index.ts";
 import { type ActivationName, activationName, activations } from "./activations.ts";
 import type { PretrainedConfig } from "./config.ts";
 import { type DecodeOptions, type LanguageModel, outputLogits, sameDocument } from "./language-model.ts";
+import { promptOf, type WordEmbeddings } from "./prompt-embeddings.ts";
 import { type BlockNames, type MatrixRole, TransformerBlock } from "./transformer-block.ts";
 
 export interface GPT2Options {
@@ -186,6 +187,16 @@ export class GPT2 extends Module implements LanguageModel {
 
   logits(features: Tensor): Tensor {
     return outputLogits(features, this.lmHead, this.transformer.words);
+  }
+
+  /** The vectors of tokens, and what the model multiplies them by. */
+  wordEmbeddings(): WordEmbeddings {
+    return { table: this.transformer.words, scale: 1 };
+  }
+
+  /** What stands before each text: the tokens of a learnt prompt (`promptTuning`). */
+  get virtualTokens(): readonly number[] {
+    return promptOf(this.transformer.words)?.tokens ?? [];
   }
 
   caches(batchSize: number, maxLength: number): KeyValueCache[] {

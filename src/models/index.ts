@@ -58,6 +58,12 @@ export { LeNet, type LeNetOptions } from "./lenet.ts";
 export { Llama } from "./llama.ts";
 export { MobileNetV2, type MobileNetV2Options } from "./mobilenet-v2.ts";
 export { Phi3 } from "./phi3.ts";
+export {
+  PromptEmbeddings,
+  type PromptEmbeddingsInit,
+  promptOf,
+  type WordEmbeddings,
+} from "./prompt-embeddings.ts";
 export { QNetwork, type QNetworkOptions } from "./q-network.ts";
 export { Qwen2, Qwen3 } from "./qwen.ts";
 export {

@@ -1,6 +1,7 @@
 /** What generation asks of a model, whatever it is made of. */
 import type { AttentionCache, Embedding, KeyValueCache, Linear, Module } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { WordEmbeddings } from "./prompt-embeddings.ts";
 
 export interface DecodeOptions {
   /** A cache a layer: the tokens come behind what those hold, and are kept there. See `LanguageModel.caches`. */
@@ -17,6 +18,8 @@ export interface DecodeOptions {
 export interface TokenReader {
   /** The most tokens of a text; undefined where the model knows no bound. */
   readonly maxTokens: number | undefined;
+  /** What stands before each text: the tokens of a learnt prompt (`promptTuning`). */
+  readonly virtualTokens?: readonly number[];
   /** What the last layer gives for each token: i32 (N, T) → (N, T, hiddenSize). */
   features(tokens: Tensor, options?: DecodeOptions): Tensor;
   /** Logits of features (…, hiddenSize): those of a text's last token, say. */
@@ -28,6 +31,7 @@ export interface TokenReader {
 /** A causal language model: i32 (N, T) → logits (N, T, vocabSize). */
 export interface LanguageModel extends Module, TokenReader {
   forward(tokens: Tensor, options?: DecodeOptions): Tensor;
+  wordEmbeddings(): WordEmbeddings;
 }
 
 /** By the output layer, adapters and all, or where there is none by the matrix of the embeddings: (…, hiddenSize) → (…, vocabSize). */
