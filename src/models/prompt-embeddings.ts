@@ -25,7 +25,13 @@ export interface PromptEmbeddingsInit {
  * Vectors that stand before each text as those of so many tokens. They have numbers behind the vocabulary's, so that whatever takes
  * tokens (caches, packed rows, batches of requests) takes them too.
  *
- * Make them with `promptTuning`.
+ * Made by `promptTuning`.
+ *
+ * @example
+ * const model = new Llama({ vocabSize: 50, hiddenSize: 16, numLayers: 1, numHeads: 2, intermediateSize: 32 });
+ * const prompt = promptTuning(model, { virtualTokens: 4 });
+ * prompt instanceof PromptEmbeddings; // true
+ * prompt.weight.shape; // [4, 16]
  */
 export class PromptEmbeddings extends Adapter {
   /** (count, features) */
@@ -77,7 +83,13 @@ export class PromptEmbeddings extends Adapter {
   }
 }
 
-/** Those that a table has. */
+/**
+ * The prompt that a table of embeddings has.
+ *
+ * @example
+ * const model = new Llama({ vocabSize: 50, hiddenSize: 16, numLayers: 1, numHeads: 2, intermediateSize: 32 });
+ * promptOf(model.wordEmbeddings().table); // undefined
+ */
 export function promptOf(table: Embedding): PromptEmbeddings | undefined {
   const found = table.children().get(adapterName);
   return found instanceof PromptEmbeddings ? found : undefined;
