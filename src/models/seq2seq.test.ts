@@ -51,6 +51,8 @@ test("learns to turn sequences round", async () => {
 test("what cannot be is refused", async () => {
   const model = new Seq2Seq({ sourceSize: 9, targetSize: 9, embeddingSize: 4, hiddenSize: 4 });
   const source = tensor([[3]], i32) as Tensor;
+  const odd = { sourceSize: 9, targetSize: 9, embeddingSize: 4, hiddenSize: 5, bidirectional: true };
+  expect(() => new Seq2Seq(odd)).toThrow("two directions need an even hiddenSize, got 5");
   await expect(model.translate(source, { start, end, maxLength: 3 })).rejects.toThrow("call eval() first");
   await expect(model.eval().translate(source, { start, end, maxLength: 0 })).rejects.toThrow("got 0");
 });

@@ -13,6 +13,8 @@ export interface Seq2SeqOptions {
   readonly hiddenSize?: number;
   /** Default 1. */
   readonly numLayers?: number;
+  /** Whether the encoder also reads backwards, each direction into half of the states' features; default false. */
+  readonly bidirectional?: boolean;
   /** Default 0.2. */
   readonly dropout?: number;
   /** How a decoder's state is compared with the encoder's; default "general". */
@@ -67,15 +69,18 @@ export class Seq2Seq extends Module {
     super();
     checkOptions("Seq2Seq", options, [
       ...(["sourceSize", "targetSize", "embeddingSize", "hiddenSize"] as const),
-      ...(["numLayers", "dropout", "score", "paddingIndex"] as const),
+      ...(["numLayers", "bidirectional", "dropout", "score", "paddingIndex"] as const),
     ]);
     const { sourceSize, targetSize, embeddingSize = 256, hiddenSize = 256, numLayers = 1 } = options;
-    const { dropout = 0.2, score = "general", paddingIndex = 0 } = options;
+    const { bidirectional = false, dropout = 0.2, score = "general", paddingIndex = 0 } = options;
+    if (bidirectional && hiddenSize % 2 !== 0)
+      throw new ArgumentError(`Seq2Seq: two directions need an even hiddenSize, got ${hiddenSize}`);
     this.paddingIndex = paddingIndex;
     this.sourceEmbedding = new Embedding(sourceSize, embeddingSize, { paddingIndex });
     this.targetEmbedding = new Embedding(targetSize, embeddingSize, { paddingIndex });
     const layers = { numLayers, batchFirst: true, dropout: numLayers > 1 ? dropout : 0 };
-    this.encoder = new LSTM(embeddingSize, hiddenSize, layers);
+    const encoderSize = bidirectional ? hiddenSize / 2 : hiddenSize;
+    this.encoder = new LSTM(embeddingSize, encoderSize, { ...layers, bidirectional });
     this.decoder = new LSTM(embeddingSize, hiddenSize, layers);
     this.attention = new LuongAttention(hiddenSize, { score });
     this.combine = new Linear(2 * hiddenSize, hiddenSize);
@@ -93,7 +98,15 @@ export class Seq2Seq extends Module {
     const lengths = isPadding.not().cast("i32").sum(1).maximum(1) as Tensor;
     const vectors = this.dropout.forward(this.sourceEmbedding.forward(source)) as Tensor;
     const { output, hidden, cell } = this.encoder.forward(vectors, undefined, { lengths });
-    return { states: output, isPadding, hidden, cell };
+    return { states: output, isPadding, hidden: this.joined(hidden), cell: this.joined(cell) };
+  }
+
+  /** Last states of both directions beside each other: (layers·directions, N, size) → (layers, N, hidden). */
+  private joined(last: Tensor): Tensor {
+    const { numLayers, hiddenSize } = this.decoder;
+    const [, batch, size] = last.shape as readonly number[] as [number, number, number];
+    const apart = last.reshape([numLayers, hiddenSize / size, batch, size]) as Tensor;
+    return apart.transpose(1, 2).reshape([numLayers, batch, hiddenSize]) as Tensor;
   }
 
   private decode(target: Tensor, { states, isPadding, hidden, cell }: Memory) {
