@@ -1,11 +1,12 @@
 /** Spoken telephone numbers written down, letter by letter, by a network that was never told which letter is where (CTC). */
 import { type Tensor, tensor } from "netwright";
+import { specAugment } from "netwright/audio";
 import { arrayDataset, draws } from "netwright/data";
 import { ctc } from "netwright/losses";
 import { characterErrorRate, wordErrorRate } from "netwright/metrics";
 import { ctcGreedyDecode } from "netwright/models";
-import { BatchNorm1d, Conv1d, GRU, Linear, Module } from "netwright/nn";
-import { adamw, cosine } from "netwright/optim";
+import { BatchNorm1d, Conv1d, Dropout, GRU, Linear, Module, RandomStream } from "netwright/nn";
+import { adamw, cosine, warmup } from "netwright/optim";
 import { heatmapChart } from "netwright/report";
 import { padSequences } from "netwright/text";
 import { fit, predict } from "netwright/train";
@@ -35,17 +36,24 @@ const length = 61_440;
 const stride = 3;
 const longest = 32;
 
-/** Three frames to a step, steps read from both ends, a letter or nothing for each. */
+/** Three frames to a step, steps read from both ends, a letter or nothing for each; bands and moments are hidden while it trains. */
 class Writer extends Module {
   readonly convolution = new Conv1d(bands, 64, 7, { stride, padding: 3 });
   readonly norm = new BatchNorm1d(64);
   readonly gru = new GRU(64, 64, { bidirectional: true, batchFirst: true });
   readonly output = new Linear(128, letters.length);
+  readonly dropout = new Dropout(0.2);
+  readonly random = new RandomStream();
 
   forward(spectra: Tensor): Tensor {
-    const columns = this.convolution.forward(spectra.permute([0, 2, 1])); // (N, 64, steps)
-    const steps = this.norm.forward(columns).relu().permute([0, 2, 1]);
-    return this.output.forward(this.gru.forward(steps).output); // (N, steps, letters)
+    const columns = this.convolution.forward(this.augmented(spectra.permute([0, 2, 1]))); // (N, 64, steps)
+    const steps = this.dropout.forward(this.norm.forward(columns).relu().permute([0, 2, 1]));
+    return this.output.forward(this.dropout.forward(this.gru.forward(steps).output)); // (N, steps, letters)
+  }
+
+  private augmented(spectra: Tensor): Tensor {
+    if (!this.training) return spectra;
+    return specAugment(spectra, { key: this.random.next(), frequencyWidth: 8, timeWidth: 12 });
   }
 }
 
@@ -67,11 +75,14 @@ async function run({ quick, seed, labels, say }: Run) {
     { length: longest },
   );
   const model = new Writer();
-  const [batchSize, epochs] = [16, quick ? 24 : 20];
+  const [batchSize, epochs] = [16, quick ? 30 : 50];
   const steps = epochs * Math.ceil(train.length / batchSize);
   await fit(model, arrayDataset({ spectra: await spectraOf(train), labels: codes.tokens }), {
-    ...{ loss: ctcOfBatch, epochs, batchSize, seed, progress: "none", clipNorm: 5, checks: false },
-    optimizer: adamw({ learningRate: cosine({ from: 4e-3, to: 1e-5, steps }), weightDecay: 0.01 }),
+    ...{ loss: ctcOfBatch, epochs, batchSize, seed, progress: "none", clipNorm: 1, checks: false },
+    optimizer: adamw({
+      learningRate: warmup(Math.ceil(steps / 10), cosine({ from: 3e-3, to: 1e-5, steps })),
+      weightDecay: 0.01,
+    }),
   });
 
   const heard = arrayDataset({ spectra: await spectraOf(test), labels: new Int32Array(test.length) });
