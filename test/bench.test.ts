@@ -159,7 +159,7 @@ test("options name what is accepted", () => {
   });
   expect(readOptions(["--help"])).toBeNull();
   expect(() => readOptions(["mpl"])).toThrowErrorMatchingInlineSnapshot(
-    `[Error: no workload "mpl": choose of machine, mlp, cnn, resnet, call, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, lstm, gpt-small, transformer, vit, attention, inference, startup, compile, csv, search, image-pipeline]`,
+    `[Error: no workload "mpl": choose of machine, mlp, cnn, resnet, call, matmul, matvec, softmax, layernorm, gelu, adamw, elementwise, lstm, gpt-small, transformer, vit, attention, inference, startup, compile, generate, csv, search, image-pipeline]`,
   );
   expect(() => readOptions(["--peers", "karas"])).toThrowErrorMatchingInlineSnapshot(
     `[Error: no peer "karas": choose of netwright, netwright-x64, netwright-x64-kept, torch, torch-fused, torch-compile, keras, onnx, tfjs, jax-js, machine, machine-x64, node, python, or none]`,
