@@ -137,7 +137,8 @@ test.each(["", "memfd_create"])(
     const { both, maps } = JSON.parse(stdout) as { both: unknown[]; maps: (string | null)[] };
     expect(both).toEqual([]);
     const left = maps.filter((map) => map !== null);
-    expect(left.length).toBeGreaterThanOrEqual(3);
+    // Anonymous pages that lie side by side are one line.
+    expect(left.length).toBeGreaterThanOrEqual(refused === "" ? 3 : 1);
     expect(new Set(left)).toEqual(new Set([refused === "" ? "r-xs" : "r-xp"]));
   },
 );
