@@ -17,7 +17,7 @@ export interface TrainingData {
   /** Makes features of raw rows: it is saved beside the model, and `netwright predict` takes files of rows then. */
   readonly pipeline?: FittedPipeline;
   /** Makes samples of a file that holds none of rows, an image or a folder of them: `netwright predict` takes it then. */
-  readonly prepare?: (path: string) => Promise<Dataset<any>>;
+  readonly prepare?: (path: string) => Promise<Dataset>;
 }
 
 /** A value by its name: `"relu"`, or `{ "Linear": [784, 64] }` with its arguments. */

@@ -171,7 +171,7 @@ function checkExamples(examples: readonly SentenceExample[], loss: SentenceLoss 
   }
 }
 
-function datasetOf(encoder: SentenceEncoder, examples: readonly SentenceExample[]): Dataset<any> {
+function datasetOf(encoder: SentenceEncoder, examples: readonly SentenceExample[]): Dataset {
   const ids = examples.flatMap(({ texts }) => texts.map((text) => encoder.tokensOf(text)));
   const { tokens, mask } = padSequences(ids, { multipleOf: 8, value: encoder.model.options.padToken ?? 0 });
   const texts = ids.length / examples.length;
@@ -184,5 +184,5 @@ function datasetOf(encoder: SentenceEncoder, examples: readonly SentenceExample[
       shape: [examples.length],
       data: Float32Array.from(examples, ({ score = 0 }) => score),
     },
-  } as never) as Dataset<any>;
+  } as never) as Dataset;
 }

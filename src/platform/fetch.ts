@@ -1,5 +1,7 @@
 /** Reading from the web, the same in Node and in browsers. */
+
 import { FileError } from "../base/errors.ts";
+import { joinBytes } from "../base/join-bytes.ts";
 
 /** The body at a URL; a FileError when it cannot be had, or is larger than `maxBytes` (counted while it arrives). */
 export async function fetchBytes(
@@ -17,7 +19,7 @@ export async function fetchBytes(
         cause,
       });
     });
-    if (done) return join(pieces, total);
+    if (done) return joinBytes(pieces);
     total += value.length;
     if (total > maxBytes) {
       await reader.cancel();
@@ -76,14 +78,4 @@ export async function request(url: string, init?: RequestInit): Promise<Response
   throw new FileError(
     `cannot read "${url}": the server answered ${response.status} ${response.statusText}`.trim(),
   );
-}
-
-function join(pieces: readonly Uint8Array[], total: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(total);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -1,4 +1,5 @@
 /** Fetching published models into Hugging Face's cache. */
+
 import {
   appendFile,
   downloadChunks,
@@ -17,6 +18,7 @@ import {
   writeFileAtomic,
 } from "#platform";
 import { ArgumentError, FileError, FormatError } from "../base/errors.ts";
+import { joinBytes } from "../base/join-bytes.ts";
 import { optionalPackage } from "../base/optional.ts";
 import { checkOptions } from "../base/options.ts";
 import { hubCacheFolder, isCommit, modelFolder, requireModelId } from "./hub-cache.ts";
@@ -258,12 +260,7 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   let held: Uint8Array[] = [];
   let bytes = 0;
   const together = (): Uint8Array => {
-    const piece = new Uint8Array(bytes);
-    let at = 0;
-    for (const part of held) {
-      piece.set(part, at);
-      at += part.length;
-    }
+    const piece = joinBytes(held);
     [held, bytes] = [[], 0];
     return piece;
   };

@@ -1,7 +1,7 @@
 /** A file that grows while a run goes on: what is added waits in memory; what cannot be written is kept, and tried again. */
 import { appendFile } from "#platform";
 import type { FileError } from "../base/errors.ts";
-import { joined } from "./joined.ts";
+import { joinBytes } from "../base/join-bytes.ts";
 
 /** A disk that stays full costs no more memory than this: the oldest parts are given up. */
 const keptBytes = 2 ** 26;
@@ -45,7 +45,7 @@ export class GrowingFile {
     if (parts.length === 0) return;
     this.#parts = [];
     try {
-      await appendFile(this.#path, joined(parts));
+      await appendFile(this.#path, joinBytes(parts));
       this.#failure = undefined;
       this.#isTold = false;
     } catch (error) {

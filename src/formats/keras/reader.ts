@@ -6,9 +6,11 @@
  *     .h5         HDF5: attribute model_config, model_weights/LAYER with attribute weight_names
  *     model.json  modelTopology, weightsManifest, beside it the files of weights
  */
+
 import { joinPath, openFile, readFile } from "#platform";
 import { FormatError } from "../../base/errors.ts";
 import { countElements, type HostArray } from "../../base/host-array.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 import { openZip, readerOfBytes } from "../zip.ts";
 import { type H5Group, readH5 } from "./h5.ts";
 
@@ -197,8 +199,7 @@ function readGroup(
   weights: readonly ManifestWeight[],
   into: Map<string, HostArray>,
 ): void {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+  const whole = joinBytes(parts);
   let at = 0;
   for (const { name, shape, dtype, quantization } of weights) {
     const stored = quantization?.dtype ?? dtype;

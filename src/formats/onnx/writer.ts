@@ -1,7 +1,9 @@
 /** Writing ONNX files. */
+
 import { writeFileAtomic } from "#platform";
 import { ArgumentError } from "../../base/errors.ts";
 import { bytesView } from "../../base/host-array.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 import { MessageWriter } from "./protobuf.ts";
 import {
   elementTypeOf,
@@ -35,14 +37,7 @@ export async function writeOnnx(path: string, model: OnnxModel): Promise<void> {
  * @example serializeOnnx(await readOnnx("model.onnx")).length; // 215
  */
 export function serializeOnnx(model: OnnxModel): Uint8Array {
-  const message = serialized(model);
-  const bytes = new Uint8Array(message.byteLength);
-  let at = 0;
-  for (const piece of message.pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return joinBytes(serialized(model).pieces);
 }
 
 function serialized({ irVersion, producer, opsets, metadata, graph }: OnnxModel): MessageWriter {

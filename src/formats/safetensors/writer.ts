@@ -4,10 +4,12 @@
  * The tensors stand in the reference implementation's order (large element types first, then by name), so that each
  * begins at a multiple of its element's size, and equal contents give equal bytes.
  */
+
 import { writeFileAtomic } from "#platform";
 import type { DType } from "../../base/dtype.ts";
 import { ArgumentError } from "../../base/errors.ts";
 import { bytesView, type HostArray, hostArray, type NamedTensors } from "../../base/host-array.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 import {
   type FileDType,
   fileDTypes,
@@ -47,14 +49,7 @@ export function serializeSafetensors(
   tensors: NamedTensors,
   options: SafetensorsWriteOptions = {},
 ): Uint8Array {
-  const parts = pieces(tensors, options);
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joinBytes(pieces(tensors, options));
 }
 
 /** The header, then views of the arrays: nothing is copied. */

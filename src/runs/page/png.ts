@@ -1,5 +1,5 @@
 /** Small pictures as PNG files: the bytes as they are, not compressed. ISO/IEC 15948. */
-import { joined } from "../joined.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 
 /** @param channels 1: grey, 3: red, green, blue; a byte each, pixel by pixel, row by row */
 export function pngOf(pixels: Uint8Array, width: number, height: number, channels: 1 | 3): Uint8Array {
@@ -8,8 +8,8 @@ export function pngOf(pixels: Uint8Array, width: number, height: number, channel
   const raw = new Uint8Array(height * (rowBytes + 1));
   for (let row = 0; row < height; row++)
     raw.set(pixels.subarray(row * rowBytes, (row + 1) * rowBytes), row * (rowBytes + 1) + 1);
-  const header = joined([big32(width), big32(height), Uint8Array.of(8, channels === 1 ? 0 : 2, 0, 0, 0)]);
-  return joined([
+  const header = joinBytes([big32(width), big32(height), Uint8Array.of(8, channels === 1 ? 0 : 2, 0, 0, 0)]);
+  return joinBytes([
     signature,
     chunk("IHDR", header),
     chunk("IDAT", stored(raw)),
@@ -20,8 +20,8 @@ export function pngOf(pixels: Uint8Array, width: number, height: number, channel
 const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
 function chunk(type: string, data: Uint8Array): Uint8Array {
-  const named = joined([new TextEncoder().encode(type), data]);
-  return joined([big32(data.length), named, big32(crc32(named))]);
+  const named = joinBytes([new TextEncoder().encode(type), data]);
+  return joinBytes([big32(data.length), named, big32(crc32(named))]);
 }
 
 function big32(value: number): Uint8Array {
@@ -41,7 +41,7 @@ function stored(data: Uint8Array): Uint8Array {
     const [low, high] = [block.length & 0xff, block.length >> 8];
     blocks.push(Uint8Array.of(isLast ? 1 : 0, low, high, ~low & 0xff, ~high & 0xff), block);
   }
-  return joined([...blocks, big32(adler32(data))]);
+  return joinBytes([...blocks, big32(adler32(data))]);
 }
 
 function adler32(data: Uint8Array): number {

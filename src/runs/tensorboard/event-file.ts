@@ -4,9 +4,9 @@
  * reads such a file with TensorFlow.
  */
 import { joinPath, makeFolder } from "#platform";
+import { joinBytes } from "../../base/join-bytes.ts";
 import type { Scores } from "../../train/index.ts";
 import { GrowingFile } from "../growing-file.ts";
-import { joined } from "../joined.ts";
 import { type Distribution, files } from "../layout.ts";
 import { maskedCrc32c } from "./crc32c.ts";
 import { double, doubles, float, integer, message, text } from "./protobuf.ts";
@@ -45,7 +45,7 @@ export class EventFile extends GrowingFile {
   }
 
   #addEvent(fields: readonly Uint8Array[]): void {
-    this.add(record(joined([double(1, this.#now() / 1000), ...fields])));
+    this.add(record(joinBytes([double(1, this.#now() / 1000), ...fields])));
     if (++this.#events % bufferedEvents === 0) void this.flush();
   }
 }
@@ -65,7 +65,7 @@ function histogramFields({ low, high, counts, mean, deviation }: Distribution): 
 function record(data: Uint8Array): Uint8Array {
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(data.length), true);
-  return joined([length, checksum(length), data, checksum(data)]);
+  return joinBytes([length, checksum(length), data, checksum(data)]);
 }
 
 function checksum(data: Uint8Array): Uint8Array {

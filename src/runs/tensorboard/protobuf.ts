@@ -2,7 +2,7 @@
  * The few kinds of protobuf fields that events are made of. A message is its fields, one after another; integers and doubles of
  * value 0 are left out, as proto3 does.
  */
-import { joined } from "../joined.ts";
+import { joinBytes } from "../../base/join-bytes.ts";
 
 /** A field's number, and how its value is written (the wire type). */
 const key = (field: number, wireType: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wireType);
@@ -21,23 +21,23 @@ export function varint(value: number): Uint8Array {
 const nothing = new Uint8Array(0);
 
 export const integer = (field: number, value: number): Uint8Array =>
-  value === 0 ? nothing : joined([key(field, 0), varint(value)]);
+  value === 0 ? nothing : joinBytes([key(field, 0), varint(value)]);
 
 export const double = (field: number, value: number): Uint8Array =>
-  value === 0 ? nothing : joined([key(field, 1), new Uint8Array(Float64Array.of(value).buffer)]);
+  value === 0 ? nothing : joinBytes([key(field, 1), new Uint8Array(Float64Array.of(value).buffer)]);
 
 /** Written also where it is 0: one of several values that a point may have. */
 export const float = (field: number, value: number): Uint8Array =>
-  joined([key(field, 5), new Uint8Array(Float32Array.of(value).buffer)]);
+  joinBytes([key(field, 5), new Uint8Array(Float32Array.of(value).buffer)]);
 
 export const bytes = (field: number, value: Uint8Array): Uint8Array =>
-  joined([key(field, 2), varint(value.length), value]);
+  joinBytes([key(field, 2), varint(value.length), value]);
 
 export const text = (field: number, value: string): Uint8Array =>
   bytes(field, new TextEncoder().encode(value));
 
 export const message = (field: number, ...fields: readonly Uint8Array[]): Uint8Array =>
-  bytes(field, joined(fields));
+  bytes(field, joinBytes(fields));
 
 export const doubles = (field: number, values: readonly number[]): Uint8Array =>
   bytes(field, new Uint8Array(Float64Array.from(values).buffer));
