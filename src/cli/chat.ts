@@ -21,7 +21,7 @@ export const chat: Command = {
 
   MODEL            a folder of Hugging Face, or a GGUF file, whose 4- and 8-bit weights stay as they are
   --system TEXT    what is said before the conversation
-  --adapter FOLDER adapters in PEFT's format, put into the weights
+  --adapter FOLDER what finetune saved: adapters or a prompt, in PEFT's format
   --temperature T --top-k N --top-p P --min-p P --repetition-penalty R --max-new-tokens N --seed N
   --max-length N   tokens that the model sees; what is older is forgotten
 

@@ -72,6 +72,28 @@ test("a prompt: trained, saved, put before what is generated", async () => {
   expect([made.code, made.stderr]).toEqual([0, ""]);
 });
 
+test("bottleneck adapters: trained, saved, used", async () => {
+  const output = join(folder, "bottleneck");
+  const flags = [
+    "--method",
+    "adapter",
+    "--bottleneck-size",
+    "4",
+    "--variant",
+    "pfeiffer",
+    "--activation",
+    "gelu",
+  ];
+  const small = ["--max-length", "32", "--epochs", "1", "--accumulate", "1", "--output", output];
+  const trained = await runProgram("finetune", model, "--data", data, ...flags, ...small);
+  expect(trained.stderr).toBe("");
+  const config = JSON.parse(readFileSync(join(output, "adapter_config.json"), "utf8"));
+  const wanted = { bottleneck_size: 4, variant: "pfeiffer", non_linearity: "gelu" };
+  expect(config).toMatchObject({ peft_type: "BOTTLENECK", base_model_name_or_path: model, ...wanted });
+  const made = await runProgram("generate", model, "a dog", "--adapter", output, "--max-new-tokens", "2");
+  expect([made.code, made.stderr]).toEqual([0, ""]);
+});
+
 test("preferences: DPO beside a frozen base, ORPO on all weights, whose folder opens again", async () => {
   const pairs = join(folder, "pairs.jsonl");
   const rows = ["a dog", "the dog"].map((prompt) => ({ prompt, chosen: "0 1 2", rejected: "the dog" }));
@@ -110,7 +132,7 @@ test("what is asked for wrongly", async () => {
   expect(all).toMatchInlineSnapshot(`
     [
       "2 netwright: finetune needs --data FILE",
-      "2 netwright: --method must be one of lora, dora, qlora, prompt, full, got "lra"",
+      "2 netwright: --method must be one of lora, dora, qlora, adapter, prompt, full, got "lra"",
       "2 netwright: --rank must be a number, got "x"",
       "2 netwright: loraAdapters: no linear layer of Llama is called "q_prj"; did you mean "q_proj"? There are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
       "1 netwright: cannot read "FOLDER/none.jsonl": there is no such file or folder; check the path",

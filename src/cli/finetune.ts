@@ -2,6 +2,7 @@
 import { terminal, write } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import {
+  BottleneckAdapters,
   type Conversation,
   chatTokens,
   type FinetuneOptions,
@@ -13,6 +14,7 @@ import {
   readConversations,
   readPreferences,
   saveAdapters,
+  saveBottleneckAdapters,
   savePrompt,
   showLoss,
 } from "../finetune/index.ts";
@@ -37,9 +39,10 @@ const numbers = {
   patience: "patience",
   seed: "seed",
   "virtual-tokens": "virtualTokens",
+  "bottleneck-size": "bottleneckSize",
 } as const satisfies Readonly<Record<string, keyof FinetuneOptions>>;
 
-const methods = ["lora", "dora", "qlora", "prompt", "full"];
+const methods = ["lora", "dora", "qlora", "adapter", "prompt", "full"];
 
 export const finetuneModel: Command = {
   summary: "goes on with a published model on conversations",
@@ -51,9 +54,10 @@ export const finetuneModel: Command = {
   --beta N               of that objective: 0.1
   --validation FILE      conversations to score on (default: a tenth of the data, from 20 on)
   --output FOLDER        where adapters go, in PEFT's format (default: adapter)
-  --method METHOD        lora (default), dora, qlora (the frozen weights in 4 or 8 bits), prompt, full
+  --method METHOD        lora (default), dora, qlora (the frozen weights in 4 or 8 bits), adapter, prompt, full
   --target NAME          a layer to adapt, by the end of its path; may be given again (default: all linear layers)
-  --rank N --alpha N --dropout P                      of the adapters: 16, twice the rank, 0
+  --rank N --alpha N --dropout P                      of lora, dora, qlora: 16, twice the rank, 0
+  --bottleneck-size N --variant NAME --activation F   of adapter: 64, houlsby (or pfeiffer: half as many), relu
   --virtual-tokens N --prompt-text TEXT               of a prompt: 20 vectors, random or from a text's tokens
   --epochs N --learning-rate R --weight-decay R       3, by method and size, 0
   --max-length N --batch-size N --accumulate N        tokens of a row 512, rows 1, batches of a step 8
@@ -69,6 +73,7 @@ export const finetuneModel: Command = {
     ...Object.fromEntries(Object.keys(numbers).map((name) => [name, { type: "string" } as const])),
     ...{ data: { type: "string" }, validation: { type: "string" }, output: { type: "string" } },
     ...{ method: { type: "string" }, target: { type: "string", multiple: true }, show: { type: "string" } },
+    ...{ variant: { type: "string" }, activation: { type: "string" } },
     ...{ "prompt-text": { type: "string" }, checkpoint: { type: "string" }, resume: { type: "boolean" } },
     ...{ objective: { type: "string" }, beta: { type: "string" }, rematerialize: { type: "boolean" } },
   },
@@ -94,7 +99,7 @@ export const finetuneModel: Command = {
       return 0;
     }
     await show(pretrained, conversations, 1);
-    const { adapters, prompt, perplexity } = await finetune(pretrained, conversations, {
+    const { adapters, bottleneck, prompt, perplexity } = await finetune(pretrained, conversations, {
       ...options,
       method: methodOf(method),
       ...(validation && { validation }),
@@ -107,7 +112,7 @@ export const finetuneModel: Command = {
         `perplexity of what was held out: ${numberText(before)} before, ${numberText(after)} after\n`,
       );
     }
-    return saved(pretrained, prompt ?? adapters, { path, output });
+    return saved(pretrained, prompt ?? bottleneck ?? adapters, { path, output });
   },
 };
 
@@ -125,7 +130,7 @@ async function onPreferences(path: string, { values, options, method, output }: 
   const validation =
     typeof values["validation"] === "string" ? await readPreferences(values["validation"]) : undefined;
   const pretrained = await opened(path, method);
-  const { adapters, agreement } = await finetunePreferences(pretrained, pairs, {
+  const { adapters, bottleneck, agreement } = await finetunePreferences(pretrained, pairs, {
     ...(options as FinetunePreferencesOptions),
     ...{ objective: objective as never, method: methodOf(method) },
     ...(typeof beta === "string" && { beta: numberOf("beta", beta) }),
@@ -139,7 +144,7 @@ async function onPreferences(path: string, { values, options, method, output }: 
       `better answers that are likelier, of what was held out: ${share(agreement.before)} before, ${share(agreement.after)} after\n`,
     );
   }
-  return saved(pretrained, adapters, { path, output });
+  return saved(pretrained, bottleneck ?? adapters, { path, output });
 }
 
 const methodOf = (method: string): NonNullable<FinetuneOptions["method"]> =>
@@ -147,11 +152,13 @@ const methodOf = (method: string): NonNullable<FinetuneOptions["method"]> =>
 
 async function saved(
   pretrained: Pretrained,
-  trained: LoraAdapters | PromptEmbeddings | undefined,
+  trained: LoraAdapters | BottleneckAdapters | PromptEmbeddings | undefined,
   { path, output }: { readonly path: string; readonly output: string },
 ): Promise<number> {
   if (trained === undefined) await savePretrained(pretrained, output);
   else if (trained instanceof PromptEmbeddings) await savePrompt(trained, output, { baseModel: path });
+  else if (trained instanceof BottleneckAdapters)
+    await saveBottleneckAdapters(trained, output, { baseModel: path });
   else await saveAdapters(trained, output, { baseModel: path });
   write("stdout", `saved in "${output}"\n`);
   return 0;
@@ -174,6 +181,8 @@ function optionsOf(values: ParsedFlags["values"]): FinetuneOptions {
   return {
     ...Object.fromEntries(given),
     ...(Array.isArray(targets) && { targetModules: targets as string[] }),
+    ...(typeof values["variant"] === "string" && { variant: values["variant"] as "houlsby" }),
+    ...(typeof values["activation"] === "string" && { activation: values["activation"] as "relu" }),
     ...(typeof values["prompt-text"] === "string" && { promptText: values["prompt-text"] }),
     ...(typeof values["checkpoint"] === "string" && { checkpoint: values["checkpoint"] }),
     ...(values["resume"] === true && { resume: true }),

@@ -29,7 +29,7 @@ export const generateText: Command = {
   TEXT             a question, in the model's template
   --raw            TEXT is gone on with as it is
   --system TEXT    what is said before the question
-  --adapter FOLDER adapters in PEFT's format, put into the weights
+  --adapter FOLDER what finetune saved: adapters or a prompt, in PEFT's format
   --stop TEXT      ends the answer; may be given again
   --json-schema FILE  the answer is JSON that the schema describes; --json any object of JSON
   --pattern REGEX  the answer matches it as a whole

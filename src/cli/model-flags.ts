@@ -6,7 +6,7 @@ import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
 
 type Values = ParsedFlags["values"];
 
-/** A folder, or a GGUF file whose 4- and 8-bit weights stay as they are; with `--adapter` put into the weights, or a prompt before each text. */
+/** A folder, or a GGUF file whose 4- and 8-bit weights stay as they are; with `--adapter` goes on as that folder says. */
 export async function openModel(path: string, values: Values): Promise<Pretrained> {
   const adapter = typeof values["adapter"] === "string" ? values["adapter"] : undefined;
   const quantized = path.endsWith(".gguf") && adapter === undefined;

@@ -25,7 +25,7 @@ export const serveModel: Command = {
   --name NAME       what clients call the model; default the last part of MODEL
   --api-key-file FILE  keys, one a line, of which clients must send one
   --embeddings FOLDER  an encoder of sentences, for /v1/embeddings
-  --adapter FOLDER  adapters in PEFT's format, put into the weights
+  --adapter FOLDER  what finetune saved: adapters or a prompt, in PEFT's format
   --slots N         requests that are answered at once (16); --max-waiting N more wait (64)
   --max-length N    tokens of a prompt and its answer; --max-new-tokens N of an answer
   --cache-tokens N  tokens that the cache has room for, all requests together

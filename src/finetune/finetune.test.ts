@@ -526,8 +526,8 @@ describe("finetune", () => {
     ];
     expect(await inTurn(rows, message)).toMatchInlineSnapshot(`
       [
-        "finetune: method must be "lora", "dora", "prompt" or "full", got "lra"",
-        "finetune: rank is an option of adapters, which method "full" has none of",
+        "finetune: method must be one of "lora", "dora", "adapter", "prompt", "full", got "lra"",
+        "finetune: rank is an option of low-rank adapters, which method "full" has none of",
         "finetune: validationSplit must be in [0, 1), got 1",
         "packTokens: maxLength must be an integer of at least 2, got 1",
         "finetune: there is no option "useDora"; did you mean "useRslora"?",

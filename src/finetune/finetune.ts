@@ -15,6 +15,7 @@ import {
   type History,
   type ProgressStyle,
 } from "../train/index.ts";
+import { type BottleneckAdapters, type BottleneckOptions, bottleneckOptionNames } from "./bottleneck.ts";
 import { type ChatTokens, chatTokens } from "./chat-tokens.ts";
 import type { Conversation } from "./conversations.ts";
 import { heldOut, padTokenOf, placesText } from "./held-out.ts";
@@ -31,12 +32,13 @@ import {
   whileTrained,
 } from "./plan.ts";
 
-export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
+export interface FinetuneOptions extends Omit<LoraOptions, "useDora">, BottleneckOptions {
   /**
-   * "lora", the default, and "dora" train adapters beside a frozen model (QLoRA, where its weights are quantized), "prompt" vectors that
-   * stand before each text (`promptTuning`); "full" trains all of it but what is frozen already.
+   * "lora", the default, and "dora" train adapters beside a frozen model (QLoRA, where its weights are quantized), "adapter" small networks
+   * behind the parts of its layers (`bottleneckAdapters`), "prompt" vectors that stand before each text (`promptTuning`); "full" trains
+   * all of it but what is frozen already.
    */
-  readonly method?: "lora" | "dora" | "prompt" | "full";
+  readonly method?: "lora" | "dora" | "adapter" | "prompt" | "full";
   /** Of method "prompt": how many vectors, default 20; they count as tokens of a row. */
   readonly virtualTokens?: number;
   /** Of method "prompt": a text whose tokens' embeddings they begin with, over and over; default random ones. */
@@ -73,7 +75,7 @@ export interface FinetuneOptions extends Omit<LoraOptions, "useDora"> {
 }
 
 const optionNames = [
-  ...loraOptionNames.filter((name) => name !== "useDora"),
+  ...[...loraOptionNames, ...bottleneckOptionNames].filter((name) => name !== "useDora"),
   ...[
     "method",
     "maxLength",
@@ -109,6 +111,8 @@ export interface FinetunePlan {
 export interface Finetuned {
   /** Of methods "lora" and "dora". */
   readonly adapters: LoraAdapters | undefined;
+  /** Of method "adapter". */
+  readonly bottleneck: BottleneckAdapters | undefined;
   /** Of method "prompt". */
   readonly prompt: PromptEmbeddings | undefined;
   readonly history: History;
@@ -138,7 +142,7 @@ const objective = {
 /**
  * Trains a model on conversations: the assistant's turns are learnt, the rest is read. Conversations are packed into rows and do not
  * see each other; the rate rises over 3 % of the steps and falls in a cosine. Afterwards the adapters are on the model: save them
- * (`saveAdapters`) or put them into its weights (`merge`).
+ * (`saveAdapters`, `saveBottleneckAdapters`, `savePrompt`) or put low-rank ones into its weights (`merge`).
  *
  * The same seed, model and conversations give the same weights, bit for bit; so does going on from a checkpoint.
  *
@@ -168,7 +172,7 @@ export async function finetune(
   const score = async (): Promise<number> =>
     Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
   const promptTokens = promptTokensOf(pretrained, options);
-  return whileTrained(model, { ...options, promptTokens }, async ({ adapters, prompt }) => {
+  return whileTrained(model, { ...options, promptTokens }, async ({ adapters, bottleneck, prompt }) => {
     if (options.onPlan !== undefined) {
       const seconds = await estimate(parameterCount, epochs * train.rows * maxLength, options.method);
       const row = [batchSize, maxLength];
@@ -199,8 +203,7 @@ export async function finetune(
       ...handedOn(options),
     });
     return {
-      adapters,
-      prompt,
+      ...{ adapters, bottleneck, prompt },
       history,
       perplexity: before === undefined ? undefined : { before, after: await score() },
     };

@@ -1,4 +1,13 @@
 /** Fine-tuning: adapters and their files, conversations. */
+export {
+  BottleneckAdapter,
+  BottleneckAdapters,
+  type BottleneckOptions,
+  type BottleneckSettings,
+  bottleneckAdapters,
+  loadBottleneckAdapters,
+  saveBottleneckAdapters,
+} from "./bottleneck.ts";
 export { type ChatTokens, chatTokens, showLoss } from "./chat-tokens.ts";
 export { type Conversation, type Preference, readConversations, readPreferences } from "./conversations.ts";
 export { type Finetuned, type FinetuneOptions, type FinetunePlan, finetune } from "./finetune.ts";

@@ -256,11 +256,13 @@ function settingsOf({ rank = 16, alpha = 2 * rank, dropout = 0, ...options }: Lo
   return { rank, alpha, dropout, targetModules, useDora, useRslora };
 }
 
+/** Whether a path ends in a name. */
+export const isNamed = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
+
 /** The linear layers of these names. */
 function targetsOf(model: Module, names: LoraSettings["targetModules"]): Map<string, Linear> {
   const linear = new Map<string, Linear>();
   for (const [path, module] of model.namedModules()) if (module instanceof Linear) linear.set(path, module);
-  const isNamed = (path: string, name: string): boolean => path === name || path.endsWith(`.${name}`);
   if (names === "all-linear") {
     const chosen = new Map([...linear].filter(([path]) => !isNamed(path, "lm_head")));
     if (chosen.size > 0) return chosen;

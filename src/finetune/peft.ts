@@ -31,33 +31,55 @@ export interface SaveAdaptersOptions {
 export async function saveAdapters(
   adapters: LoraAdapters,
   folder: string,
-  { baseModel, taskType = "CAUSAL_LM" }: SaveAdaptersOptions = {},
+  options: SaveAdaptersOptions = {},
 ): Promise<void> {
   if (adapters.isMerged) throw new ArgumentError("saveAdapters: the adapters are merged; unmerge them first");
+  const { rank, alpha, dropout, useDora, useRslora } = adapters.settings;
+  await writeAdapters(folder, adapters.layers, {
+    ...{ type: "LORA", ...options },
+    config: {
+      r: rank,
+      lora_alpha: alpha,
+      lora_dropout: dropout,
+      use_dora: useDora,
+      use_rslora: useRslora,
+      target_modules: targetNames(adapters),
+      bias: "none",
+      fan_in_fan_out: false,
+      init_lora_weights: true,
+      modules_to_save: null,
+    },
+  });
+}
+
+/** What is learnt beside layers, by their paths. */
+type Layers = ReadonlyMap<string, Module>;
+
+interface WriteOptions extends SaveAdaptersOptions {
+  readonly type: string;
+  /** What the type has in its configuration. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Parameters of adapters under PEFT's names. */
+export async function writeAdapters(folder: string, layers: Layers, options: WriteOptions): Promise<void> {
   const weights = new Map<string, HostArray>();
-  for (const [path, adapter] of adapters.layers)
+  for (const [path, adapter] of layers)
     for (const [name, parameter] of adapter.namedParameters())
       weights.set(`${prefix}${path}.${name}`, await parameter.toHost());
-  const { rank, alpha, dropout, useDora, useRslora } = adapters.settings;
-  const config = {
-    peft_type: "LORA",
-    task_type: taskType,
-    base_model_name_or_path: baseModel ?? null,
-    r: rank,
-    lora_alpha: alpha,
-    lora_dropout: dropout,
-    use_dora: useDora,
-    use_rslora: useRslora,
-    target_modules: targetNames(adapters),
-    bias: "none",
-    fan_in_fan_out: false,
-    init_lora_weights: true,
-    inference_mode: true,
-    modules_to_save: null,
-  };
+  await writeFolder(folder, weights, options);
+}
+
+/** The configuration is written last. */
+export async function writeFolder(
+  folder: string,
+  weights: Map<string, HostArray>,
+  { type, baseModel, taskType = "CAUSAL_LM", config }: WriteOptions,
+): Promise<void> {
+  const base = { peft_type: type, task_type: taskType, base_model_name_or_path: baseModel ?? null };
+  const text = `${JSON.stringify({ ...base, ...config, inference_mode: true }, undefined, 2)}\n`;
   await makeFolder(folder);
   await writeSafetensors(joinPath(folder, files.weights), weights, { metadata: { format: "pt" } });
-  const text = `${JSON.stringify(config, undefined, 2)}\n`;
   await writeFileAtomic(joinPath(folder, files.config), [new TextEncoder().encode(text)]);
 }
 
@@ -83,7 +105,7 @@ export async function loadAdapters(model: Module, folder: string): Promise<LoraA
   const { tensors } = await readSafetensors(joinPath(folder, files.weights));
   const adapters = loraAdapters(model, options);
   try {
-    fill(joinPath(folder, files.weights), adapters, tensors);
+    fill(joinPath(folder, files.weights), adapters.layers, tensors);
   } catch (error) {
     adapters.remove();
     throw error;
@@ -91,7 +113,8 @@ export async function loadAdapters(model: Module, folder: string): Promise<LoraA
   return adapters;
 }
 
-function fill(path: string, { layers }: LoraAdapters, tensors: ReadonlyMap<string, HostArray>): void {
+/** Gives parameters of adapters what a file holds under PEFT's names: all of it, and nothing but it. */
+export function fill(path: string, layers: Layers, tensors: ReadonlyMap<string, HostArray>): void {
   const unused = new Set(tensors.keys());
   const found = [...layers].flatMap(([layer, adapter]) =>
     [...adapter.namedParameters()].map(([name, parameter]) => {
@@ -143,12 +166,23 @@ const neutral: Readonly<Record<string, readonly unknown[]>> = {
   trainable_token_indices: [null, undefined],
 };
 
+/** What opens folders of other kinds. */
+const openers: Readonly<Record<string, string>> = {
+  PROMPT_TUNING: "loadPrompt",
+  BOTTLENECK: "loadBottleneckAdapters",
+};
+
 function optionsOf(path: string, value: unknown): LoraOptions {
   if (typeof value !== "object" || value === null) throw new FormatError(`"${path}" is no object`);
   const config = value as Readonly<Record<string, unknown>>;
   const refuse = (name: string): never => {
     throw new FormatError(`"${path}": ${name} ${JSON.stringify(config[name])} is not known here`);
   };
+  const opener = openers[config["peft_type"] as string];
+  if (opener !== undefined)
+    throw new FormatError(
+      `"${path}": peft_type "${config["peft_type"]}" is opened by ${opener} or applyAdapters`,
+    );
   for (const [name, allowed] of Object.entries(neutral)) if (!allowed.includes(config[name])) refuse(name);
   for (const name of ["rank_pattern", "alpha_pattern"])
     if (Object.keys((config[name] as object | null | undefined) ?? {}).length > 0) refuse(name);

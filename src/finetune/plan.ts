@@ -6,13 +6,14 @@ import { type Module, QuantizedWeight, type Registration } from "../nn/index.ts"
 import { adamw, cosine, type Optimizer, type Schedule, warmup } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import type { CheckpointOptions, FitOptions } from "../train/index.ts";
+import { type BottleneckAdapters, type BottleneckOptions, bottleneckAdapters } from "./bottleneck.ts";
 import { type LoraAdapters, type LoraOptions, loraAdapters } from "./lora.ts";
 import { promptTuning } from "./prompt.ts";
 import { rematerializeLayers } from "./rematerialize-layers.ts";
 
-export type Method = "lora" | "dora" | "prompt" | "full" | undefined;
+export type Method = "lora" | "dora" | "adapter" | "prompt" | "full" | undefined;
 
-export interface MethodOptions extends Omit<LoraOptions, "useDora"> {
+export interface MethodOptions extends Omit<LoraOptions, "useDora">, BottleneckOptions {
   readonly method?: Method;
   readonly virtualTokens?: number;
   /** Whose embeddings a prompt begins with. */
@@ -24,6 +25,7 @@ export interface MethodOptions extends Omit<LoraOptions, "useDora"> {
 /** What is trained beside a model; nothing where all of it is. */
 export interface Trained {
   readonly adapters?: LoraAdapters;
+  readonly bottleneck?: BottleneckAdapters;
   readonly prompt?: PromptEmbeddings;
 }
 
@@ -40,6 +42,7 @@ export async function whileTrained<R>(
     return await body(trained);
   } catch (error) {
     trained.adapters?.remove();
+    trained.bottleneck?.remove();
     trained.prompt?.remove();
     throw error;
   } finally {
@@ -93,22 +96,29 @@ export function handedOn(options: {
   };
 }
 
-const methods = ["lora", "dora", "prompt", "full"] as const;
+/** What each method trains beside the model. */
+const kinds = {
+  ...{ lora: "low-rank adapters", dora: "low-rank adapters", adapter: "bottleneck adapters" },
+  ...{ prompt: "a prompt", full: undefined },
+} as const satisfies Readonly<Record<NonNullable<Method>, keyof typeof own | undefined>>;
 
 /** Options of one kind of method alone. */
 const own = {
-  adapters: ["rank", "alpha", "targetModules", "dropout", "useRslora"],
+  "low-rank adapters": ["rank", "alpha", "targetModules", "dropout", "useRslora"],
+  "bottleneck adapters": ["bottleneckSize", "variant", "activation"],
   "a prompt": ["virtualTokens", "promptTokens"],
 } as const satisfies Readonly<Record<string, readonly (keyof MethodOptions)[]>>;
 
 /** Puts on the model what is trained. */
 function trainedOf(model: LanguageModel, options: MethodOptions): Trained {
   const { method = "lora", seed = 0, key = seed } = options;
-  if (!methods.includes(method))
-    throw new ArgumentError(
-      `finetune: method must be "lora", "dora", "prompt" or "full", got ${JSON.stringify(method)}`,
-    );
-  const kind = method === "full" ? undefined : method === "prompt" ? "a prompt" : "adapters";
+  if (!Object.hasOwn(kinds, method)) {
+    const names = Object.keys(kinds)
+      .map((name) => `"${name}"`)
+      .join(", ");
+    throw new ArgumentError(`finetune: method must be one of ${names}, got ${JSON.stringify(method)}`);
+  }
+  const kind = kinds[method];
   for (const [of, names] of Object.entries(own)) {
     const foreign = of === kind ? undefined : names.find((name) => options[name] !== undefined);
     if (foreign !== undefined)
@@ -118,8 +128,10 @@ function trainedOf(model: LanguageModel, options: MethodOptions): Trained {
   }
   const given = (names: readonly (keyof MethodOptions)[]): object =>
     Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
-  if (kind === "adapters")
-    return { adapters: loraAdapters(model, { ...given(own.adapters), useDora: method === "dora", key }) };
+  if (kind === "low-rank adapters")
+    return { adapters: loraAdapters(model, { ...given(own[kind]), useDora: method === "dora", key }) };
+  if (kind === "bottleneck adapters")
+    return { bottleneck: bottleneckAdapters(model, { ...given(own[kind]), key }) };
   const { promptTokens: tokens } = options;
   if (kind === "a prompt")
     return { prompt: promptTuning(model, { ...given(["virtualTokens"]), ...(tokens && { tokens }), key }) };

@@ -8,6 +8,7 @@ import { Module } from "../nn/index.ts";
 import type { Pretrained } from "../pretrained/index.ts";
 import { compile, type Tensor, tensor } from "../tensor/index.ts";
 import { fit, type History } from "../train/index.ts";
+import { type BottleneckAdapters, bottleneckOptionNames } from "./bottleneck.ts";
 import { chatTokens } from "./chat-tokens.ts";
 import type { Preference } from "./conversations.ts";
 import type { FinetuneOptions, FinetunePlan } from "./finetune.ts";
@@ -38,15 +39,17 @@ export interface FinetunePreferencesOptions extends Omit<FinetuneOptions, "valid
 }
 
 const optionNames = [
-  ...loraOptionNames.filter((name) => name !== "useDora"),
+  ...[...loraOptionNames, ...bottleneckOptionNames].filter((name) => name !== "useDora"),
   ...["method", "objective", "beta", "maxLength", "batchSize", "gradientAccumulationSteps", "epochs"],
   ...["learningRate", "weightDecay", "validation", "validationSplit", "seed", "checkpoint", "resume"],
   ...["progress", "callbacks", "onPlan", "rematerialize"],
 ];
 
 export interface FinetunedPreferences {
-  /** Undefined where all weights were trained. */
+  /** Of methods "lora" and "dora". */
   readonly adapters: LoraAdapters | undefined;
+  /** Of method "adapter". */
+  readonly bottleneck: BottleneckAdapters | undefined;
   readonly history: History;
   /** Of the pairs held out, the share whose better answer the model finds likelier, per token; undefined without any. */
   readonly agreement: { readonly before: number; readonly after: number } | undefined;
@@ -111,7 +114,7 @@ export async function finetunePreferences(
     return dpo(chosen, rejected, first, second, { beta, kind: objective === "ipo" ? "ipo" : "sigmoid" });
   };
   const { length, count } = data.train;
-  return whileTrained(model, options, async ({ adapters }) => {
+  return whileTrained(model, options, async ({ adapters, bottleneck }) => {
     if (options.onPlan !== undefined) {
       const shape = [batchSize, 2, length];
       const ofPair = (tokens: Tensor, labels: Tensor): Tensor => {
@@ -136,7 +139,8 @@ export async function finetunePreferences(
     });
     model.eval();
     const after = data.validation && (await agreementOf(model, data.validation, batchSize));
-    return { adapters, history, agreement: before === undefined ? undefined : { before, after: after! } };
+    const agreement = before === undefined ? undefined : { before, after: after! };
+    return { adapters, bottleneck, history, agreement };
   });
 }
 

@@ -268,11 +268,11 @@ test("what does not fit", async () => {
       ""FOLDER/bad/adapter_model.safetensors": prompt_embeddings is f32 (3, 16), that of this model and adapter_config.json f32 (4, 16)",
       ""FOLDER/bad/adapter_config.json": num_transformer_submodules 2 is not known here",
       ""FOLDER/lora/adapter_config.json": peft_type "LORA" is not known here",
-      ""FOLDER/bad/adapter_config.json": peft_type "PROMPT_TUNING" is not known here",
+      ""FOLDER/bad/adapter_config.json": peft_type "PROMPT_TUNING" is opened by loadPrompt or applyAdapters",
       ""PEFT//prompt/adapter_model.safetensors": prompt_embeddings is f32 (5, 16), that of this model and adapter_config.json f32 (5, 8)",
       "finetune: virtualTokens is an option of a prompt, which method "lora" has none of",
       "finetune: promptText goes with method "prompt"",
-      "finetune: rank is an option of adapters, which method "prompt" has none of",
+      "finetune: rank is an option of low-rank adapters, which method "prompt" has none of",
       "promptTuning: virtualTokens must be a positive integer, got -1",
     ]
   `);

@@ -1,13 +1,14 @@
 /** Prompt tuning: a prompt of vectors that are learnt, the model as it was. Its files are PEFT's. */
-import { joinPath, makeFolder, writeFileAtomic } from "#platform";
+import { joinPath } from "#platform";
 import { nextKey } from "../base/default-key.ts";
 import { ArgumentError, FormatError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type RandomKey, toRandomKey } from "../base/random.ts";
-import { readSafetensors, writeSafetensors } from "../formats/index.ts";
+import { readSafetensors } from "../formats/index.ts";
 import { type LanguageModel, PromptEmbeddings, promptOf } from "../models/index.ts";
 import { readJson } from "../text/json-file.ts";
-import { files, loadAdapters, type SaveAdaptersOptions } from "./peft.ts";
+import { loadBottleneckAdapters } from "./bottleneck.ts";
+import { files, loadAdapters, type SaveAdaptersOptions, writeFolder } from "./peft.ts";
 
 export interface PromptTuningOptions {
   /** How many vectors stand before each text; default 20. */
@@ -65,25 +66,19 @@ const tensorName = "prompt_embeddings";
 export async function savePrompt(
   prompt: PromptEmbeddings,
   folder: string,
-  { baseModel, taskType = "CAUSAL_LM" }: SaveAdaptersOptions = {},
+  options: SaveAdaptersOptions = {},
 ): Promise<void> {
   const weight = await prompt.weight.toHost();
-  const config = {
-    peft_type: "PROMPT_TUNING",
-    task_type: taskType,
-    base_model_name_or_path: baseModel ?? null,
-    num_virtual_tokens: weight.shape[0],
-    token_dim: weight.shape[1],
-    num_transformer_submodules: 1,
-    // What they began with: of no account any more.
-    prompt_tuning_init: "RANDOM",
-    inference_mode: true,
-  };
-  await makeFolder(folder);
-  const path = joinPath(folder, files.weights);
-  await writeSafetensors(path, new Map([[tensorName, weight]]), { metadata: { format: "pt" } });
-  const text = `${JSON.stringify(config, undefined, 2)}\n`;
-  await writeFileAtomic(joinPath(folder, files.config), [new TextEncoder().encode(text)]);
+  await writeFolder(folder, new Map([[tensorName, weight]]), {
+    ...{ type: "PROMPT_TUNING", ...options },
+    config: {
+      num_virtual_tokens: weight.shape[0],
+      token_dim: weight.shape[1],
+      num_transformer_submodules: 1,
+      // What they began with: of no account any more.
+      prompt_tuning_init: "RANDOM",
+    },
+  });
 }
 
 /**
@@ -124,9 +119,10 @@ export async function loadPrompt(model: LanguageModel, folder: string): Promise<
 }
 
 /**
- * Has a model go on as what a folder in PEFT's format holds says: low-rank adapters are put into the weights, a prompt stands before each text.
+ * Has a model go on as what a folder in PEFT's format holds says: low-rank adapters are put into the weights, bottleneck adapters stand
+ * behind its layers' parts, a prompt before each text.
  *
- * @throws what `loadAdapters` and `loadPrompt` throw
+ * @throws what `loadAdapters`, `loadBottleneckAdapters` and `loadPrompt` throw
  * @example
  * const sizes = { vocabSize: 50, hiddenSize: 16, numLayers: 1, numHeads: 2, intermediateSize: 32 };
  * await savePrompt(promptTuning(new Llama(sizes), { virtualTokens: 4 }), "prompt");
@@ -137,6 +133,7 @@ export async function loadPrompt(model: LanguageModel, folder: string): Promise<
 export async function applyAdapters(model: LanguageModel, folder: string): Promise<void> {
   const { peft_type: type } = await configOf(folder);
   if (type === "PROMPT_TUNING") await loadPrompt(model, folder);
+  else if (type === "BOTTLENECK") await loadBottleneckAdapters(model, folder);
   else (await loadAdapters(model, folder)).merge();
 }
 

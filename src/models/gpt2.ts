@@ -58,11 +58,13 @@ const weightInit = initializers.normal(0, 0.02);
 
 /** x·W + b: a `Linear` whose matrix lies the other way round, (in, out), as GPT-2's files have it. */
 class TurnedLinear extends Module {
+  readonly outFeatures: number;
   readonly weight: Parameter;
   readonly bias: Parameter;
 
   constructor(inFeatures: number, outFeatures: number, deviation: number) {
     super();
+    this.outFeatures = outFeatures;
     const shape = [inFeatures, outFeatures];
     const key = nextKey();
     const data = (): Float32Array =>

@@ -76,7 +76,9 @@ export function requirePlain(caller: string, { model, config, origin }: Pretrain
   if (extra === undefined) return;
   const hint = extra.includes(".parametrizations.")
     ? "weights that stay quantized are not saved; open the model without { quantized: true }"
-    : "merge its adapters first";
+    : extra.includes(".bottleneck.")
+      ? "bottleneck adapters cannot be merged; save them by themselves (saveBottleneckAdapters) and remove them first"
+      : "merge its adapters first";
   throw new ArgumentError(
     `${caller}: the model holds "${extra}", which its configuration does not have: ${hint}`,
   );
