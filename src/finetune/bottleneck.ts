@@ -51,7 +51,7 @@ const lastOf = {
  * @example
  * const model = new Llama({ vocabSize: 50, hiddenSize: 16, numLayers: 1, numHeads: 2, intermediateSize: 32 });
  * const adapter = bottleneckAdapters(model, { bottleneckSize: 4 }).layers.get("model.layers.0.mlp.down_proj")!;
- * adapter.forward((h) => h, ones([2, 16])).shape; // [2, 16]
+ * [adapter.down.outFeatures, adapter.up.outFeatures]; // [4, 16]
  */
 export class BottleneckAdapter extends Adapter {
   readonly down: Linear;
