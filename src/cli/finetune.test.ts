@@ -94,6 +94,23 @@ test("bottleneck adapters: trained, saved, used", async () => {
   expect([made.code, made.stderr]).toEqual([0, ""]);
 });
 
+test("a teacher: its opinion is learnt, and its perplexity told", async () => {
+  const flags = ["--teacher", model, "--temperature", "3", "--teacher-weight", "0.8", "--validation", data];
+  const small = [
+    "--max-length",
+    "32",
+    "--epochs",
+    "1",
+    "--accumulate",
+    "1",
+    "--output",
+    join(folder, "taught"),
+  ];
+  const trained = await runProgram("finetune", model, "--data", data, ...flags, ...small);
+  expect(trained.stderr).toBe("");
+  expect(trained.stdout).toMatch(/[\d.]+ before, [\d.]+ after; the teacher's is [\d.]+\n/);
+});
+
 test("preferences: DPO beside a frozen base, ORPO on all weights, whose folder opens again", async () => {
   const pairs = join(folder, "pairs.jsonl");
   const rows = ["a dog", "the dog"].map((prompt) => ({ prompt, chosen: "0 1 2", rejected: "the dog" }));
@@ -123,6 +140,8 @@ test("what is asked for wrongly", async () => {
     ["finetune", model],
     ["finetune", model, "--data", data, "--method", "lra"],
     ["finetune", model, "--data", data, "--rank", "x"],
+    ["finetune", model, "--data", data, "--temperature", "2"],
+    ["finetune", model, "--data", data, "--teacher", model, "--objective", "dpo"],
     ["finetune", model, "--data", data, "--target", "q_prj"],
     ["finetune", model, "--data", join(folder, "none.jsonl")],
     ["generate", model],
@@ -134,6 +153,8 @@ test("what is asked for wrongly", async () => {
       "2 netwright: finetune needs --data FILE",
       "2 netwright: --method must be one of lora, dora, qlora, adapter, prompt, full, got "lra"",
       "2 netwright: --rank must be a number, got "x"",
+      "2 netwright: --temperature goes with --teacher",
+      "2 netwright: --teacher does not go with --objective",
       "2 netwright: loraAdapters: no linear layer of Llama is called "q_prj"; did you mean "q_proj"? There are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
       "1 netwright: cannot read "FOLDER/none.jsonl": there is no such file or folder; check the path",
       "2 netwright: generate takes a model and a text, got 1",

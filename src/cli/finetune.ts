@@ -5,6 +5,7 @@ import {
   BottleneckAdapters,
   type Conversation,
   chatTokens,
+  type DistillationSettings,
   type FinetuneOptions,
   type FinetunePlan,
   type FinetunePreferencesOptions,
@@ -59,6 +60,8 @@ export const finetuneModel: Command = {
   --rank N --alpha N --dropout P                      of lora, dora, qlora: 16, twice the rank, 0
   --bottleneck-size N --variant NAME --activation F   of adapter: 64, houlsby (or pfeiffer: half as many), relu
   --virtual-tokens N --prompt-text TEXT               of a prompt: 20 vectors, random or from a text's tokens
+  --teacher MODEL        a larger model of the same tokenizer, whose opinion of each next token is learnt too
+  --temperature T --teacher-weight W                  of that: 2, 0.5 (1: the tokens of the data count no more)
   --epochs N --learning-rate R --weight-decay R       3, by method and size, 0
   --max-length N --batch-size N --accumulate N        tokens of a row 512, rows 1, batches of a step 8
   --validation-split P --patience N --seed N          0.1, 2, 0
@@ -74,6 +77,7 @@ export const finetuneModel: Command = {
     ...{ data: { type: "string" }, validation: { type: "string" }, output: { type: "string" } },
     ...{ method: { type: "string" }, target: { type: "string", multiple: true }, show: { type: "string" } },
     ...{ variant: { type: "string" }, activation: { type: "string" } },
+    ...{ teacher: { type: "string" }, temperature: { type: "string" }, "teacher-weight": { type: "string" } },
     ...{ "prompt-text": { type: "string" }, checkpoint: { type: "string" }, resume: { type: "boolean" } },
     ...{ objective: { type: "string" }, beta: { type: "string" }, rematerialize: { type: "boolean" } },
   },
@@ -89,6 +93,7 @@ export const finetuneModel: Command = {
     const output = typeof values["output"] === "string" ? values["output"] : "adapter";
     const { objective, beta } = values;
     if (objective !== undefined) return onPreferences(path, { values, options, method, output });
+    const distillation = await teacherOf(values);
     if (beta !== undefined) throw new ArgumentError("--beta goes with --objective dpo, ipo or orpo");
     const conversations = await readConversations(values["data"]);
     const validation =
@@ -103,18 +108,37 @@ export const finetuneModel: Command = {
       ...options,
       method: methodOf(method),
       ...(validation && { validation }),
+      ...(distillation && { distillation }),
       onPlan: (plan) => write("stdout", planText(plan)),
     });
     if (perplexity !== undefined) {
-      const { before, after } = perplexity;
+      const { before, after, teacher } = perplexity;
+      const other = teacher === undefined ? "" : `; the teacher's is ${numberText(teacher)}`;
       write(
         "stdout",
-        `perplexity of what was held out: ${numberText(before)} before, ${numberText(after)} after\n`,
+        `perplexity of what was held out: ${numberText(before)} before, ${numberText(after)} after${other}\n`,
       );
     }
     return saved(pretrained, prompt ?? bottleneck ?? adapters, { path, output });
   },
 };
+
+/** What a GGUF file holds in few bits stays so. */
+async function teacherOf(values: ParsedFlags["values"]): Promise<DistillationSettings | undefined> {
+  const { teacher: path } = values;
+  const [temperature, weight] = ["temperature", "teacher-weight"].map((flag) => {
+    const value = values[flag];
+    if (typeof value !== "string") return undefined;
+    if (path === undefined) throw new ArgumentError(`--${flag} goes with --teacher`);
+    return numberOf(flag, value);
+  });
+  if (typeof path !== "string") return undefined;
+  return {
+    teacher: await loadPretrained(path, { quantized: path.endsWith(".gguf") }),
+    ...(temperature !== undefined && { temperature }),
+    ...(weight !== undefined && { weight }),
+  };
+}
 
 interface Preferring {
   readonly values: ParsedFlags["values"];
@@ -124,8 +148,9 @@ interface Preferring {
 }
 
 async function onPreferences(path: string, { values, options, method, output }: Preferring): Promise<number> {
-  const { objective, beta, patience } = values;
-  if (patience !== undefined) throw new ArgumentError("--patience does not go with --objective");
+  const { objective, beta } = values;
+  for (const flag of ["patience", "teacher"])
+    if (values[flag] !== undefined) throw new ArgumentError(`--${flag} does not go with --objective`);
   const pairs = await readPreferences(values["data"] as string);
   const validation =
     typeof values["validation"] === "string" ? await readPreferences(values["validation"]) : undefined;

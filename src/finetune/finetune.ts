@@ -22,15 +22,24 @@ import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, type LoraOptions, loraOptionNames } from "./lora.ts";
 import { ignoredLabel, type PackedTokens, packTokens } from "./packing.ts";
 import {
+  countOf,
   defaultRate,
   estimate,
   handedOn,
   optimizerOf,
   plannedBytes,
-  quantizedSize,
   sizeOf,
+  type Trained,
   whileTrained,
 } from "./plan.ts";
+import {
+  type DistillationSettings,
+  type Taught,
+  type Teaching,
+  taughtLoss,
+  teachingOf,
+  whileTeaching,
+} from "./teacher.ts";
 
 export interface FinetuneOptions extends Omit<LoraOptions, "useDora">, BottleneckOptions {
   /**
@@ -43,6 +52,8 @@ export interface FinetuneOptions extends Omit<LoraOptions, "useDora">, Bottlenec
   readonly virtualTokens?: number;
   /** Of method "prompt": a text whose tokens' embeddings they begin with, over and over; default random ones. */
   readonly promptText?: string;
+  /** A larger model whose opinion of each next token is learnt too. Hinton and others, "Distilling the knowledge in a neural network", 2015. */
+  readonly distillation?: DistillationSettings;
   /** Tokens of a row, default 512; longer conversations lose their ends. */
   readonly maxLength?: number;
   /** Rows of a step, default 1. */
@@ -86,7 +97,7 @@ const optionNames = [
     "weightDecay",
   ],
   ...["validation", "validationSplit", "patience", "seed", "checkpoint", "resume", "progress", "callbacks"],
-  ...["onPlan", "rematerialize", "virtualTokens", "promptText"],
+  ...["onPlan", "rematerialize", "virtualTokens", "promptText", "distillation"],
 ];
 
 /** What a fine-tuning will do, and what was found in its data. */
@@ -116,11 +127,13 @@ export interface Finetuned {
   /** Of method "prompt". */
   readonly prompt: PromptEmbeddings | undefined;
   readonly history: History;
-  /** e to the loss per learnt token on what was held out; undefined without it. */
-  readonly perplexity: { readonly before: number; readonly after: number } | undefined;
+  /** e to the cross-entropy per learnt token on what was held out, and that of the teacher; undefined without it. */
+  readonly perplexity:
+    | { readonly before: number; readonly after: number; readonly teacher: number | undefined }
+    | undefined;
 }
 
-/** What `fit` trains: logits of rows that hold several texts. */
+/** Logits of rows that hold several texts. */
 class PackedModel extends Module {
   readonly model: LanguageModel;
   constructor(model: LanguageModel) {
@@ -132,12 +145,43 @@ class PackedModel extends Module {
   }
 }
 
+/** These, and what a teacher says. */
+class TaughtModel extends Module {
+  readonly model: LanguageModel;
+  readonly teacher: LanguageModel;
+  constructor(model: LanguageModel, teacher: LanguageModel) {
+    super();
+    this.model = model;
+    this.teacher = teacher;
+  }
+  forward(tokens: Tensor, documents: Tensor, positions: Tensor): Taught {
+    const options = { documents, positions };
+    return {
+      logits: this.model.forward(tokens, options),
+      teacher: this.teacher.forward(tokens, options),
+    };
+  }
+}
+
 const objective = {
   inputs: ["tokens", "documents", "positions"],
   labels: "labels",
   loss: (logits: Tensor, labels: Tensor) => crossEntropy(logits, labels, { ignoreIndex: ignoredLabel }),
   lossCount: (labels: Tensor) => labels.notEqual(ignoredLabel).sum() as Tensor,
 } as const;
+
+/** What `fit` trains, and by what. */
+function trainingOf(model: LanguageModel, teaching: Teaching | undefined) {
+  if (teaching === undefined) return { network: new PackedModel(model), goal: objective, callbacks: [] };
+  const loss = (taught: Taught, labels: Tensor): Tensor => taughtLoss(taught, labels, teaching);
+  // `fit` puts all of a network in training mode.
+  const still: Callback = { onTrainBegin: () => void teaching.model.eval() };
+  return {
+    network: new TaughtModel(model, teaching.model),
+    goal: { ...objective, loss },
+    callbacks: [still],
+  };
+}
 
 /**
  * Trains a model on conversations: the assistant's turns are learnt, the rest is read. Conversations are packed into rows and do not
@@ -161,38 +205,44 @@ export async function finetune(
 ): Promise<Finetuned> {
   checkOptions("finetune", options, optionNames);
   const { batchSize = 1, gradientAccumulationSteps = 8, epochs = 3, seed = 0, weightDecay = 0 } = options;
+  const teaching =
+    options.distillation && teachingOf(pretrained, options.distillation, options.method ?? "lora");
   const data = await dataOf(pretrained, conversations, options);
   const { model } = pretrained;
-  const parameterCount = sizeOf(model.parameters()) + quantizedSize(model);
+  const parameterCount = countOf(model);
   const { train, validation } = data;
   const steps = epochs * Math.ceil(train.rows / (batchSize * gradientAccumulationSteps));
   const { learningRate = defaultRate(parameterCount, options.method) } = options;
-  const network = new PackedModel(model);
+  const { network, goal, callbacks } = trainingOf(model, teaching);
   const maxLength = options.maxLength ?? 512;
-  const score = async (): Promise<number> =>
-    Math.exp((await evaluate(network, validation!.dataset, { ...objective, batchSize })).loss as number);
+  const perplexityOf = async (of: LanguageModel): Promise<number> => {
+    const scores = await evaluate(new PackedModel(of), validation!.dataset, { ...objective, batchSize });
+    return Math.exp(scores.loss as number);
+  };
   const promptTokens = promptTokensOf(pretrained, options);
-  return whileTrained(model, { ...options, promptTokens }, async ({ adapters, bottleneck, prompt }) => {
+  const run = async ({ adapters, bottleneck, prompt }: Trained): Promise<Finetuned> => {
     if (options.onPlan !== undefined) {
-      const seconds = await estimate(parameterCount, epochs * train.rows * maxLength, options.method);
+      const tokens = epochs * train.rows * maxLength;
       const row = [batchSize, maxLength];
-      const loss = (tokens: Tensor, documents: Tensor, positions: Tensor, labels: Tensor): Tensor =>
-        objective.loss(network.forward(tokens, documents, positions), labels);
+      const loss = (ids: Tensor, documents: Tensor, positions: Tensor, labels: Tensor): Tensor =>
+        goal.loss(network.forward(ids, documents, positions) as never, labels);
       options.onPlan({
         ...{ parameters: parameterCount, trainableParameters: sizeOf(model.parameters({ trainable: true })) },
         ...{ conversations: data.conversations, validationConversations: data.validationConversations },
         ...{ rows: train.rows, tokens: train.tokens, learntTokens: train.learntTokens, steps, learningRate },
-        ...{ estimatedSeconds: seconds, peakBytes: plannedBytes(loss as never, [row, row, row, row], model) },
+        estimatedSeconds: await estimate(parameterCount, tokens, options.method, teaching?.model),
+        peakBytes: plannedBytes(loss as never, [row, row, row, row], model),
         warnings: data.warnings,
       });
     }
-    const before = validation && (await score());
+    const before = validation && (await perplexityOf(model));
     const history = await fit(network, train.dataset, {
-      ...objective,
+      ...(goal as typeof objective),
       optimizer: optimizerOf(model, { steps, learningRate, weightDecay }),
       ...{ batchSize, gradientAccumulationSteps, epochs, seed, clipNorm: 1 },
       ...(validation && { validation: validation.dataset }),
       callbacks: [
+        ...callbacks,
         ...(validation
           ? [earlyStopping({ monitor: "validationLoss", patience: options.patience ?? 2 })]
           : []),
@@ -202,12 +252,14 @@ export async function finetune(
       checks: false,
       ...handedOn(options),
     });
-    return {
-      ...{ adapters, bottleneck, prompt },
-      history,
-      perplexity: before === undefined ? undefined : { before, after: await score() },
+    const perplexity = before !== undefined && {
+      before,
+      after: await perplexityOf(model),
+      teacher: teaching && (await perplexityOf(teaching.model)),
     };
-  });
+    return { ...{ adapters, bottleneck, prompt, history }, perplexity: perplexity || undefined };
+  };
+  return whileTeaching(teaching, () => whileTrained(model, { ...options, promptTokens }, run));
 }
 
 // ---- data -----------------------------------------------------------------------------------------------------

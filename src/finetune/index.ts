@@ -29,3 +29,4 @@ export {
   type SentenceLossOptions,
   sentenceLoss,
 } from "./sentences.ts";
+export type { DistillationSettings } from "./teacher.ts";

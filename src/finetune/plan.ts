@@ -65,6 +65,9 @@ export const quantizedSize = (model: Module): number =>
     0,
   );
 
+/** Parameters and weights of few bits. */
+export const countOf = (model: Module): number => sizeOf(model.parameters()) + quantizedSize(model);
+
 export const defaultRate = (parameters: number, method: Method): number =>
   method === "prompt" ? 3e-2 : (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
 
@@ -161,7 +164,12 @@ export function plannedBytes(
 }
 
 /** Seconds of products, 2 operations a parameter and token forward, as much for each of the gradients that are needed. */
-export async function estimate(parameters: number, tokens: number, method: Method): Promise<number> {
+export async function estimate(
+  parameters: number,
+  tokens: number,
+  method: Method,
+  teacher?: Module,
+): Promise<number> {
   const size = 512;
   const matrix = tensor(new Float32Array(size * size).fill(1), { shape: [size, size] }) as Tensor;
   const product = compile((x: Tensor) => x.matmul(x).sum());
@@ -169,5 +177,6 @@ export async function estimate(parameters: number, tokens: number, method: Metho
   const start = monotonicMs();
   await product(matrix).item();
   const flopPerSecond = (2 * size ** 3) / ((monotonicMs() - start) / 1000);
-  return ((method === "full" ? 6 : 4) * parameters * tokens) / flopPerSecond;
+  const taught = teacher === undefined ? 0 : 2 * countOf(teacher);
+  return (((method === "full" ? 6 : 4) * parameters + taught) * tokens) / flopPerSecond;
 }

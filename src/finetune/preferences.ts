@@ -16,17 +16,18 @@ import { heldOut, padTokenOf, placesText } from "./held-out.ts";
 import { type LoraAdapters, loraOptionNames } from "./lora.ts";
 import { ignoredLabel } from "./packing.ts";
 import {
+  countOf,
   defaultRate,
   estimate,
   handedOn,
   optimizerOf,
   plannedBytes,
-  quantizedSize,
   sizeOf,
   whileTrained,
 } from "./plan.ts";
 
-export interface FinetunePreferencesOptions extends Omit<FinetuneOptions, "validation" | "patience"> {
+export interface FinetunePreferencesOptions
+  extends Omit<FinetuneOptions, "validation" | "patience" | "distillation"> {
   /**
    * "dpo", the default, compares with the model as it was (Rafailov and others, 2023), "ipo" with a squared loss (Azar and others,
    * 2023); "orpo" learns the better answers too, and needs no reference (Hong and others, 2024).
@@ -100,7 +101,7 @@ export async function finetunePreferences(
     );
   const data = await dataOf(pretrained, pairs, options);
   const { model } = pretrained;
-  const parameterCount = sizeOf(model.parameters()) + quantizedSize(model);
+  const parameterCount = countOf(model);
   // "ipo" is defined of averages (TRL does so), "orpo" too.
   const network = new PairModel(model, objective !== "dpo");
   const reference = objective === "orpo" ? undefined : await likelihoods(network, data.train, batchSize);
