@@ -5,7 +5,7 @@ import type { GraphFunction } from "../../graph/function.ts";
 import { Trace, withTrace } from "../../graph/trace.ts";
 import { x64Target } from "../../ir/target.ts";
 import { expandAxes } from "../../ops/broadcast.ts";
-import { dot, parameter, sub, sum, transpose } from "../../ops/index.ts";
+import { add, dot, parameter, sub, sum, transpose } from "../../ops/index.ts";
 import { avx2, avx512, type Isa } from "./isa.ts";
 import { emitProgram, type ProgramCode } from "./program.ts";
 
@@ -42,14 +42,20 @@ describe.each([avx2, avx512])("a product's tiles with $name", (isa) => {
 /** Instructions of a kernel that reads rows twice: for their sum, and to subtract it. */
 function rowKernel(
   isa: Isa,
-  { rows, columns, lastCacheBytes }: { rows: number; columns: number; lastCacheBytes?: () => number },
+  {
+    rows,
+    columns,
+    threads = 1,
+    lastCacheBytes,
+  }: { rows: number; columns: number; threads?: number; lastCacheBytes?: () => number },
 ): string[] {
   const fn = withTrace(new Trace("compiled"), () => {
     const x = parameter({ shape: [rows, columns], dtype: "f32" });
     const sums = expandAxes(sum(x, 1), [1], x.shape);
     return { name: "rows", parameters: [x], results: [sub(x, sums)], assignments: [] };
   });
-  const { code } = emitProgram(compileProgram(fn, { target: x64Target }), { isa, lastCacheBytes });
+  const program = compileProgram(fn, { target: { ...x64Target, threads } });
+  const { code } = emitProgram(program, { isa, lastCacheBytes });
   const { start, bytes } = code.symbols.find(({ name }) => name.startsWith("row "))!;
   return [...disassemble(code.bytes.slice(start, start + bytes)).values()];
 }
@@ -72,6 +78,36 @@ describe.each([avx2, avx512])("the next row with $name", (isa) => {
     expect(requests(64, 256)).toEqual([]);
     expect(requests(256, 8192)).toEqual([]);
     expect(requests(4096, 256, false)).toEqual([]);
+  });
+});
+
+describe.each([avx2, avx512])("what a map reads with $name", (isa) => {
+  const requests = (rows: number, columns: number, fetchesRows = true): string[] => {
+    const fn = withTrace(new Trace("compiled"), () => {
+      const x = parameter({ shape: [rows, columns], dtype: "f32" });
+      const y = parameter({ shape: [columns], dtype: "f32" });
+      return {
+        name: "map",
+        parameters: [x, y],
+        results: [add(x, expandAxes(y, [0], x.shape))],
+        assignments: [],
+      };
+    });
+    const { code } = emitted({ ...isa, fetchesRows }, fn);
+    return [...disassemble(code.bytes).values()].filter((line) => line.startsWith("prefetcht0"));
+  };
+
+  it("is asked for 4,096 bytes ahead, line by line", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    const found = requests(4096, 512).map((line) => line.replace(/^.*?\+/, ""));
+    expect(found.length).toBeGreaterThan(0);
+    expect(found).toEqual(found.map((_, i) => `0x${(4096 + 64 * i).toString(16)}]`));
+  });
+  it("is not where it is in the cache, comes in short pieces, or it does not pay", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    expect(requests(64, 512)).toEqual([]);
+    expect(requests(16_384, 128)).toEqual([]);
+    expect(requests(4096, 512, false)).toEqual([]);
   });
 });
 
@@ -103,8 +139,8 @@ describe("a product's operand that lies a line or more further each step", () =>
 
 describe.each([avx2, avx512])("stores with $name", (isa) => {
   const rows = 1024;
-  const storesOf = (columns: number, lastCacheBytes?: () => number): string[] => {
-    const lines = rowKernel(isa, { rows, columns, lastCacheBytes });
+  const storesOf = (columns: number, lastCacheBytes?: () => number, threads = 1): string[] => {
+    const lines = rowKernel(isa, { rows, columns, threads, lastCacheBytes });
     return lines
       .filter((line) => /^vmov\w+ .*PTR \[(?!rsp).*, *[yz]mm|^sfence/.test(line))
       .map((line) => line.split(" ")[0]!);
@@ -113,9 +149,14 @@ describe.each([avx2, avx512])("stores with $name", (isa) => {
 
   it("go past the caches where the result is larger, and are seen at the end", (context) => {
     context.skip(!hasObjdump, objdumpReason);
-    expect(new Set(storesOf(512, () => bytes - 1))).toEqual(new Set(["vmovntps", "sfence"]));
-    expect(new Set(storesOf(512, () => bytes))).toEqual(new Set(["vmovups"]));
+    expect(new Set(storesOf(512, () => bytes - 1, 2))).toEqual(new Set(["vmovntps", "sfence"]));
+    expect(new Set(storesOf(512, () => bytes, 2))).toEqual(new Set(["vmovups"]));
     expect(new Set(storesOf(512))).toEqual(new Set(["vmovups"]));
+  });
+  it("do so on one thread where operands and result together are larger", (context) => {
+    context.skip(!hasObjdump, objdumpReason);
+    expect(new Set(storesOf(512, () => 2 * bytes - 1))).toEqual(new Set(["vmovntps", "sfence"]));
+    expect(new Set(storesOf(512, () => 2 * bytes))).toEqual(new Set(["vmovups"]));
   });
   it("do not where rows do not begin at multiples of a register", (context) => {
     context.skip(!hasObjdump, objdumpReason);

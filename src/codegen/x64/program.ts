@@ -356,7 +356,7 @@ class ProgramEmitter {
     );
     const target = this.kernelFunction(kernel, {
       flush: new Set(flush),
-      streamed: new Set(kernel.buffers.filter((handle, i) => this.isStreamed(handle, buffers[i]!))),
+      streamed: new Set(kernel.buffers.filter((handle, i) => this.isStreamed(handle, buffers[i]!, buffers))),
       far: new Set(kernel.buffers.filter((_, i) => this.isFar(buffers[i]!))),
       isShared,
       threadBytes: new Map(scratch),
@@ -377,11 +377,21 @@ class ProgramEmitter {
     a.emit("call", target);
   }
 
-  /** Lines of such a buffer would be read before they are written, and gone before anyone reads them. */
-  private isStreamed({ access }: KernelBuffer, { bytes, scope }: ProgramBuffer): boolean {
+  /**
+   * Lines of such a buffer would be read before they are written, and gone before anyone reads them. Several threads together are
+   * slower past the caches than a single one is to them, so they write there only what cannot stay; one thread, when all that the
+   * kernel touches cannot.
+   */
+  private isStreamed(
+    { access }: KernelBuffer,
+    { bytes, scope }: ProgramBuffer,
+    all: readonly ProgramBuffer[],
+  ): boolean {
     const { lastCacheBytes } = this.options;
     if (lastCacheBytes === undefined || access !== "write" || scope !== "program") return false;
-    return bytes >= leastStreamedBytes && bytes > lastCacheBytes();
+    if (bytes < leastStreamedBytes) return false;
+    const touched = [...new Set(all)].reduce((sum, buffer) => sum + buffer.bytes, 0);
+    return (this.program.threads === 1 ? touched : bytes) > lastCacheBytes();
   }
 
   private isFar({ bytes, scope }: ProgramBuffer): boolean {

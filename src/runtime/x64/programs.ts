@@ -14,6 +14,7 @@ import {
 } from "../program-cache/cache.ts";
 import type { CompiledProgram } from "../program-cache/program-file.ts";
 import { emitNative, NativeExecutable, type NativeOptions } from "./executable.ts";
+import { lastCacheShare } from "./last-cache.ts";
 import type { NativeMemory } from "./memory.ts";
 import type { NativeSystem } from "./system.ts";
 
@@ -82,6 +83,6 @@ function purposeOf({ target, isFused, options: { isa, threads } }: NativeProgram
 let cacheBytes: number | undefined;
 /** Where the platform does not tell, nothing goes past the caches. */
 function lastCacheBytes(): number {
-  cacheBytes ??= Math.max(0, ...processors().caches.map(({ bytes }) => bytes)) || Infinity;
+  cacheBytes ??= lastCacheShare(processors().caches) || Infinity;
   return cacheBytes;
 }
