@@ -168,20 +168,20 @@ async function sample(key: number): Promise<string> {
 const peak = flags.peak === undefined ? undefined : number("peak") * 1e9;
 let [since, done] = [performance.now(), 0];
 const teller: Callback = {
-  async onStepEnd({ loss, learningRate }) {
+  async onStepEnd({ loss, learningRate }, { step }) {
     done++;
-    if (done % number("every") !== 0) return;
-    const rate = (perStep * number("every") * 1000) / (performance.now() - since);
+    if (step % number("every") !== 0) return;
+    const rate = (perStep * done * 1000) / (performance.now() - since);
     const use =
       peak === undefined ? "" : `, ${((100 * rate * flopPerToken) / peak).toFixed(1)} % of the peak`;
     const flop = `${((rate * flopPerToken) / 1e9).toFixed(1)} GFLOP/s${use}`;
     say(
-      `step ${done}: loss ${loss.toFixed(4)}, rate ${learningRate.toExponential(1)}, ${Math.round(rate)} tokens/s, ${flop}`,
+      `step ${step}: loss ${loss.toFixed(4)}, rate ${learningRate.toExponential(1)}, ${Math.round(rate)} tokens/s, ${flop}`,
     );
     gpt.eval();
-    say(`  ${await sample(done)}`);
+    say(`  ${await sample(step)}`);
     gpt.train();
-    since = performance.now();
+    [since, done] = [performance.now(), 0];
   },
 };
 
