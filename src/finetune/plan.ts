@@ -1,4 +1,4 @@
-/** What is trained, how fast and in how much memory: the same for conversations and for preferences. */
+/** What is trained, how fast and in how much memory: the same for conversations, preferences and, in part, sentences. */
 import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { LanguageModel, PromptEmbeddings } from "../models/index.ts";
@@ -72,7 +72,7 @@ export const defaultRate = (parameters: number, method: Method): number =>
   method === "prompt" ? 3e-2 : (parameters < 5e8 ? 1e-3 : 2e-4) * (method === "full" ? 0.1 : 1);
 
 /** The rate rises over 3 % of the steps and falls in a cosine. */
-export function rateOver(steps: number, learningRate: number): Schedule {
+function rateOver(steps: number, learningRate: number): Schedule {
   const rising = Math.max(1, Math.round(0.03 * steps));
   return warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
 }
@@ -84,7 +84,7 @@ export const optimizerOf = (
 ): Optimizer =>
   adamw({ learningRate: rateOver(steps, learningRate), weightDecay })(model.parameters({ trainable: true }));
 
-/** Options that both trainings hand on to `fit`. A checkpoint holds what is trained: the frozen rest is in the model's own file. */
+/** Options that all trainings hand on to `fit`. A checkpoint holds what is trained: the frozen rest is in the model's own file. */
 export function handedOn(options: {
   readonly checkpoint?: string | CheckpointOptions;
   readonly resume?: boolean;

@@ -1,7 +1,11 @@
 /** Encoders trained as transformers and sentence-transformers train them: masked tokens, sentences by three losses. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeArray, type EncodedArray, readFixture } from "../../test/fixtures.ts";
 import { fillStates, type Seeds } from "../../test/model-states.ts";
+import { readSafetensors } from "../formats/index.ts";
 import { crossEntropy } from "../losses/index.ts";
 import { Bert, BertForMaskedLM, PretrainedConfig } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
@@ -9,6 +13,7 @@ import { adamw } from "../optim/index.ts";
 import { SentenceEncoder } from "../pretrained/index.ts";
 import { compile, grad, type HostArray, type Tensor, tensor } from "../tensor/index.ts";
 import { loadTokenizer, maskTokens, trainBpe } from "../text/index.ts";
+import type { EpochRecord, TrainingRun } from "../train/index.ts";
 import { finetuneSentences, type SentenceLoss, sentenceLoss } from "./index.ts";
 
 interface Masked {
@@ -90,7 +95,7 @@ test.each(["ranking", "triplet", "cosine"] as const)(
   },
 );
 
-test("pairs come near each other, and the same seed gives the same bits", async () => {
+test("pairs come near each other, and a run that goes on from a checkpoint ends with the same bits", async () => {
   const words = ["cat", "dog", "sun", "sea", "red", "ice", "owl", "tea"];
   const examples = words.map((word) => ({ texts: [`a ${word}`, `${word} it is`] }));
   const tokenizer = await loadTokenizer(
@@ -122,11 +127,23 @@ test("pairs come near each other, and the same seed gives the same bits", async 
     }).length;
   };
   const options = { batchSize: 8, epochs: 40, learningRate: 3e-3, progress: "none" } as const;
-  const [first, second] = [made(), made()];
+  const first = made();
   await finetuneSentences(first, examples, options);
   expect(await rankOne(first)).toBe(8);
-  await finetuneSentences(second, examples, options);
-  expect((await first.encode(["a cat"]))[0]).toEqual((await second.encode(["a cat"]))[0]);
+
+  const folder = mkdtempSync(join(tmpdir(), "netwright-"));
+  const checkpoint = join(folder, "state.safetensors");
+  const stopping = {
+    onEpochEnd: ({ epoch }: EpochRecord, to: TrainingRun) => void (epoch === 9 && to.stop("enough")),
+  };
+  await finetuneSentences(made(), examples, { ...options, checkpoint, callbacks: [stopping] });
+  const names = [...(await readSafetensors(checkpoint)).tensors.keys()];
+  expect(names.some((name) => name.includes("encoder.layer.0"))).toBe(true);
+  expect(names.filter((name) => name.includes("pooler"))).toEqual([]);
+  const second = made();
+  await finetuneSentences(second, examples, { ...options, checkpoint, resume: true });
+  expect((await second.encode(["a cat"]))[0]).toEqual((await first.encode(["a cat"]))[0]);
+  rmSync(folder, { recursive: true });
 });
 
 test("examples that do not fit are named", async () => {

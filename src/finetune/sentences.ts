@@ -5,7 +5,6 @@ import { arrayDataset, type Dataset } from "../data/index.ts";
 import { infoNce, mse, tripletMargin } from "../losses/index.ts";
 import type { TokenEncoder } from "../models/index.ts";
 import { cosineSimilarity, Module } from "../nn/index.ts";
-import { adamw } from "../optim/index.ts";
 import type { SentenceEncoder } from "../pretrained/index.ts";
 import { concat, type Tensor } from "../tensor/index.ts";
 import { padSequences } from "../text/padding.ts";
@@ -16,7 +15,7 @@ import {
   type History,
   type ProgressStyle,
 } from "../train/index.ts";
-import { rateOver } from "./plan.ts";
+import { handedOn, optimizerOf } from "./plan.ts";
 
 /** Texts of one example: two that belong together and, for some losses, further ones that do not; or two and how alike they are. */
 export interface SentenceExample {
@@ -85,7 +84,7 @@ export interface FinetuneSentencesOptions extends SentenceLossOptions {
   readonly weightDecay?: number;
   /** Of the order; default 0. */
   readonly seed?: number;
-  /** As in `fit`. */
+  /** As in `fit`; files hold what is trained alone, and the digests of the frozen rest. */
   readonly checkpoint?: string | CheckpointOptions;
   readonly resume?: boolean;
   readonly progress?: ProgressStyle;
@@ -145,12 +144,10 @@ export async function finetuneSentences(
     return await fit(new SentenceVectors(encoder), datasetOf(encoder, examples), {
       ...{ inputs: ["tokens", "mask"], labels: "scores", checks: false },
       loss: (vectors: Tensor, scores: Tensor) => sentenceLoss(vectors, scores, options),
-      optimizer: adamw({ learningRate: rateOver(steps, learningRate), weightDecay }),
+      optimizer: optimizerOf(encoder.model, { steps, learningRate, weightDecay }),
       ...{ batchSize, epochs, seed, clipNorm: 1 },
       ...(options.callbacks && { callbacks: options.callbacks }),
-      ...(options.progress !== undefined && { progress: options.progress }),
-      ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
-      ...(options.resume !== undefined && { resume: options.resume }),
+      ...handedOn(options),
     });
   } finally {
     for (const parameter of idle) parameter.trainable = true;
