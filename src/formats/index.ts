@@ -7,7 +7,15 @@ export { type GgufArray, type GgufInput, writeGguf } from "./gguf/writer.ts";
 export * from "./idx.ts";
 export { type KerasContent, type KerasLayerConfig, readKeras } from "./keras/reader.ts";
 export { parseOnnx, readOnnx } from "./onnx/reader.ts";
-export type { OnnxArray, OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./onnx/types.ts";
+export type {
+  OnnxArray,
+  OnnxAttribute,
+  OnnxFunction,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxValue,
+} from "./onnx/types.ts";
 export { serializeOnnx, writeOnnx } from "./onnx/writer.ts";
 export {
   type OpenOptions,

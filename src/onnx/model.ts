@@ -5,7 +5,6 @@ import type { HostArray } from "../base/host-array.ts";
 import { shapeText } from "../base/shape.ts";
 import type { OnnxModel as OnnxContent, OnnxGraph, OnnxNode, OnnxValue } from "../formats/index.ts";
 import { elementTypes } from "../formats/onnx/types.ts";
-import type { Node } from "../graph/node.ts";
 import { Module, Parameter } from "../nn/index.ts";
 import { array as arrayOf } from "../ops/index.ts";
 import { isTensor } from "../tensor/handle.ts";
@@ -14,7 +13,8 @@ import { located } from "../tensor/located.ts";
 import { nodeOf } from "../tensor/nodes.ts";
 import { fromNode } from "../tensor/tensor.ts";
 import { constantOf } from "./constant.ts";
-import { Request, type Surroundings } from "./request.ts";
+import { withoutFunctions } from "./functions.ts";
+import { Request, Sequence, type Surroundings, type Value } from "./request.ts";
 import { constantInputs, rows, statisticInputs } from "./rows/index.ts";
 
 /** Sets of operators that the table knows. */
@@ -43,8 +43,8 @@ export class OnnxModel extends Module {
   /** @throws FormatError for operators that are not supported, naming node and operator; for a graph with values out of nowhere */
   constructor(content: OnnxContent) {
     super();
-    this.#content = content;
-    const { graph, opsets } = content;
+    this.#content = withoutFunctions(content);
+    const { graph, opsets } = this.#content;
     requireOpset(opsets);
     requireSupported(graph);
     requireOrder(graph, new Set());
@@ -69,7 +69,12 @@ export class OnnxModel extends Module {
       const scope = new Scope(graph, opsets.get("") ?? newest, undefined);
       for (const [name, state] of this.#states) scope.values.set(name, nodeOf(state));
       for (const [name, tensor] of named) scope.values.set(name, nodeOf(tensor));
-      const results = scope.run();
+      const results = scope.run().map((value, i) => {
+        if (!(value instanceof Sequence)) return value;
+        throw new FormatError(
+          `onnx: the output "${graph.outputs[i]!.name}" is a sequence of arrays, which is not supported; export the model with one array, or with an output for each`,
+        );
+      });
       if (results.length === 1) return fromNode(results[0]!);
       return Object.fromEntries(this.outputs.map(({ name }, i) => [name, fromNode(results[i]!)]));
     });
@@ -199,7 +204,7 @@ function statesOf(graph: OnnxGraph): ReadonlyMap<string, "parameter" | "buffer">
 
 /** A graph while it is built. */
 class Scope {
-  readonly values = new Map<string, Node>();
+  readonly values = new Map<string, Value>();
   private readonly graph: OnnxGraph;
   private readonly opset: number;
   private readonly around: Scope | undefined;
@@ -210,10 +215,10 @@ class Scope {
     this.around = around;
   }
 
-  run(): Node[] {
+  run(): Value[] {
     const surroundings: Surroundings = {
       opset: this.opset,
-      node: (name) => this.node(name),
+      value: (name) => this.value(name),
       constant: (name) => this.constant(name),
       run: (graph, inputs) => {
         const inner = new Scope(graph, this.opset, this);
@@ -226,23 +231,23 @@ class Scope {
     for (const onnx of this.graph.nodes) {
       const request = new Request(onnx, surroundings);
       const made = request.located(() => rows[onnx.op]!(request));
-      const outputs = Array.isArray(made) ? (made as readonly (Node | undefined)[]) : [made as Node];
+      const outputs = Array.isArray(made) ? (made as readonly (Value | undefined)[]) : [made as Value];
       onnx.outputs.forEach((name, i) => {
-        const node = outputs[i];
+        const value = outputs[i];
         if (name === "") return;
-        if (node === undefined) throw request.fail(`output ${i}, "${name}", is not supported`);
-        this.values.set(name, node);
+        if (value === undefined) throw request.fail(`output ${i}, "${name}", is not supported`);
+        this.values.set(name, value);
       });
     }
-    return this.graph.outputs.map(({ name }) => this.node(name));
+    return this.graph.outputs.map(({ name }) => this.value(name));
   }
 
-  private node(name: string): Node {
+  private value(name: string): Value {
     const found = this.values.get(name);
     if (found !== undefined) return found;
     const array = this.graph.initializers.get(name);
     if (array === undefined) {
-      if (this.around !== undefined) return this.around.node(name);
+      if (this.around !== undefined) return this.around.value(name);
       throw new FormatError(`onnx: nothing gives "${name}"`);
     }
     const made = arrayOf(array);
@@ -254,6 +259,7 @@ class Scope {
     const array = this.graph.initializers.get(name);
     if (array !== undefined) return array;
     if (!this.values.has(name) && this.around !== undefined) return this.around.constant(name);
-    return constantOf(this.node(name));
+    const value = this.value(name);
+    return value instanceof Sequence ? undefined : constantOf(value);
   }
 }

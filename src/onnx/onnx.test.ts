@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { decodeArray, type EncodedArray, readFixture } from "../../test/fixtures.ts";
-import { parseOnnx } from "../formats/index.ts";
+import {
+  type OnnxModel as OnnxContent,
+  type OnnxFunction,
+  type OnnxValue,
+  parseOnnx,
+  serializeOnnx,
+} from "../formats/index.ts";
 import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
 import { loadOnnx, OnnxModel } from "./index.ts";
 
@@ -90,6 +96,80 @@ test("weights are parameters: gradients are PyTorch's, and a compiled step train
   });
   const first = await step().item();
   expect(await step().item()).toBeLessThan(Number(first));
+});
+
+test("gradients go through a loop of a fixed length, to a weight that is read behind it, too", async () => {
+  const row = rows.find(({ name }) => name === "Loop of a fixed length")!;
+  const model = modelOf(row);
+  const [weight] = model.parameters();
+  const [x] = inputsOf(row);
+  const loss = (): Tensor => (model.forward(x!) as Record<string, Tensor>).y!.square().mean();
+  const [gradient] = grad(loss(), [weight!]);
+  const before = (await weight!.toHost()).data.slice() as Float32Array;
+  const along = before.map((_, i) => Math.sin(i + 1));
+  const at = async (step: number): Promise<number> => {
+    weight!.assign(
+      tensor(
+        before.map((value, i) => value + step * along[i]!),
+        { shape: [3, 3] },
+      ),
+    );
+    return Number(await loss().item());
+  };
+  const slope = (await gradient!
+    .mul(tensor(along, { shape: [3, 3] }))
+    .sum()
+    .item()) as number;
+  expect(slope).toBeCloseTo(((await at(1e-2)) - (await at(-1e-2))) / 2e-2, 2);
+  expect(Math.abs(slope)).toBeGreaterThan(0.1);
+});
+
+const contentOf = (name: string): OnnxContent =>
+  parseOnnx(bytesOf(rows.find((row) => row.name === name)!.model));
+
+test("loops and sequences that are not supported are named", () => {
+  const stacked = contentOf("Loop of a fixed length");
+  const [loop, ...rest] = stacked.graph.nodes;
+  const count: OnnxValue = { name: "n", elementType: 7, shape: [] };
+  const inputs = [...stacked.graph.inputs, count];
+  const graph = { ...stacked.graph, inputs, nodes: [{ ...loop!, inputs: ["n", "", "x"] }, ...rest] };
+  const given = {
+    x: tensor(new Float32Array(6), { shape: [2, 3] }),
+    n: tensor([3], { dtype: "i32", shape: [] }),
+  };
+  expect(() => new OnnxModel({ ...stacked, graph }).forward(given)).toThrow(
+    'onnx: Loop node "fixed": it gives a value of each iteration, and how many there are is known only when the program runs',
+  );
+  const listed = contentOf("sequences");
+  const list = { ...listed.graph, outputs: [{ name: "c", elementType: 0, shape: undefined }] };
+  expect(() =>
+    new OnnxModel({ ...listed, graph: list }).forward(tensor(new Float32Array(12), { shape: [3, 4] })),
+  ).toThrow('the output "c" is a sequence of arrays');
+});
+
+test("functions: what was read is written, and those that cannot be called are refused", () => {
+  const content = contentOf("functions");
+  expect(parseOnnx(serializeOnnx(content))).toEqual(content);
+  const [activation, layer] = content.functions!;
+  const withFunctions = (...functions: OnnxFunction[]): OnnxModel => new OnnxModel({ ...content, functions });
+  expect(() => withFunctions(activation!)).toThrow('the operator own.Layer of node "first" is not supported');
+  const twisted = { ...activation!, nodes: layer!.nodes };
+  expect(() => withFunctions(twisted, layer!)).toThrow("the function own.Activation calls itself");
+  expect(() => withFunctions({ ...activation!, opsets: new Map([["", 9]]) }, layer!)).toThrow(
+    "the function own.Activation uses version 9 of ONNX's operators, the model 18",
+  );
+  expect(() => withFunctions({ ...activation!, inputs: [] }, layer!)).toThrow(
+    "has 1 inputs and 2 outputs; the function own.Activation has 0 and 2",
+  );
+  // Each calls the one below it ten times.
+  const tower = Array.from({ length: 6 }, (_, level): OnnxFunction => {
+    const call = { ...layer!.nodes[0]!, domain: "own", op: `f${level + 1}`, inputs: ["x"] };
+    const nodes = Array.from({ length: 10 }, (_, i) => ({ ...call, outputs: [i === 0 ? "y" : `y${i}`] }));
+    return { ...activation!, name: `f${level}`, inputs: ["x"], outputs: ["y"], nodes };
+  });
+  const first = { ...content.graph.nodes[0]!, op: "f0", inputs: ["x"] };
+  const graph = { ...content.graph, nodes: [first] };
+  expect(() => new OnnxModel({ ...content, graph, functions: tower })).toThrow("more than 200000 nodes");
 });
 
 test("running statistics are buffers, whatever the batch", async () => {

@@ -7,20 +7,31 @@ import type { OnnxArray, OnnxAttribute, OnnxGraph, OnnxNode } from "../formats/i
 import { elementTypes } from "../formats/onnx/types.ts";
 import type { Node } from "../graph/node.ts";
 import { broadcastTo } from "../ops/index.ts";
+import { constantOf } from "./constant.ts";
+
+/** A list of arrays, which some graphs pass from node to node. */
+export class Sequence {
+  readonly nodes: readonly Node[];
+  constructor(nodes: readonly Node[]) {
+    this.nodes = nodes;
+  }
+}
+
+/** What a name of a graph stands for. */
+export type Value = Node | Sequence;
 
 /** What the graph around tells a row. */
 export interface Surroundings {
   readonly opset: number;
-  /** The node of a value's name. */
-  node(name: string): Node;
+  value(name: string): Value;
   /** Numbers of a value that does not depend on inputs or weights; undefined where it does. */
   constant(name: string): HostArray | undefined;
   /** A graph in an attribute, with these for its inputs; it sees the values around it. */
-  run(graph: OnnxGraph, inputs: readonly Node[]): readonly Node[];
+  run(graph: OnnxGraph, inputs: readonly Value[]): readonly Value[];
 }
 
-/** What a row of the table of operators gives: a node for each output, undefined for those that it does not compute. */
-export type Row = (request: Request) => Node | readonly (Node | undefined)[];
+/** What a row of the table of operators gives: a value for each output, undefined for those that it does not compute. */
+export type Row = (request: Request) => Value | readonly (Value | undefined)[];
 export type Rows = Readonly<Record<string, Row>>;
 
 interface AttributeValues {
@@ -32,6 +43,8 @@ interface AttributeValues {
   strings: readonly string[];
   tensor: OnnxArray;
   graph: OnnxGraph;
+  /** Of functions, whose nodes have what their caller gives. */
+  reference: string;
 }
 
 export class Request {
@@ -60,8 +73,24 @@ export class Request {
 
   /** An input that must be there. */
   input(index: number): Node {
+    return this.single(this.value(index));
+  }
+
+  /** The same where it may be a sequence. */
+  value(index: number): Value {
     if (!this.has(index)) throw this.fail(`input ${index} is missing`);
-    return this.around.node(this.onnx.inputs[index]!);
+    return this.around.value(this.onnx.inputs[index]!);
+  }
+
+  single(value: Value): Node {
+    if (value instanceof Sequence) throw this.fail("a sequence stands where one array is expected");
+    return value;
+  }
+
+  sequence(index: number): Sequence {
+    const value = this.value(index);
+    if (value instanceof Sequence) return value;
+    throw this.fail(`input ${index} is no sequence`);
   }
 
   optional(index: number): Node | undefined {
@@ -85,6 +114,11 @@ export class Request {
   maybeConstant(index: number): HostArray | undefined {
     if (!this.has(index)) throw this.fail(`input ${index} is missing`);
     return this.around.constant(this.onnx.inputs[index]!);
+  }
+
+  /** Numbers of a node that depends on nothing else. */
+  fixed(node: Node): HostArray | undefined {
+    return constantOf(node);
   }
 
   /** The same as plain numbers, undefined where the input is left out. */
@@ -140,7 +174,7 @@ export class Request {
   }
 
   /** Runs the graph of an attribute. */
-  run(attribute: string, inputs: readonly Node[]): readonly Node[] {
+  run(attribute: string, inputs: readonly Value[]): readonly Value[] {
     return this.around.run(this.graph(attribute), inputs);
   }
 

@@ -10,7 +10,15 @@ import {
   noExternal,
   parseTensor,
 } from "./tensor.ts";
-import type { OnnxArray, OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./types.ts";
+import type {
+  OnnxArray,
+  OnnxAttribute,
+  OnnxFunction,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxValue,
+} from "./types.ts";
 
 /** Graphs in attributes of nodes of graphs …: no real model has more levels. */
 const deepestGraph = 16;
@@ -28,7 +36,7 @@ const deepestGraph = 16;
 export async function readOnnx(path: string): Promise<OnnxModel> {
   const bytes = await readFile(path);
   const files = new Map<string, Uint8Array>();
-  for (const location of externalFiles(new Message(path, bytes, "the model").message(7, "the graph")))
+  for (const location of filesBeside(new Message(path, bytes, "the model")))
     files.set(location, await readFile(joinPath(parentFolder(path), location)));
   return parseOnnx(bytes, path, (place) => stretch(path, files.get(place.location)!, place));
 }
@@ -42,15 +50,29 @@ function stretch(path: string, file: Uint8Array, place: ExternalPlace): Uint8Arr
   );
 }
 
-/** Names of the files that arrays of a graph are in. */
-function externalFiles(graph: Message | undefined): ReadonlySet<string> {
-  const arrays = graph?.messages(5, "a tensor") ?? [];
-  const attributes = (graph?.messages(1, "a node") ?? []).flatMap((node) => node.messages(5, "an attribute"));
-  const inAttributes = attributes.flatMap((attribute) => attribute.messages(5, "a tensor"));
-  const inner = attributes.flatMap((attribute) => attribute.messages(6, "a graph"));
-  return new Set([
-    ...[...arrays, ...inAttributes].flatMap((tensor) => externalPlace(tensor)?.location ?? []),
-    ...inner.flatMap((part) => [...externalFiles(part)]),
+/** Names of the files that arrays of a model are in. */
+function filesBeside(model: Message): ReadonlySet<string> {
+  const inGraphs = model.messages(7, "the graph").flatMap((graph) => filesOfGraph(graph, 0));
+  const functions = model.messages(25, "a function");
+  return new Set([...inGraphs, ...functions.flatMap((one) => filesOfNodes(one.messages(7, "a node"), 0))]);
+}
+
+const filesOf = (arrays: readonly Message[]): string[] =>
+  arrays.flatMap((array) => externalPlace(array)?.location ?? []);
+
+const filesOfGraph = (graph: Message, depth: number): string[] => [
+  ...filesOf(graph.messages(5, "a tensor")),
+  ...filesOfNodes(graph.messages(1, "a node"), depth),
+];
+
+function filesOfNodes(nodes: readonly Message[], depth: number): string[] {
+  const attributes = nodes.flatMap((node) => node.messages(5, "an attribute"));
+  return attributes.flatMap((attribute) => [
+    ...filesOf(attribute.messages(5, "a tensor")),
+    // Deeper ones are refused where they are read.
+    ...(depth > deepestGraph
+      ? []
+      : attribute.messages(6, "a graph").flatMap((graph) => filesOfGraph(graph, depth + 1))),
   ]);
 }
 
@@ -71,20 +93,37 @@ export function parseOnnx(
   const message = new Message(file, bytes, "the model");
   const graph = message.message(7, "the graph");
   if (graph === undefined) throw message.fail("it holds no graph; it is probably of another format");
-  if (message.has(25))
-    throw message.fail("it defines functions, which are not read; export it with them inlined");
+  const functions = message
+    .messages(25, "a function")
+    .map((one) => parseFunction(one.named(`function ${JSON.stringify(one.string(1))}`), external));
   return {
     irVersion: Number(message.integer(1)),
     producer: message.string(2),
-    opsets: new Map(
-      message
-        .messages(8, "a set of operators")
-        .map((set) => [domainOf(set.string(1)), Number(set.integer(2))]),
-    ),
+    opsets: opsetsOf(message, 8),
     metadata: new Map(message.messages(14, "metadata").map((entry) => [entry.string(1), entry.string(2)])),
     graph: parseGraph(graph, external, 0),
+    ...(functions.length > 0 && { functions }),
   };
 }
+
+const opsetsOf = (message: Message, field: number): ReadonlyMap<string, number> =>
+  new Map(
+    message
+      .messages(field, "a set of operators")
+      .map((set) => [domainOf(set.string(1)), Number(set.integer(2))]),
+  );
+
+const parseFunction = (message: Message, external: ExternalReader): OnnxFunction => ({
+  domain: domainOf(message.string(10)),
+  name: message.string(1),
+  overload: message.string(13),
+  inputs: message.strings(4),
+  outputs: message.strings(5),
+  attributes: message.strings(6),
+  defaults: attributesOf(message.messages(11, "an attribute"), external, 0),
+  nodes: message.messages(7, "a node").map((node) => parseNode(node, external, 0)),
+  opsets: opsetsOf(message, 9),
+});
 
 const domainOf = (domain: string): string => (domain === "ai.onnx" ? "" : domain);
 
@@ -107,21 +146,29 @@ function parseGraph(message: Message, external: ExternalReader, depth: number): 
 }
 
 function parseNode(message: Message, external: ExternalReader, depth: number): OnnxNode {
-  const attributes = new Map<string, OnnxAttribute>();
-  for (const attribute of message.messages(5, `an attribute of node ${JSON.stringify(message.string(3))}`))
-    attributes.set(attribute.string(1), parseAttribute(attribute, external, depth));
+  const attributes = message.messages(5, `an attribute of node ${JSON.stringify(message.string(3))}`);
   return {
     op: message.string(4),
     domain: domainOf(message.string(7)),
     name: message.string(3),
+    ...(message.has(8) && { overload: message.string(8) }),
     inputs: message.strings(1),
     outputs: message.strings(2),
-    attributes,
+    attributes: attributesOf(attributes, external, depth),
   };
 }
 
+const attributesOf = (
+  messages: readonly Message[],
+  external: ExternalReader,
+  depth: number,
+): ReadonlyMap<string, OnnxAttribute> =>
+  new Map(messages.map((one) => [one.string(1), parseAttribute(one, external, depth)]));
+
 function parseAttribute(message: Message, external: ExternalReader, depth: number): OnnxAttribute {
   const type = Number(message.integer(20));
+  const reference = message.string(21);
+  if (reference !== "") return { kind: "reference", value: reference, type };
   switch (type) {
     case 1:
       return { kind: "float", value: message.floats(2, 4).at(-1) ?? 0 };

@@ -9,6 +9,23 @@ export interface OnnxModel {
   readonly opsets: ReadonlyMap<string, number>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: OnnxGraph;
+  /** Operators that the file itself defines. */
+  readonly functions?: readonly OnnxFunction[];
+}
+
+/** An operator as a graph of others: what a node of that domain and name stands for. */
+export interface OnnxFunction {
+  readonly domain: string;
+  readonly name: string;
+  /** Which of several of that name; "" where there is one. */
+  readonly overload: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Names of attributes that a node has to give, and values of those that it may leave out. */
+  readonly attributes: readonly string[];
+  readonly defaults: ReadonlyMap<string, OnnxAttribute>;
+  readonly nodes: readonly OnnxNode[];
+  readonly opsets: ReadonlyMap<string, number>;
 }
 
 /** An array; `isInt64` says that the file has 64-bit integers, which ONNX wants of shapes, axes and counts. */
@@ -28,6 +45,8 @@ export interface OnnxNode {
   /** "" for ONNX's own. */
   readonly domain: string;
   readonly name: string;
+  /** Which of a file's functions of that name; left out where there is one. */
+  readonly overload?: string;
   /** Names of values; "" where an optional one is left out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -40,7 +59,9 @@ export type OnnxAttribute =
   | { readonly kind: "floats" | "integers"; readonly value: readonly number[] }
   | { readonly kind: "strings"; readonly value: readonly string[] }
   | { readonly kind: "tensor"; readonly value: OnnxArray }
-  | { readonly kind: "graph"; readonly value: OnnxGraph };
+  | { readonly kind: "graph"; readonly value: OnnxGraph }
+  // In a function: what the node that stands for it has under this name, `type` being ONNX's number of its kind.
+  | { readonly kind: "reference"; readonly value: string; readonly type: number };
 
 /** An input or output: its element type, and its sizes, of which some may be names. */
 export interface OnnxValue {

@@ -9,6 +9,7 @@ import {
   elementTypeOf,
   type OnnxArray,
   type OnnxAttribute,
+  type OnnxFunction,
   type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
@@ -40,17 +41,35 @@ export function serializeOnnx(model: OnnxModel): Uint8Array {
   return joinBytes(serialized(model).pieces);
 }
 
-function serialized({ irVersion, producer, opsets, metadata, graph }: OnnxModel): MessageWriter {
+function serialized({ irVersion, producer, opsets, metadata, graph, functions }: OnnxModel): MessageWriter {
   const message = new MessageWriter().integer(1, irVersion).string(2, producer);
   message.message(7, (inner) => writeGraph(inner, graph));
-  for (const [domain, version] of opsets)
-    message.message(8, (set) => set.string(1, domain).integer(2, version));
+  writeOpsets(message, 8, opsets);
   for (const [key, value] of metadata) message.message(14, (entry) => entry.string(1, key).string(2, value));
+  for (const one of functions ?? []) message.message(25, (inner) => writeFunction(inner, one));
   if (message.byteLength > largestFile)
     throw new ArgumentError(
       `onnx: the model takes ${message.byteLength} bytes, and a file holds ${largestFile}; save it in half precision`,
     );
   return message;
+}
+
+function writeOpsets(message: MessageWriter, field: number, opsets: ReadonlyMap<string, number>): void {
+  for (const [domain, version] of opsets)
+    message.message(field, (set) => set.string(1, domain).integer(2, version));
+}
+
+function writeFunction(message: MessageWriter, made: OnnxFunction): void {
+  message.string(1, made.name);
+  for (const name of made.inputs) message.string(4, name);
+  for (const name of made.outputs) message.string(5, name);
+  for (const name of made.attributes) message.string(6, name);
+  for (const node of made.nodes) message.message(7, (inner) => writeNode(inner, node));
+  writeOpsets(message, 9, made.opsets);
+  message.string(10, made.domain);
+  for (const [key, attribute] of made.defaults)
+    message.message(11, (inner) => writeAttribute(inner.string(1, key), attribute));
+  if (made.overload !== "") message.string(13, made.overload);
 }
 
 function writeGraph(message: MessageWriter, { name, nodes, initializers, inputs, outputs }: OnnxGraph): void {
@@ -63,7 +82,7 @@ function writeGraph(message: MessageWriter, { name, nodes, initializers, inputs,
 
 function writeNode(
   message: MessageWriter,
-  { op, domain, name, inputs, outputs, attributes }: OnnxNode,
+  { op, domain, name, overload, inputs, outputs, attributes }: OnnxNode,
 ): void {
   for (const input of inputs) message.string(1, input);
   for (const output of outputs) message.string(2, output);
@@ -71,9 +90,11 @@ function writeNode(
   for (const [key, attribute] of attributes)
     message.message(5, (inner) => writeAttribute(inner.string(1, key), attribute));
   if (domain !== "") message.string(7, domain);
+  if (overload !== undefined) message.string(8, overload);
 }
 
-function writeAttribute(message: MessageWriter, { kind, value }: OnnxAttribute): void {
+function writeAttribute(message: MessageWriter, attribute: OnnxAttribute): void {
+  const { kind, value } = attribute;
   switch (kind) {
     case "float":
       return void message.float(2, value).integer(20, 1);
@@ -93,6 +114,8 @@ function writeAttribute(message: MessageWriter, { kind, value }: OnnxAttribute):
     case "strings":
       for (const text of value) message.string(9, text);
       return void message.integer(20, 8);
+    case "reference":
+      return void message.integer(20, attribute.type).string(21, value);
     default:
       kind satisfies never;
   }

@@ -8,7 +8,9 @@ const branch: Row = (request) => {
   const known = request.maybeConstant(0);
   if (known !== undefined) return request.run(known.data[0] ? "then_branch" : "else_branch", []);
   const condition = ops.reshape(request.input(0), []);
-  const [then, otherwise] = [request.run("then_branch", []), request.run("else_branch", [])];
+  const [then, otherwise] = ["then_branch", "else_branch"].map((name) =>
+    request.run(name, []).map((value) => request.single(value)),
+  ) as [Node[], Node[]];
   return then.map((value, i) => {
     const other = otherwise[i]!;
     if (
@@ -37,7 +39,7 @@ const scan: Row = (request) => {
     carries,
     inputs.slice(carries.length),
     (carried: readonly Node[], sliced: readonly Node[]) => {
-      const results = request.run("body", [...carried, ...sliced]);
+      const results = request.run("body", [...carried, ...sliced]).map((value) => request.single(value));
       return { carry: results.slice(0, carries.length), stacked: results.slice(carries.length) };
     },
     { reverse: directions.has(1) },

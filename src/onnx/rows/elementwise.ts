@@ -161,7 +161,7 @@ export const elementwise: Rows = {
   GreaterOrEqual: binary(ops.greaterEqual),
   HardSigmoid: hardSigmoid,
   HardSwish: unary(ops.hardSwish),
-  Identity: unary((x) => x),
+  Identity: (request) => request.value(0),
   IsInf: isInfinite,
   IsNaN: unary((x) => ops.notEqual(x, x)),
   LeakyRelu: (request) => ops.leakyRelu(request.input(0), request.float("alpha", 0.01)),

@@ -3,12 +3,14 @@ import type { Rows } from "../request.ts";
 import { control } from "./control.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexing } from "./indexed.ts";
+import { loops } from "./loop.ts";
 import { neural } from "./neural.ts";
 import { products } from "./products.ts";
 import { quantization } from "./quantized.ts";
 import { recurrence } from "./recurrent.ts";
 import { reduce } from "./reduce.ts";
 import { resizing } from "./resize.ts";
+import { sequences } from "./sequences.ts";
 import { shapes } from "./shape.ts";
 
 export const rows: Rows = {
@@ -21,6 +23,8 @@ export const rows: Rows = {
   ...resizing,
   ...recurrence,
   ...control,
+  ...loops,
+  ...sequences,
   ...quantization,
 };
 
@@ -30,6 +34,7 @@ export const constantInputs: Readonly<Record<string, readonly number[]>> = {
   ConstantOfShape: [0],
   CumSum: [1],
   Dropout: [1, 2],
+  Loop: [0, 1],
   OneHot: [1],
   Pad: [1, 2, 3],
   Pow: [1],
