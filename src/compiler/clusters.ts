@@ -29,6 +29,8 @@ export interface Cluster {
   carried?: { readonly rows: number; readonly sums: Node[] };
   /** Of a contraction: what computes its operands as they are loaded (`operand-producers.ts`). */
   operands?: readonly OperandProducer[];
+  /** Of a contraction: one in a row that go on with each other's rows (`product-chains.ts`). */
+  keepsRows?: boolean;
   /** The cluster that leaves partial sums of all of this one's reductions: the domain is (parts, columns). */
   carriedBy?: Cluster;
 }

@@ -1,4 +1,5 @@
 /** A contraction with the elementwise members of its cluster fused into the store of each tile. */
+import { hasMachineCode } from "#platform";
 import { computeDType, decode } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
@@ -72,7 +73,7 @@ export function lowerDot(request: DotRequest): { kernel: Kernel; buffers: readon
     a: a!,
     b: b!,
     shape: over.sizes,
-    axes: over.axes,
+    axes: hasMachineCode ? { ...over.axes, keepsRows: cluster.keepsRows } : over.axes,
     dtype: computeDType(dot.dtype),
     target: host.target,
     parameters: host.loops,

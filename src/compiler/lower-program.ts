@@ -4,6 +4,7 @@
  * Postcondition: every result and assigned state is written exactly once, `compute` writes no state but rows that `undo` puts back,
  * and `commit` reads no state that an earlier step of it has written.
  */
+import { hasMachineCode } from "#platform";
 import type { DType } from "../base/dtype.ts";
 import { InternalError } from "../base/errors.ts";
 import { elementCount, maxElementCount } from "../base/shape.ts";
@@ -20,6 +21,7 @@ import { type Access, Accesses, hasMemory } from "./access.ts";
 import { carrySums, rowsOfPart } from "./carry-sums.ts";
 import { type Cluster, embed, Fusion, positionView, readersIn, readsOf } from "./clusters.ts";
 import { findCommitOnly } from "./commit.ts";
+import { sharesBoth } from "./contraction/sharing.ts";
 import { findInPlace, type InPlace, lowerInPlace, type Phases } from "./in-place.ts";
 import { KernelContext, type KernelHost, type Location } from "./kernel-context.ts";
 import { accumulatorDType } from "./long-sum.ts";
@@ -31,6 +33,7 @@ import { lowerOrder } from "./lower-order.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
 import { takeProducers } from "./operand-producers.ts";
+import { findProductChains } from "./product-chains.ts";
 import { type LoopOfProgram, type LowerOptions, type ProgramDraft, ProgramParts } from "./program-parts.ts";
 
 /** Where a block's value must end up; undefined lets the block choose. */
@@ -118,6 +121,7 @@ export class BlockLowering {
     const order = topologicalOrder(wanted.map(({ node }) => node));
     const fusion = this.fuse(order, wanted);
     const clusters = fusion.schedule();
+    if (hasMachineCode && sharesBoth(this.target)) findProductChains(clusters, this.accesses);
     const outputs = this.findOutputs(clusters, wanted);
     const direct = this.findDirect(clusters, outputs, wanted);
     const committing = new Set(direct.keys());

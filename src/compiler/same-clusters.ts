@@ -6,6 +6,7 @@
  * which of their buffers are one, and how they move with the loops of the program around. Clusters with checks or carried
  * sums are lowered each by itself: what they stand for is not told by their own members alone.
  */
+import { hasMachineCode } from "#platform";
 import { InternalError } from "../base/errors.ts";
 import { type Size, sizeKey } from "../base/size.ts";
 import type { Node } from "../graph/node.ts";
@@ -111,6 +112,7 @@ class ClusterText {
     const { cluster, outputs, host } = this.request;
     this.write(`${host.target.threads}`, sizesText(host.loops.map(({ extent }) => extent)));
     this.write(cluster.kind, sizesText(cluster.domain), `${cluster.axes}`);
+    if (hasMachineCode && cluster.keepsRows) this.write("keeps rows");
     for (const member of this.memberNumbers.keys()) this.writeMember(member);
     for (const [member, location] of outputs) {
       this.write("out", `${this.memberNumbers.get(member)}`);

@@ -26,6 +26,7 @@ import {
 import { batchOf, type Call, emitBatch, emitClaim, enterThread } from "./batch.ts";
 import type { KernelOptions } from "./emitter.ts";
 import type { Isa } from "./isa.ts";
+import { joinLoops } from "./joined-loops.ts";
 import { emitKernel } from "./kernel.ts";
 import { ArgumentLayout, modeOffset, record, statusOffset, stepOffset, threadsOffset } from "./layout.ts";
 import { emitReport } from "./report.ts";
@@ -113,15 +114,17 @@ class ProgramEmitter {
   private readonly parallelMicroseconds: number;
 
   constructor(program: Program, options: ProgramOptions) {
-    this.program = program;
     this.options = options;
     this.layout = new ArgumentLayout(program);
     this.report = this.a.label();
-    this.frame = frameOf(program);
     const total = program.compute.reduce((sum, step) => sum + this.microsecondsOf(step), 0);
     this.parallelMicroseconds =
       options.parallelMicroseconds ??
       (total >= longProgramMicroseconds ? awakeMicroseconds : wakingMicroseconds);
+    const { compute, threads } = program;
+    const isShared = ({ kernel }: Call): boolean => this.isWorthSharing(kernel);
+    this.program = threads === 1 ? program : { ...program, compute: joinLoops(compute, threads, isShared) };
+    this.frame = frameOf(this.program);
   }
 
   emit(): ProgramCode {

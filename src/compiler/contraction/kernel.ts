@@ -136,16 +136,24 @@ class ContractionEmitter {
     } else if (shared.axis === "rows") {
       b.parallel("group", shared.count, (index) => {
         const start = addAffine(constantAffine(shared.start), scaleAffine(index, shared.size));
-        this.matrices([], (batch) =>
-          this.matrix(batch, (body) => this.tiles(rows, columns, body, { axis: shared.rowAxis, start })),
-        );
+        this.panels(rows, columns, { axis: shared.rowAxis, start });
       });
-    } else if (packColumns) {
-      this.columnTiles(columns, (tile) => {
-        packColumns(b, tile);
-        this.matrices([], (batch) => this.matrix(batch, (body) => this.rowTiles(rows, (r) => body(r, tile))));
-      });
-    } else this.matrices([], (batch) => this.matrix(batch, (body) => this.tiles(rows, columns, body)));
+    } else this.panels(rows, columns);
+  }
+
+  /** All tiles, by one thread. */
+  private panels(rows: readonly Tiling[], columns: Tiling, from?: From): void {
+    const { packColumns } = this.request;
+    if (packColumns === undefined)
+      return this.matrices([], (batch) =>
+        this.matrix(batch, (body) => this.tiles(rows, columns, body, from)),
+      );
+    this.columnTiles(columns, (tile) => {
+      packColumns(this.b, tile);
+      this.matrices([], (batch) =>
+        this.matrix(batch, (body) => this.rowTiles(rows, (r) => body(r, tile), from)),
+      );
+    });
   }
 
   /** Loops over the batch; the shared axis, if any, is outermost. */

@@ -3,6 +3,7 @@
  * elements are broadcast, so rows may be several axes with any strides; the right side's fill vectors, along one axis. Which
  * of the operands is which is free, for the product of two numbers does not depend on it.
  */
+import { hasMachineCode } from "#platform";
 import { bytesOf } from "../../base/dtype.ts";
 import { InternalError } from "../../base/errors.ts";
 import { maxElementCount, type Shape } from "../../base/shape.ts";
@@ -36,6 +37,8 @@ export interface Produced<Source> {
 export interface ContractionAxes {
   readonly batch: number;
   readonly depth: number;
+  /** Products before or after go on with the same rows: threads best keep theirs. */
+  readonly keepsRows?: boolean | undefined;
 }
 
 /** One operand in memory: strides along the batch axes, along its own axes (rows or columns) and along the depth. */
@@ -55,6 +58,8 @@ export interface Problem {
   readonly depth: Shape;
   /** Whether the first operand is on the right. */
   readonly isExchanged: boolean;
+  /** The first operand's rows are those of products before or after. */
+  readonly keepsRows?: true;
   readonly left: Side;
   /** It has one axis of its own: what further ones it had are batch axes, along which the left side repeats. */
   readonly right: Side;
@@ -81,9 +86,15 @@ export function problemsOf(
   const first = partsOf(a, { own: axes.batch, depth: axes.batch + rowCount }, axes, rowCount);
   const second = partsOf(b, { own: axes.batch + axes.depth, depth: axes.batch }, axes, columns.length);
   const depth = a.view.shape.slice(axes.batch + rowCount);
-  return [
+  const problems = [
     orient({ shape, depth, batch, isExchanged: false, left: [first, rows], right: [second, columns] }),
     orient({ shape, depth, batch, isExchanged: true, left: [second, columns], right: [first, rows] }),
+  ] as const;
+  if (!hasMachineCode || !axes.keepsRows) return problems;
+  const [plain, exchanged] = problems;
+  return [
+    { ...plain, keepsRows: true },
+    { ...exchanged, keepsRows: true },
   ];
 }
 

@@ -1,6 +1,7 @@
 /** What the threads share of a contraction, and how long that takes. Sharing never changes the order of a sum. */
 import { hasMachineCode } from "#platform";
 import { bytesOf } from "../../base/dtype.ts";
+import { maxElementCount } from "../../base/shape.ts";
 import { maxOf, productOf, type Size } from "../../base/size.ts";
 import type { TargetDescription } from "../../ir/target.ts";
 import type { Plan } from "./plan.ts";
@@ -72,8 +73,8 @@ export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] 
       ? rows.flatMap((_, axis) => splitBoth(plan, axis, target.threads))
       : [];
   const options =
-    both.length > 0
-      ? both
+    hasMachineCode && both.length > 0
+      ? [...both, ...splitKeeping(plan, target)]
       : [splitColumns(rows, columns), ...rows.flatMap((_, axis) => splitRows(plan, axis, target.threads))];
   return cheapest(options, (parts) => partCycles(plan, parts, target) + packCycles(plan, parts, target));
 }
@@ -117,6 +118,20 @@ function splitRows(
     // Packed rows lie in the plan's tiles: only those that are read in place may be cut anew.
     ...(packsLeft ? [] : [1, 2, 4, 8].flatMap((times) => splitEvenly(rows, columns, axis, times * threads))),
   ];
+}
+
+/**
+ * A group of rows for each thread, where products before or after have the same: threads go on with their own. Each reads all
+ * columns, so they should stay in its cache.
+ */
+function splitKeeping(
+  { problem, rows, columns, packsLeft }: Plan,
+  { threads, caches: { l2 } }: TargetDescription,
+): readonly (readonly Part[])[] {
+  const { keepsRows, isExchanged, right } = problem;
+  const columnBytes = maxOf(problem.columns) * depthOf(problem) * bytesOf(right.buffer.dtype);
+  const isSuited = !isExchanged && !packsLeft && batchCount(problem) === 1 && 2 * columnBytes <= l2.bytes;
+  return keepsRows && isSuited ? rows.flatMap((_, axis) => splitEvenly(rows, columns, axis, threads)) : [];
 }
 
 /** The tilings with another one of one axis. */
@@ -246,10 +261,14 @@ function partCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescr
   const total = tileWeight(plan.rows) * extentOf(plan.columns);
   return parts.reduce((sum, part) => {
     const span = spanOf(part, plan, threads);
-    const fork = part.shared.axis === "none" ? 0 : forkCycles;
+    const fork = part.shared.axis === "none" || keepsRows(part, plan) ? 0 : forkCycles;
     return sum + plan.cycles.tiles * (total > 0 ? span / total : 0) + fork + pieceCycles * piecesOf(part);
   }, 0);
 }
+
+/** Whether threads take the rows that they have in products before or after: none waits for another (`joined-loops.ts`). */
+const keepsRows = (part: Part | undefined, { problem }: Pick<Plan, "problem">): boolean =>
+  hasMachineCode && part?.shared.axis === "rows" && problem.keepsRows === true;
 
 /** Of one part, by the threads one by one. */
 const piecesOf = ({ columns, shared }: Part): number =>
@@ -298,7 +317,8 @@ export function packsOwnColumns(
   // Alone, slices of a depth that is cut go over all columns: a panel of the whole depth would fall out of the caches.
   const isAlone = parts.length === 1 && first!.shared.axis === "none" && cutOf(problem.depth) === undefined;
   const isByPanels = first?.shared.axis === "columns" || first?.shared.axis === "both";
-  return packsRight && (isByPanels || isAlone) && isOneMatrix(problem, problem.right);
+  const isOwn = isByPanels || isAlone || keepsRows(first, { problem });
+  return packsRight && isOwn && isOneMatrix(problem, problem.right);
 }
 
 /** Which part of packing all columns each thread does by itself in one part: threads may meet in a panel. */
@@ -306,6 +326,7 @@ function ownPacking(part: Part, { columns }: Plan, threads: number): number {
   const [own, all] = [extentOf(part.columns), Math.max(1, extentOf(columns))];
   const panels = sumOver(part.columns, () => 1);
   if (part.shared.axis === "none") return own / all;
+  if (part.shared.axis === "rows") return (own / all) * Math.ceil(part.shared.count / threads);
   const mine = part.shared.axis === "both" ? 1 / threads + 1 / panels : Math.ceil(panels / threads) / panels;
   return (own / all) * Math.min(1, mine);
 }
@@ -329,9 +350,19 @@ function packCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescr
   };
   const bytesAlong = (own: Size): number =>
     maxOf(own) * depthOf(problem) * batchCount(problem) * bytesOf(problem.left.buffer.dtype);
+  const elsewhere = hasMachineCode && !keepsRows(parts[0], plan) ? writtenLines(problem) : 0;
+  const handedOver = elsewhere * (1 - 1 / threads) * handOverCycles;
   const left = before(cycles.packLeft, rows[0]!, bytesAlong(productOf(problem.rows)));
   const right = packsOwnColumns(plan, parts)
     ? cycles.packRight * parts.reduce((sum, part) => sum + ownPacking(part, plan, threads), 0)
     : before(cycles.packRight, columns, bytesAlong(problem.columns));
-  return left + right;
+  return left + right + handedOver;
+}
+
+/** Lines that one product of several in a row hands to the next. */
+function writtenLines(problem: Problem): number {
+  const { keepsRows, isExchanged, left, right, rows, columns } = problem;
+  if (!keepsRows) return 0;
+  const [count, { buffer }] = isExchanged ? [maxOf(columns), right] : [maxElementCount(rows), left];
+  return (count * depthOf(problem) * bytesOf(buffer.dtype)) / lineBytes;
 }
