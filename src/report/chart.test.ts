@@ -216,3 +216,42 @@ test("years have no comma, and a diagonal goes as far as the data", async () => 
   expect(svg).not.toContain(">2,0");
   expect(svg).not.toContain(">0<");
 });
+
+test("of many numbered columns the round ones are named", async () => {
+  const columns = Array.from({ length: 48 }, (_, i) => String(i + 1));
+  const values = [columns.map((_, i) => i)];
+  const svg = await renderSvg(heatmapChart({ title: "", x: "step", y: "", rows: ["a"], columns, values }));
+  const written = [...svg.matchAll(/<text[^>]*>(\d+)<\/text>/g)].map(([, text]) => Number(text));
+  expect(written).toEqual([5, 10, 15, 20, 25, 30, 35, 40, 45]);
+});
+
+test("points at the edges are whole, and lines that leave the limits are cut off", async () => {
+  const series = [{ name: "a", x: [1, 2, 3], y: [0, 1, 0.5] }];
+  const words = { title: "", x: "", y: "", series, points: true };
+  expect(await renderSvg(lineChart({ ...words, yLimits: [0, 1] }))).not.toContain("clip-path");
+  expect(await renderSvg(lineChart({ ...words, yLimits: [0, 0.8] }))).toContain("clip-path");
+});
+
+test("each tick of an axis of large numbers is named", async () => {
+  const x = Array.from({ length: 15 }, (_, i) => 10_000 * (i + 1));
+  const svg = await renderSvg(
+    lineChart({ title: "", x: "", y: "", series: [{ name: "a", x, y: x.map(Math.log) }] }),
+    { width: 520 },
+  );
+  for (const text of ["20k", "100k", "140k"]) expect(svg).toContain(`>${text}</text>`);
+});
+
+test("the legend shows a faint series as it is drawn", async () => {
+  const [x, y] = [
+    [1, 2],
+    [3, 4],
+  ] as const;
+  const series = [
+    { name: "was", x, y, style: "faint" } as const,
+    { name: "said", x, y },
+    { name: "plan", x, y },
+  ];
+  const svg = await renderSvg(lineChart({ title: "", x: "", y: "", series }));
+  const symbols = [...svg.matchAll(/stroke-width="3"[^>]* opacity="([^"]+)"/g)].map(([, opacity]) => opacity);
+  expect(symbols).toEqual(["0.55", "1", "1"]);
+});

@@ -125,19 +125,20 @@ function linesLayer(chart: LineChart, series: readonly Series[], { palette, isFa
   const isLog = chart.logY === true && all.every((value) => value > 0);
   const each = (range: readonly unknown[]): Spec => ({
     ...{ field: "series", type: "nominal", title: null },
-    scale: { domain: names, range },
-    legend: names.length > 1 ? { columns: legendColumns(names), symbolOpacity: 1 } : null,
+    scale: { type: "ordinal", domain: names, range },
+    legend: names.length > 1 ? { columns: legendColumns(names) } : null,
   });
   const solid = chart.series.filter(({ style }) => style !== "faint");
   const colors = chart.series.map((one) =>
     one.style === "faint" ? palette.muted : palette.series[solid.indexOf(one) % palette.series.length],
   );
+  const opacities = chart.series.map(({ style }) => (style === "faint" ? 0.55 : 1));
   const dashes = chart.series.map(({ style }) => (style === "dashed" ? [5, 4] : [1, 0]));
   return {
     data: { values },
     mark: {
-      ...{ type: "line", strokeCap: "round", strokeJoin: "round", clip: true },
-      ...(isFaint ? { strokeWidth: 1.25, opacity: 0.55 } : { strokeWidth: 2 }),
+      ...{ type: "line", strokeCap: "round", strokeJoin: "round", clip: !areWithin(values, chart) },
+      strokeWidth: isFaint ? 1.25 : 2,
       point: points && !isFaint ? { size: 36, filled: true } : false,
     },
     encoding: {
@@ -158,11 +159,19 @@ function linesLayer(chart: LineChart, series: readonly Series[], { palette, isFa
       }),
       color: each(colors),
       strokeDash: each(dashes),
+      opacity: each(opacities),
       // As it was given: without it points are joined from left to right.
       order: { field: "place", type: "quantitative" },
     },
   };
 }
+
+/** Then nothing need be cut off at the edges, where half of a point's mark would be. */
+const areWithin = (points: readonly { x: number; y: number }[], { xLimits, yLimits }: LineChart): boolean => {
+  const isWithin = (value: number, [low, high]: readonly [number, number] = [value, value]) =>
+    value >= low && value <= high;
+  return points.every(({ x, y }) => isWithin(x, xLimits) && isWithin(y, yLimits));
+};
 
 /** How ticks are written: whole digits in the usual range, thousands apart from 10,000 on; powers of ten where numbers are tiny or huge. */
 function formatOf(values: readonly number[]): string {
@@ -181,8 +190,7 @@ function legendColumns(names: readonly string[]): number {
 /** Where the clear curves stand at a few whole numbers, such as epochs, there are ticks at no others. */
 function wholeTicks({ series }: LineChart): Spec {
   const xs = series.filter(({ style }) => style !== "faint").flatMap(({ x }) => x);
-  const isWhole = xs.length > 0 && xs.every(Number.isInteger);
-  return isWhole ? { tickMinStep: 1, format: Math.max(...xs) < 1e4 ? "~r" : ",~r" } : {};
+  return xs.length > 0 && xs.every(Number.isInteger) ? { tickMinStep: 1 } : {};
 }
 
 /** 1, 2 and 5 of each power of ten within the values; powers alone where those are many. */
@@ -292,7 +300,7 @@ function heatmapBody({ x, y, rows, columns, values, rowShares }: HeatmapChart, p
   return {
     data: { values: cells },
     encoding: {
-      x: labels("column", columns, x, slantOf(columns)),
+      x: labels("column", columns, x, { ...slantOf(columns), ...someOf(columns) }),
       y: labels("row", rows, y),
     },
     layer: [
@@ -323,6 +331,13 @@ const slantOf = (columns: readonly string[]): Spec =>
   columns.length > 6 && longest(columns) > 3
     ? { labelAngle: -45, ...(columns.length <= 30 ? { labelOverlap: false } : {}) }
     : {};
+
+/** Of many numbered columns those of round numbers are named: each fifth, each tenth … */
+function someOf(columns: readonly string[]): Spec {
+  if (columns.length <= 20 || !columns.every((name) => Number.isInteger(Number(name)))) return {};
+  const step = [5, 10, 20, 50].find((size) => columns.length / size <= 10) ?? 100;
+  return { values: columns.flatMap((name, i) => (Number(name) % step === 0 ? [i] : [])) };
+}
 
 const longest = (names: readonly string[]): number => Math.max(...names.map((name) => name.length));
 
