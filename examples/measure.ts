@@ -57,8 +57,10 @@ function together(first: Measured | undefined, second: Measured): Measured {
   const isNew = second.seeds.map((seed) => !first.seeds.includes(seed));
   const fresh = <T>(values: readonly T[]): T[] => values.filter((_, i) => isNew[i]);
   const [had, added] = [first.seeds.length, second.seeds.length];
+  const machines = [...new Set([...first.machine.split("; "), second.machine])];
   return {
     ...second,
+    machine: machines.join("; "),
     seeds: [...first.seeds, ...fresh(second.seeds)],
     scores: Object.fromEntries(
       Object.entries(second.scores).map(([name, values]) => [
