@@ -60,7 +60,8 @@ async function run({ quick, seed, folder, training, say }: Run) {
     pictures = [0, 1].map((other) =>
       histogramChart({
         title: other === 0 ? `Error of images of ${normal}` : "Error of all others",
-        ...{ x: "mean squared error", y: "images", low: 0, high: 0.1 },
+        x: `mean squared error, ${other === 0 ? `images of ${normal}` : "all others"}`,
+        ...{ y: "images", low: 0, high: 0.1 },
         counts: countsOf(errors.filter((_, i) => isOther[i] === other)),
       }),
     );

@@ -15,7 +15,9 @@ export default example({
   data: "24 sentences in four moods by 68 voices of eSpeak NG: 48 voices with 16 sentences train, 20 others with 8 others test",
   metric: "accuracy",
   chance: 0.45,
-  reference: { accuracy: { value: 0.25, from: "chance; no other system was measured on this data" } },
+  reference: {
+    accuracy: { value: 0.7875, from: "scikit-learn, SVC on how the bands move, and how long it lasts" },
+  },
   run,
 });
 

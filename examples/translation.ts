@@ -18,7 +18,8 @@ export default example({
   metric: "BLEU, Transformer",
   chance: 12,
   reference: {
-    "BLEU, Transformer": { value: 44.3, from: "translation memory by TF-IDF, scikit-learn" },
+    "BLEU, Transformer": { value: 41.35, from: "translation memory by TF-IDF, scikit-learn" },
+    "chrF, Transformer": { value: 57.45, from: "translation memory by TF-IDF, scikit-learn" },
   },
   run,
 });

@@ -1,7 +1,7 @@
 /** Sentences spoken by many voices: eSpeak NG's, each a person with a tempo and a pitch of its own. */
 import { execFile } from "node:child_process";
 import { compile, type Tensor, tensor } from "netwright";
-import { decodeWav, melSpectrogram } from "netwright/audio";
+import { decodeWav, melSpectrogram, resample, type Sound } from "netwright/audio";
 import { draws } from "netwright/data";
 import { MissingData } from "./example.ts";
 
@@ -103,6 +103,14 @@ function centred(spectrum: Float32Array, frames: number): Float32Array {
       result[frame * bands + band] = (spectrum[frame * bands + band]! - mean) / 3;
   }
   return result;
+}
+
+/** As from a tape that runs faster or slower: another tempo, and another voice. Ko and others, "Audio augmentation for speech recognition", 2015. */
+export function atSpeed(sound: Float32Array, factor: number): Float32Array {
+  // Both rates are multiples of 50, so that few different places lie between samples.
+  const samples: Sound["samples"] = { dtype: "f32", shape: [1, sound.length], data: sound };
+  const played = resample({ sampleRate: 50 * Math.round((factor * sampleRate) / 50), samples }, sampleRate);
+  return played.samples.data as Float32Array;
 }
 
 /** A sound with noise that is `decibels` weaker than it. */
