@@ -52,7 +52,7 @@ function reduced(node: Node, order: readonly number[], moved: (a: Attributes) =>
 }
 
 /** Where an input's elements lie, over the node that owns them. */
-function viewOf(node: Node, views: Map<Node, View>): View {
+export function viewOf(node: Node, views: Map<Node, View>): View {
   let view = views.get(node);
   if (view === undefined) {
     const { op, attributes, inputs } = node;

@@ -63,6 +63,32 @@ function blocksOfEight(bytes: Node, halves: Node): Node {
   return ops.reshape(scaled, [shape[0]!, shape[1]! * 32]);
 }
 
+/** (panels, blocks, bytes, rows of a panel), and scales and minima in the same order. */
+function panels(bytes: Node, halves: Node): Node {
+  const [count, blocks, each, rows] = bytes.shape as [number, number, number, number];
+  const perByte = bytes.dtype === "i8" ? 1 : 2;
+  const shape = [count, blocks, each, perByte, rows];
+  const over = (node: Node): Node =>
+    ops.broadcastTo(ops.reshape(node, [...node.shape.slice(0, 3), 1, rows]), shape);
+  const scaleAt = (place: number): Node => f32(over(ops.sliceAxis(halves, 2, place, 1)));
+  const own = (dtype: DType, values: readonly number[]): Node =>
+    ops.broadcastTo(
+      ops.reshape(ops.array({ dtype, shape: [2], data: encode(dtype, values) }), [1, 1, 1, 2, 1]),
+      shape,
+    );
+  const values =
+    perByte === 1
+      ? ops.mul(f32(over(bytes)), scaleAt(0))
+      : ops.add(
+          ops.mul(
+            f32(ops.and(ops.cast(over(bytes), "i32"), own("i32", [15, 240]))),
+            ops.mul(scaleAt(0), own("f32", [1, 1 / 16])),
+          ),
+          scaleAt(1),
+        );
+  return ops.reshape(ops.permute(values, [0, 4, 1, 2, 3]), [count * rows, blocks * each * perByte]);
+}
+
 interface Case {
   readonly title: string;
   readonly inputs: readonly Input[];
@@ -103,6 +129,24 @@ const cases: readonly Case[] = [
     ],
     product: (a: Node, w: Node, halves: Node) => ops.dot(a, transposed(blocksOfEight(w, halves))),
   })),
+  ...[
+    [1, 3, 48],
+    [1, 2, 64],
+    [5, 3, 16],
+    [9, 1, 64],
+    [20, 2, 32],
+    [40, 3, 48],
+  ].flatMap(([rows = 1, count = 1, size = 16]) =>
+    (["u8", "i8"] as const).map((dtype) => ({
+      title: `${rows} rows by ${count} panels of ${size} columns, ${dtype}`,
+      inputs: [
+        x(rows, 96),
+        { dtype, shape: [count, 3, dtype === "u8" ? 16 : 32, size] },
+        { dtype: "f16" as const, shape: [count, 3, 2, size] },
+      ],
+      product: (a: Node, w: Node, halves: Node) => ops.dot(a, transposed(panels(w, halves))),
+    })),
+  ),
   {
     title: "a row by 4-bit weights whose depth is cut alike",
     inputs: [x(1, 8192), { dtype: "u8", shape: [20, 4096] }, { dtype: "f32", shape: [20, 256] }],

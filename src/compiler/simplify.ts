@@ -3,8 +3,9 @@
  *
  * Precondition: a verified graph. Postcondition: no movement that moves nothing, no reduction over axes of size 1, no
  * arithmetic with a neutral constant (x × 1, x ÷ 1, x − 0; not x + 0, which turns −0 into 0, nor x × 0, which hides NaN), maps
- * of arrays that lie in one order of axes computed in that order.
+ * of arrays that lie in one order of axes computed in that order, products over columns as memory holds them.
  */
+import { hasMachineCode } from "#platform";
 import { sameSize } from "../base/size.ts";
 import { type GraphFunction, rootsOf } from "../graph/function.ts";
 import { creationOrder, type Node } from "../graph/node.ts";
@@ -13,6 +14,7 @@ import { makeNode, Trace, withTrace } from "../graph/trace.ts";
 import { contiguousView, permuteView, type View } from "../graph/view.ts";
 import { type DotAxes, reshape, transposedDot } from "../ops/index.ts";
 import { inMemoryOrder } from "./memory-order.ts";
+import { splitColumns } from "./split-columns.ts";
 
 /** What a node may be replaced by; `users` counts the readers of a node of the graph as it was. */
 type Rule = (node: Node, users: ReadonlyMap<Node, number>) => Node | undefined;
@@ -35,7 +37,8 @@ export function simplify(fn: GraphFunction): GraphFunction {
       const simpler = withOrigin(node.origin, () => {
         const made = isSame ? node : makeNode(node.op, inputs, node.attributes);
         const simple = rules.reduce<Node>((current, rule) => rule(current, users) ?? current, made);
-        return inMemoryOrder(simple, views) ?? simple;
+        const split = hasMachineCode ? splitColumns(simple, views) : undefined;
+        return split ?? inMemoryOrder(simple, views) ?? simple;
       });
       // A replacement is read as often as what it stands for.
       if (simpler !== node) users.set(simpler, (users.get(simpler) ?? 0) + (users.get(node) ?? 0));

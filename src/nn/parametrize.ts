@@ -28,6 +28,8 @@ import { Parameter } from "./parameter.ts";
  * parametrize(new Linear(2, 1, { weightInit: initializers.ones() }), "weight", (weight) => new Halved(weight)).weight; // [[0.5, 0.5]]
  */
 export abstract class Parametrization extends Module {
+  /** Whether no training changes its states: what a checkpoint of a fine-tuning leaves out. */
+  readonly isFixed: boolean = false;
   abstract override forward(): Tensor;
 }
 

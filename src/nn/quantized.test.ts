@@ -58,43 +58,72 @@ describe.each(types)("%s", (type) => {
     }
   });
 
-  test("multiplies to the bits of the same numbers in f32, for few rows and many; gradients flow through", async () => {
-    const data = hashedUniform(5, 70 * 96, 2);
-    const layer = new Linear(96, 70, { bias: false });
-    const quantized = new QuantizedWeight({ type, shape: [70, 96], blocks: blocksOf(data, 70, type) });
-    layer.weight.assign(
-      await quantized
-        .forward()
-        .data()
-        .then((values) => tensor(values, { shape: [70, 96] })),
-    );
-    const other = setQuantizedWeight(new Linear(96, 70, { bias: false }), {
-      type,
-      shape: [70, 96],
-      blocks: blocksOf(data, 70, type),
-    });
-    expect(other.parameters()).toEqual([]);
-    for (const rows of [1, 5, 18, 40]) {
-      const x = tensor(hashedUniform(rows, rows * 96, 1), { shape: [rows, 96] }) as Tensor;
-      const run = (own: Linear) =>
-        compile((input: Tensor) => {
-          const y = own.forward(input) as Tensor;
-          return [y, grad(y.square().sum() as Tensor, [input])[0]!] as const;
-        })(x);
-      const [[y, dx], [wantedY, wantedDx]] = [run(other), run(layer)];
-      expect(await y.data()).toEqual(await wantedY.data());
-      expect(await dx.data()).toEqual(await wantedDx.data());
-    }
-  });
+  // 70 rows lie one behind the other, 96 and 192 in panels.
+  test.each([70, 96, 192])(
+    "%i outputs: the bits of the same numbers in f32, for few rows and many; gradients flow through",
+    async (outputs) => {
+      const data = hashedUniform(5, outputs * 96, 2);
+      const layer = new Linear(96, outputs, { bias: false });
+      const shape = [outputs, 96] as const;
+      const quantized = new QuantizedWeight({ type, shape, blocks: blocksOf(data, outputs, type) });
+      layer.weight.assign(
+        await quantized
+          .forward()
+          .data()
+          .then((values) => tensor(values, { shape })),
+      );
+      const other = setQuantizedWeight(new Linear(96, outputs, { bias: false }), {
+        type,
+        shape,
+        blocks: blocksOf(data, outputs, type),
+      });
+      expect(other.parameters()).toEqual([]);
+      for (const rows of [1, 5, 18, 40]) {
+        const x = tensor(hashedUniform(rows, rows * 96, 1), { shape: [rows, 96] }) as Tensor;
+        const run = (own: Linear) =>
+          compile((input: Tensor) => {
+            const y = own.forward(input) as Tensor;
+            return [y, grad(y.square().sum() as Tensor, [input])[0]!] as const;
+          })(x);
+        const [[y, dx], [wantedY, wantedDx]] = [run(other), run(layer)];
+        expect(await y.data()).toEqual(await wantedY.data());
+        expect(await dx.data()).toEqual(await wantedDx.data());
+      }
+    },
+  );
 });
 
-test("an embedding computes the rows that it looks up", async () => {
-  const data = hashedUniform(9, 50 * 32, 2);
-  const table = setQuantizedWeight(new Embedding(50, 32), {
+test("rows have the elements of the blocks, in panels too", async () => {
+  for (const type of types) {
+    const shape = [96, 64] as const;
+    const data = hashedUniform(3, 96 * 64, 5);
+    const blocks = blocksOf(data, 96, type);
+    const weight = new QuantizedWeight({ type, shape, blocks });
+    const all = (await weight.forward().data()) as Float32Array;
+    // Each row by itself, as one that makes no panel.
+    const rowBytes = blocks.data.length / 96;
+    for (const row of [0, 1, 47, 48, 95]) {
+      const own = {
+        ...blocks,
+        shape: [1, rowBytes],
+        data: blocks.data.slice(row * rowBytes, (row + 1) * rowBytes),
+      };
+      const alone = new QuantizedWeight({ type, shape: [1, 64], blocks: own });
+      expect(await alone.forward().data(), type).toEqual(all.slice(64 * row, 64 * row + 64));
+    }
+  }
+});
+
+test.each([50, 96])("an embedding of %i rows computes those that it looks up", async (size) => {
+  const data = hashedUniform(9, size * 32, 2);
+  const table = setQuantizedWeight(new Embedding(size, 32), {
     type: "Q8_0",
-    shape: [50, 32],
-    blocks: blocksOf(data, 50, "Q8_0"),
+    shape: [size, 32],
+    blocks: blocksOf(data, size, "Q8_0"),
   });
+  await expect(table.forward(tensor([size], { dtype: "i32" }) as Tensor).data()).rejects.toThrow(
+    new RegExp(`axis 0 of size ${size} must be 0 … ${size - 1}`),
+  );
   const rows = (await table.forward(tensor([7, 0, 49], { dtype: "i32" }) as Tensor).data()) as Float32Array;
   const all = (await (table.weight as Tensor).data()) as Float32Array;
   for (const [i, row] of [7, 0, 49].entries())

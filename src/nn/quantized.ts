@@ -2,18 +2,20 @@
  * Weights of few bits, kept as they are: blocks of 32 small whole numbers with a scale of their own. What a layer reads is computed
  * from them, and a product computes it as it goes along, so that no copy in full precision lies in memory.
  */
+import { hasMachineCode } from "#platform";
 import type { DType } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import type { HostArray } from "../base/host-array.ts";
 import { MappedArray } from "../base/mapped-array.ts";
 import { checkOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
-import { rematerialize, StateTensor, type Tensor, tensor } from "../tensor/index.ts";
+import { arange, rematerialize, StateTensor, type Tensor, tensor } from "../tensor/index.ts";
 import { Embedding } from "./embedding.ts";
 import { Linear } from "./linear.ts";
 import { Adapter, type Module } from "./module.ts";
 import { Parametrization, parametrize, removeParametrization } from "./parametrize.ts";
 import { quantizeBlocks } from "./quantize-blocks.ts";
+import { inPanels, panelSize } from "./quantized-panels.ts";
 
 /** Elements of a block. */
 const blockSize = 32;
@@ -56,7 +58,7 @@ export interface QuantizedInit {
   readonly type: QuantizedType;
   /** (rows, columns) of the weight; columns are a multiple of 32. */
   readonly shape: readonly [number, number];
-  /** The blocks of all rows, u8 (rows, bytes of a row); those of a mapped file stay there. */
+  /** The blocks of all rows, u8 (rows, bytes of a row). They are kept in an order of their own. */
   readonly blocks: HostArray | MappedArray;
 }
 
@@ -70,11 +72,12 @@ export interface QuantizedInit {
  * new QuantizedWeight({ type: "Q8_0", shape: [2, 32], blocks: { dtype: "u8", shape: [2, 34], data: blocks } }).forward().shape; // [2, 32]
  */
 export class QuantizedWeight extends Parametrization {
+  override readonly isFixed = true;
   readonly type: QuantizedType;
   readonly shape: readonly [number, number];
-  /** (rows, blocks, bytes): 4-bit numbers two a byte, i + 16 above i. */
+  /** (panels, blocks, bytes, rows of a panel): see `quantized-panels.ts`. */
   readonly quants: StateTensor;
-  /** (rows, blocks, scales) of f16. */
+  /** (panels, blocks, scales, rows of a panel) of f16. */
   readonly scales: StateTensor;
 
   constructor({ type, shape, blocks }: QuantizedInit) {
@@ -90,37 +93,32 @@ export class QuantizedWeight extends Parametrization {
       );
     this.type = type;
     this.shape = shape;
-    const parts =
-      blocks instanceof MappedArray ? mappedParts(type, shape, blocks) : hostParts(type, shape, blocks);
-    [this.quants, this.scales] = parts;
+    const own = blocks instanceof MappedArray ? blocks.read() : blocks;
+    [this.quants, this.scales] = partsOf(type, shape, own);
   }
 
   forward(): Tensor {
-    return this.values(this.quants as Tensor, this.scales as Tensor);
+    const values = this.values(this.quants as Tensor, this.scales as Tensor); // (panels, blocks, …, rows of a panel)
+    return values.permute([0, 4, 1, 2, 3]).reshape(this.shape) as Tensor;
   }
 
   /** The rows at `indices` alone: (…) → (…, columns). */
   rows(indices: Tensor): Tensor {
-    return this.values(this.quants.gather(indices, 0) as Tensor, this.scales.gather(indices, 0) as Tensor);
+    const parts = [this.quants, this.scales].map((x) => rowsOfPanels(x as Tensor, indices));
+    return this.values(...(parts as [Tensor, Tensor])).reshape([...indices.shape, this.shape[1]]) as Tensor;
   }
 
-  /** (…, blocks, bytes) → (…, columns) */
+  /** (…, blocks, bytes, rows) → (…, blocks, 16, 2, rows), or 32 and 1 of 8 bits */
   private values(quants: Tensor, scales: Tensor): Tensor {
     const { bits, hasMinimum } = layoutOf(this.type);
-    const [outer, blocks] = [quants.shape.slice(0, -2), quants.shape.at(-2)] as [number[], number];
-    const halves = 8 / bits;
-    const size = [...outer, blocks, halves, blockSize / halves];
+    const [blocks, bytes, rows] = quants.shape.slice(-3) as [number, number, number];
+    const size = [...quants.shape.slice(0, -3), blocks, bytes, 8 / bits, rows];
     const spread = (x: Tensor): Tensor => x.broadcastTo(size) as Tensor;
     const scaleAt = (place: number): Tensor =>
-      spread(scales.slice(-1, place, place + 1).expandDims(-1) as Tensor).cast("f32") as Tensor;
-    const first = (quants.shape.at(-1) as number) - (bits === 8 ? blockSize : blockSize / 2);
-    const stored = spread(quants.slice(-1, first).expandDims(-2) as Tensor);
+      spread(scales.slice(-2, place, place + 1).expandDims(-2) as Tensor).cast("f32") as Tensor;
+    const stored = spread(quants.expandDims(-2) as Tensor);
     const scale = scaleAt(0);
-    if (bits === 8)
-      return stored
-        .cast("f32")
-        .mul(scale)
-        .reshape([...outer, -1]) as Tensor;
+    if (bits === 8) return stored.cast("f32").mul(scale) as Tensor;
     // The upper number of a byte stays where it is, 16 times too large.
     const own = (data: readonly number[], dtype: DType): Tensor =>
       spread(tensor(data, { shape: [2, 1], dtype }) as Tensor);
@@ -130,10 +128,7 @@ export class QuantizedWeight extends Parametrization {
       .cast("f32") as Tensor;
     const steps = scale.mul(own([1, 1 / 16], "f32"));
     const least = hasMinimum ? scaleAt(1) : scale.mul(-8);
-    return numbers
-      .mul(steps)
-      .add(least)
-      .reshape([...outer, -1]) as Tensor;
+    return numbers.mul(steps).add(least) as Tensor;
   }
 
   protected override describe(): string {
@@ -141,56 +136,44 @@ export class QuantizedWeight extends Parametrization {
   }
 }
 
-type Parts = readonly [quants: StateTensor, scales: StateTensor];
-
-const quantsDType = (type: QuantizedType): DType => (layoutOf(type).bits === 8 ? "i8" : "u8");
-
-/** The same bytes of the file twice: as whole numbers and as scales. */
-function mappedParts(
-  type: QuantizedType,
-  [rows, columns]: readonly [number, number],
-  blocks: MappedArray,
-): Parts {
-  const { blockBytes } = layoutOf(type);
-  const { file, position } = blocks;
-  const view = (name: string, dtype: DType, perBlock: number): StateTensor => {
-    const shape = [rows, columns / blockSize, perBlock];
-    return new StateTensor({
-      name,
-      shape,
-      dtype,
-      initial: new MappedArray(file, position, { dtype, shape }),
-    });
-  };
-  return [view("quants", quantsDType(type), blockBytes), view("scales", "f16", blockBytes / 2)];
+/** (panels, blocks, n, rows of a panel), and rows (…) → (…, blocks, n, 1). */
+function rowsOfPanels(panels: Tensor, rows: Tensor): Tensor {
+  const [count, blocks, n, size] = panels.shape as [number, number, number, number];
+  if (size === 1) return panels.gather(rows, 0) as Tensor;
+  // This gather's check says which row of how many there is none.
+  const known = (arange(count * size) as Tensor).gather(rows, 0).expandDims(-1).expandDims(-1) as Tensor;
+  const lane = known.remainder(size);
+  const first = known
+    .sub(lane)
+    .mul(blocks * n)
+    .add(lane);
+  const within = (arange(blocks * n) as Tensor).mul(size).reshape([blocks, n]);
+  const places = first.add(within as Tensor) as Tensor;
+  return panels.reshape([-1]).gather(places, 0).expandDims(-1) as Tensor;
 }
 
-/** Whole numbers and scales apart. */
-function hostParts(
+function partsOf(
   type: QuantizedType,
   [rows, columns]: readonly [number, number],
-  blocks: HostArray,
-): Parts {
+  { data: bytes }: HostArray,
+): readonly [quants: StateTensor, scales: StateTensor] {
   const { bits, blockBytes, hasMinimum } = layoutOf(type);
-  const bytes = blocks.data as Uint8Array;
-  const count = columns / blockSize;
-  const [header, numbers] = [hasMinimum ? 2 : 1, (blockSize * bits) / 8];
-  const quants = new Uint8Array(rows * count * numbers);
-  const scales = new Uint16Array(rows * count * header);
-  for (let block = 0; block < rows * count; block++) {
-    const at = block * blockBytes;
-    for (let i = 0; i < header; i++)
-      scales[block * header + i] = bytes[at + 2 * i]! | (bytes[at + 2 * i + 1]! << 8);
-    quants.set(bytes.subarray(at + 2 * header, at + blockBytes), block * numbers);
-  }
+  // A page has no code that reads panels.
+  const panel = hasMachineCode ? panelSize(rows) : 1;
+  const [blocks, header] = [columns / blockSize, hasMinimum ? 2 : 1];
+  const form = { bits, blockBytes, header, blocks } as const;
+  const { quants, scales } = inPanels(bytes as Uint8Array, form, { rows, panel });
+  const shape = (perBlock: number): number[] => [rows / panel, blocks, perBlock, panel];
   const own = bits === 8 ? new Int8Array(quants.buffer) : quants;
-  const state = (
-    name: string,
-    dtype: DType,
-    perBlock: number,
-    initial: typeof own | Uint16Array,
-  ): StateTensor => new StateTensor({ name, shape: [rows, count, perBlock], dtype, initial });
-  return [state("quants", quantsDType(type), numbers, own), state("scales", "f16", header, scales)];
+  return [
+    new StateTensor({
+      name: "quants",
+      shape: shape((blockSize * bits) / 8),
+      dtype: bits === 8 ? "i8" : "u8",
+      initial: own,
+    }),
+    new StateTensor({ name: "scales", shape: shape(header), dtype: "f16", initial: scales }),
+  ];
 }
 
 /** Looks rows up before they are computed, not the other way round. */

@@ -1,6 +1,6 @@
 /** One run of `fit`, as callbacks see it. */
 import type { Dataset } from "../data/index.ts";
-import { type Module, Parameter, QuantizedWeight, type StateValue } from "../nn/index.ts";
+import { type Module, Parameter, Parametrization, type StateValue } from "../nn/index.ts";
 import type { Optimizer } from "../optim/index.ts";
 import type { StateTensor } from "../tensor/index.ts";
 import type { Snapshot, TrainingRun } from "./callback.ts";
@@ -63,10 +63,10 @@ export class Run implements TrainingRun {
   /** What training never changes: parameters that the optimizer was not made for, and weights of few bits. */
   fixedStates(): Map<string, StateTensor> {
     const trained = new Set<StateTensor>(this.optimizer.parameters);
-    const quantized = [...this.model.namedModules().values()].filter(
-      (each) => each instanceof QuantizedWeight,
+    const kept = [...this.model.namedModules().values()].filter(
+      (each) => each instanceof Parametrization && each.isFixed,
     );
-    const blocks = new Set(quantized.flatMap((each) => [...each.stateDict().values()]));
+    const blocks = new Set(kept.flatMap((each) => [...each.stateDict().values()]));
     const isFixed = (state: StateTensor): boolean =>
       state instanceof Parameter ? !trained.has(state) : blocks.has(state);
     return new Map([...this.model.stateDict()].filter(([, state]) => isFixed(state)));

@@ -34,18 +34,26 @@ export function markLoadRuns(items: readonly FlatItem[], index: Index, lanes: nu
     else family.push(found);
   }
   for (const family of families.values()) markFamily(family, lanes);
-  for (const item of items) if (item.kind === "define") markMasked(item.value);
+  for (const item of items) if (item.kind === "define") markMasked(item.value, index);
 }
 
+const isUnitByte = (load: FlatValue | undefined, index: Index): boolean =>
+  load?.value.kind === "load" &&
+  load.value.buffer.dtype === "u8" &&
+  load.isLazy &&
+  !load.uniform &&
+  load.value.dynamic.length === 0 &&
+  strideOf(load.affine!, index) === 1;
+
 /** Bits of a byte of a run, as a number: taken out of the block's words at once. */
-function markMasked(flat: FlatValue): void {
+function markMasked(flat: FlatValue, index: Index): void {
   const [masked] = flat.operands;
   if (flat.value.kind !== "convert" || flat.value.dtype !== "f32" || masked?.value.dtype !== "i32") return;
   const { value } = masked;
   if (value.kind !== "binary" || value.operator !== "and" || value.b.kind !== "constant") return;
   const [load] = masked.operands;
-  if (load?.run === undefined) return;
-  flat.masked = { load, mask: value.b.value };
+  if (load?.run === undefined && !isUnitByte(load, index)) return;
+  flat.masked = { load: load!, mask: value.b.value };
   // Needed elsewhere, or behind a mask of lanes, it is computed there.
   masked.isLazy = true;
 }

@@ -136,18 +136,24 @@ class WordElements implements TurnedElements {
     return low === 0 ? word : this.lanes.op("vpsrld", word, low);
   }
 
-  /** Four bits of sixteen lanes are looked up in a table of what they are worth: the instruction sees no others of its indices. */
   maskedNumber(i: number, mask: number): Register | undefined {
-    const { lanes } = this;
     if (this.dtype === "bf16" || mask < 1 || mask > 255) return undefined;
     const { word, low } = this.place(i);
-    const lowest = 31 - Math.clz32(mask & -mask);
-    if (lanes.shape.lanes < 16 || mask >> lowest > 15)
-      return lanes.op("vcvtdq2ps", lanes.op("vandps", this.shifted(word, low), lanes.integer(mask)));
-    const worth = Float32Array.from({ length: 16 }, (_, bits) => (bits << lowest) & mask);
-    const table = lanes.e.wordsVector([...new Int32Array(worth.buffer)], lanes.shape.bits);
-    return lanes.op("vpermps", this.shifted(word, low + lowest), table);
+    return bitsAsNumber(this.lanes, word, mask, low);
   }
+}
+/**
+ * The bits of a mask, `low` bits up in a word, as f32. Four bits of sixteen lanes are looked up in a table of what they are worth: the
+ * instruction sees no others of its indices.
+ */
+export function bitsAsNumber(lanes: Lanes, word: Register, mask: number, low = 0): Register {
+  const lowest = 31 - Math.clz32(mask & -mask);
+  const shifted = (by: number): Register => (by === 0 ? word : lanes.op("vpsrld", word, by));
+  if (lanes.shape.lanes < 16 || mask >> lowest > 15)
+    return lanes.op("vcvtdq2ps", lanes.op("vandps", shifted(low), lanes.integer(mask)));
+  const worth = Float32Array.from({ length: 16 }, (_, bits) => (bits << lowest) & mask);
+  const table = lanes.e.wordsVector([...new Int32Array(worth.buffer)], lanes.shape.bits);
+  return lanes.op("vpermps", shifted(low + lowest), table);
 }
 
 /**

@@ -12,7 +12,7 @@ import type { KernelEmitter } from "./kernel.ts";
 import type { Lanes, Vectors } from "./lanes.ts";
 import type { Address } from "./scopes.ts";
 import type { Active, LaneAddresses } from "./storage.ts";
-import { loadTurned, storeTurned, type TurnedElements, wordsOfBytes } from "./turned-block.ts";
+import { bitsAsNumber, loadTurned, storeTurned, type TurnedElements, wordsOfBytes } from "./turned-block.ts";
 
 /** Lanes from `offset` on, from where the loop stands. */
 export interface Group {
@@ -189,7 +189,8 @@ export class GroupWriter {
 
   private maskedNumber({ load, mask }: NonNullable<FlatValue["masked"]>, group: Group): Register | undefined {
     if (group.active.mask !== undefined) return undefined;
-    return this.turned(load.run!, group).maskedNumber(load.run!.loads.indexOf(load), mask);
+    if (load.run === undefined) return bitsAsNumber(this.lanes, this.vectorsOf(load, group)[0]!, mask);
+    return this.turned(load.run, group).maskedNumber(load.run.loads.indexOf(load), mask);
   }
 
   /** All loads of a run at once. */

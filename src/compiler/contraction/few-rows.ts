@@ -5,6 +5,7 @@
  * - columns: some steps in depth at a time, over as many columns as accumulators fit into the first cache. Memory is read in
  *   as many streams as there are steps.
  * - depth (x·Wᵀ): blocks of as many columns as lanes and as many steps are turned in registers, where accumulators stay.
+ * - columns of a panel (weights of few bits, each panel a matrix of the batch): the same, but nothing has to be turned.
  */
 import { hasMachineCode } from "#platform";
 import { bytesOf, computeDType } from "../../base/dtype.ts";
@@ -26,7 +27,7 @@ export interface MatrixProblem {
 export interface FewRows {
   /** So oriented that the rows are the few. */
   readonly problem: MatrixProblem;
-  readonly adjacent: "columns" | "depth";
+  readonly adjacent: "columns" | "depth" | "panel";
   /** Steps in depth that are taken together. */
   readonly together: number;
   /** Axes of the depth, the last ones, whose steps are all taken together: what they share is loaded and turned once. */
@@ -42,6 +43,8 @@ export interface FewRows {
 
 /** Registers of columns whose sums are under way at once: a number of a block is computed faster than one sum can take it in. */
 const chainsOfBlocks = 2;
+/** The same where nothing has to be turned: x times a number waits four cycles for the sum before. */
+const chainsOfPanels = [4, 3, 2, 1];
 /** With more rows than these one register of columns has sums enough under way. */
 const mostRowsOfChains = 6;
 /** Rows up to which reading the matrix is what takes the time. */
@@ -113,12 +116,33 @@ function formOf(problem: MatrixProblem, dtype: ScalarDType, target: TargetDescri
     const form = { adjacent: "depth", together: target.lanes, axesTogether } as const;
     return { problem, ...form, rowsTogether, width: chains * target.lanes, shared };
   }
+  if (hasMachineCode && isPanel(problem, target)) return panelForm(problem, shared, target);
   const bytes = depthOf(whole) * columns * bytesOf(right.buffer.dtype);
   const isFar = bytes > (rows > rowsFromCache ? target.caches.l2.bytes : leastBytes);
   if (right.ownStrides[0] !== 1 || rows > 8 || columns < leastColumns || !isFar) return undefined;
   const width = evenWidth(columns, { most: widthOf(rows, dtype, target), parts, lanes: target.lanes });
   const form = { adjacent: "columns", together: streams, axesTogether: 0 } as const;
   return { problem, ...form, rowsTogether: rows, width, shared };
+}
+
+/** Whether columns of numbers that are taken apart in blocks fill registers, side by side. */
+const isPanel = ({ whole, columns }: MatrixProblem, { arithmetic, lanes }: TargetDescription): boolean =>
+  arithmetic === "x64" && blockAxes(whole) > 0 && whole.right.ownStrides[0] === 1 && columns % lanes === 0;
+
+function panelForm(
+  problem: MatrixProblem,
+  shared: FewRows["shared"],
+  { lanes, vectorRegisters }: TargetDescription,
+): FewRows {
+  const { rows, columns, whole } = problem;
+  const registers = columns / lanes;
+  const isFew = rows <= mostRowsOfChains;
+  const chains = isFew ? chainsOfPanels.find((count) => registers % count === 0)! : 1;
+  // Scales and minima of each register's columns stay for a block.
+  const fitting = Math.floor((vectorRegisters - 2 * chains - 4) / chains);
+  const rowsTogether = isFew ? Math.max(1, fitting) : Math.ceil(vectorRegisters / 2);
+  const form = { adjacent: "panel", together: 1, axesTogether: blockAxes(whole) } as const;
+  return { problem, ...form, rowsTogether, width: chains * lanes, shared };
 }
 
 /** With less to do for one matrix the loop is no parallel one; whether threads are woken for it the generator decides. */
@@ -155,10 +179,13 @@ function evenWidth(
 }
 
 function sharedOf({ whole: problem }: MatrixProblem, { threads }: TargetDescription): FewRows["shared"] {
-  const isWorthIt = batchCount(problem) > 1 ? isShareable(problem) : flopOf(problem) >= serialFlop;
+  // Panels are a batch of parts of one matrix.
+  const arePanels = hasMachineCode && blockAxes(problem) > 0 && problem.right.ownStrides[0] === 1;
+  const isWorthIt =
+    batchCount(problem) > 1 && !arePanels ? isShareable(problem) : flopOf(problem) >= serialFlop;
   if (threads <= 1 || !isWorthIt) return { axis: "none" };
   const batchAxis = largestAxis(problem.batch);
-  const isWhole = batchAxis !== undefined && isEven(maxOf(problem.batch[batchAxis]!), threads);
+  const isWhole = batchAxis !== undefined && (arePanels || isEven(maxOf(problem.batch[batchAxis]!), threads));
   return isWhole && batchCount(problem) > 1 ? { axis: "batch", batchAxis } : { axis: "columns" };
 }
 

@@ -35,7 +35,7 @@ export function lowerFewRows(request: FewRowsRequest): FewRowsPlan {
   const { few } = request;
   const { width, problem } = few;
   const { count, rest } = piecesOf(few);
-  const make = hasMachineCode && few.adjacent === "depth" ? inRegisters(request) : inMemory(request);
+  const make = hasMachineCode && few.adjacent !== "columns" ? inRegisters(request) : inMemory(request);
   const pieces = (segments: Extract<Tiling, { kind: "static" }>["segments"]): Tiling => ({
     kind: "static",
     segments,
@@ -233,7 +233,7 @@ function inMemory(request: FewRowsRequest): Piece {
   return { scratch: sums === undefined ? [chains] : [chains, sums], emit };
 }
 
-// ---- depth side by side: blocks turned in registers ---------------------------------------------------------------
+// ---- in registers: depth side by side, blocks turned; panels ------------------------------------------------------
 
 function inRegisters(request: FewRowsRequest): Piece {
   const { few } = request;
@@ -273,7 +273,7 @@ function turnedTile(
   const chain = (length: Size, start: Affine): void => {
     clear(chains);
     inSteps(b, { depth, length, start, ...few }, (steps) => {
-      prefetchPiece(b, few, batch, columns, steps);
+      if (few.adjacent === "depth") prefetchPiece(b, few, batch, columns, steps);
       b.vector(
         "j",
         columns.size,
