@@ -124,16 +124,16 @@ describe("a product's operand that lies a line or more further each step", () =>
     return [...disassemble(code.bytes).values()].filter((line) => line.startsWith("prefetcht0"));
   };
 
-  it("is asked for sixteen steps ahead, once a step", (context) => {
+  it("is asked for twelve steps ahead, once a step", (context) => {
     context.skip(!hasObjdump, objdumpReason);
     const found = requests(768, 512);
     expect(found.length).toBeGreaterThan(0);
-    // Sixteen rows of 2,048 bytes further on, in each of the loops over steps; some begin at later rows.
-    for (const line of found) expect(Math.floor(Number(/0x\w+/.exec(line)![0]) / 2048)).toBe(16);
+    // Twelve rows of 2,048 bytes further on, in each of the loops over steps; some begin at later rows.
+    for (const line of found) expect(Math.floor(Number(/0x\w+/.exec(line)![0]) / 2048)).toBe(12);
   });
   it("is not where caches near the processor hold it", (context) => {
     context.skip(!hasObjdump, objdumpReason);
-    expect(requests(128, 512)).toEqual([]);
+    expect(requests(64, 512)).toEqual([]);
   });
 });
 

@@ -74,10 +74,10 @@ interface Tile {
 }
 
 const lineBytes = 64;
-/** What is no larger may lie in a second-level cache. */
-const nearBytes = 2 ** 20;
+/** What is no larger than such a part of a second-level cache lies in it. */
+const nearPart = 1 / 4;
 /** A tile takes 12 to 28 cycles a step: so many steps are what memory takes. */
-const stepsAhead = 16;
+const stepsAhead = 12;
 
 class ContractionEmitter {
   readonly b: KernelBuilder;
@@ -253,7 +253,12 @@ class ContractionEmitter {
     const bytes = bytesOf(buffer.dtype);
     const isApart = typeof stride === "number" && stride * bytes >= lineBytes;
     const isInPlace = buffer === problem.left.buffer;
-    if (target.arithmetic !== "x64" || !isApart || !isInPlace || maxOf(buffer.elements) * bytes <= nearBytes)
+    if (
+      target.arithmetic !== "x64" ||
+      !isApart ||
+      !isInPlace ||
+      maxOf(buffer.elements) * bytes <= nearPart * target.caches.l2.bytes
+    )
       return;
     const first = left.address(batch, rows, zeros(rows.sizes));
     this.b.prefetch(buffer, addAffine(addAffine(first, down), constantAffine(stepsAhead * stride)));
