@@ -19,7 +19,8 @@ export const chat: Command = {
   summary: "a conversation with a model",
   usage: `netwright chat MODEL [FLAGS]
 
-  MODEL            a folder of Hugging Face, or a GGUF file, whose 4- and 8-bit weights stay as they are
+  MODEL            a folder of Hugging Face, or a GGUF file, whose 4- and 8-bit weights stay as they are;
+                   or the name of a model that netwright pull fetched
   --system TEXT    what is said before the conversation
   --adapter FOLDER what finetune saved: adapters or a prompt, in PEFT's format
   --temperature T --top-k N --top-p P --min-p P --repetition-penalty R --max-new-tokens N --seed N

@@ -25,7 +25,8 @@ export const generateText: Command = {
   summary: "goes on with a text, or answers a question",
   usage: `netwright generate MODEL TEXT [FLAGS]
 
-  MODEL            a folder of Hugging Face, or a GGUF file, whose 4- and 8-bit weights stay as they are
+  MODEL            a folder of Hugging Face, or a GGUF file, whose 4- and 8-bit weights stay as they are;
+                   or the name of a model that netwright pull fetched
   TEXT             a question, in the model's template
   --raw            TEXT is gone on with as it is
   --system TEXT    what is said before the question

@@ -2,12 +2,17 @@
 import type { ParsedFlags } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import { applyAdapters } from "../finetune/index.ts";
+import { cachedModel } from "../pretrained/hub-cache.ts";
 import { loadPretrained, type Pretrained } from "../pretrained/index.ts";
 
 type Values = ParsedFlags["values"];
 
-/** A folder, or a GGUF file whose 4- and 8-bit weights stay as they are; with `--adapter` goes on as that folder says. */
-export async function openModel(path: string, values: Values): Promise<Pretrained> {
+/**
+ * A folder, or a GGUF file whose 4- and 8-bit weights stay as they are, or the name of either in the hub's cache; with `--adapter` goes on
+ * as that folder says.
+ */
+export async function openModel(given: string, values: Values): Promise<Pretrained> {
+  const path = (await cachedModel(given)) ?? given;
   const adapter = typeof values["adapter"] === "string" ? values["adapter"] : undefined;
   const quantized = path.endsWith(".gguf") && adapter === undefined;
   const pretrained = await loadPretrained(path, { quantized });

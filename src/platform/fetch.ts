@@ -77,5 +77,6 @@ export async function request(url: string, init?: RequestInit): Promise<Response
   await response.body?.cancel();
   throw new FileError(
     `cannot read "${url}": the server answered ${response.status} ${response.statusText}`.trim(),
+    { cause: { status: response.status } },
   );
 }

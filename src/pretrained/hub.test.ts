@@ -1,16 +1,28 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, truncateSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { runProgram } from "../../test/cli-program.ts";
+import { openModel } from "../cli/model-flags.ts";
 import { loadPretrained, pull, savePretrained } from "./index.ts";
 
 const root = mkdtempSync(join(tmpdir(), "netwright-hub-"));
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const id = "someone/tiny-llama";
+
+const gguf = fileURLToPath(new URL("../../test/fixtures/llama.gguf", import.meta.url));
 
 /** Files of the mock hub, by path. */
 const files = new Map<string, Buffer>();
@@ -26,10 +38,13 @@ let requests: string[] = [];
 /** Cuts the connection after so many bytes of a file. */
 let breaksAfter = Infinity;
 let damages = false;
+/** Breaks the connection there, where a length was promised. */
+let cuts = false;
+/** Answers for files alone: what a model says whose licence was not accepted. */
+let fileStatus = 200;
 
 beforeAll(async () => {
   const folder = join(root, "source");
-  const gguf = fileURLToPath(new URL("../../test/fixtures/llama.gguf", import.meta.url));
   await savePretrained(await loadPretrained(gguf), folder);
   for (const name of ["config.json", "model.safetensors", "tokenizer.json"])
     files.set(name, existsSync(join(folder, name)) ? readFileSync(join(folder, name)) : Buffer.from("{}"));
@@ -61,6 +76,13 @@ beforeAll(async () => {
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
     const part = Buffer.from(bytes.subarray(from));
     if (damages) part[0]! ^= 1;
+    if (fileStatus !== 200) return json({ error: "gated" }, fileStatus);
+    if (cuts && part.length > breaksAfter) {
+      response.writeHead(from > 0 ? 206 : 200, { "content-length": part.length });
+      return void response.write(part.subarray(0, breaksAfter), () =>
+        setTimeout(() => response.destroy(), 50),
+      );
+    }
     // Without a length, so that a part looks whole.
     response.writeHead(from > 0 ? 206 : 200).end(part.subarray(0, Math.min(part.length, breaksAfter)));
   });
@@ -73,7 +95,7 @@ afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
 beforeEach(() => {
-  [requests, breaksAfter, damages] = [[], Infinity, false];
+  [requests, breaksAfter, damages, cuts, fileStatus] = [[], Infinity, false, false, 200];
 });
 
 const cacheOf = (name: string): string => join(root, name);
@@ -119,6 +141,29 @@ test("what broke off goes on where it ended", async () => {
   expect(readFileSync(join(folder, "model.safetensors")).equals(files.get("model.safetensors")!)).toBe(true);
 });
 
+test("a connection that is cut: what came is kept", async () => {
+  const cacheFolder = cacheOf("cut");
+  [breaksAfter, cuts] = [9000, true];
+  await expect(pull(id, { hubUrl, cacheFolder })).rejects.toThrow(/the connection broke after \d+ bytes/);
+  const blobs = join(cacheFolder, "models--someone--tiny-llama", "blobs");
+  const partial = readdirSync(blobs).find((name) => name.endsWith(".incomplete"))!;
+  const kept = statSync(join(blobs, partial)).size;
+  expect(kept).toBeGreaterThan(0);
+  cuts = false;
+  breaksAfter = Infinity;
+  requests = [];
+  const { folder } = await pull(id, { hubUrl, cacheFolder });
+  expect(fetches()[0]).toMatch(new RegExp(` bytes=${kept}-$`));
+  expect(readFileSync(join(folder, "model.safetensors")).equals(files.get("model.safetensors")!)).toBe(true);
+});
+
+test.each([401, 403])("a licence that was not accepted (%i)", async (status) => {
+  fileStatus = status;
+  await expect(pull(id, { hubUrl, cacheFolder: cacheOf("gated") })).rejects.toThrow(
+    `pull: the hub lists config.json, but answers ${status} for it: accept the model's licence on its page, and give a token (HF_TOKEN)`,
+  );
+});
+
 test("a file that is not what the hub says is refused and removed", async () => {
   const cacheFolder = cacheOf("damaged");
   damages = true;
@@ -157,4 +202,28 @@ test("the command", async () => {
   expect(stdout).toMatch(/config\.json[\s\S]*bytes fetched: ".*snapshots/);
   expect((await runProgram("pull", id)).stdout).toContain("all there already");
   expect((await runProgram("pull")).stderr).toContain("pull takes one model");
+});
+
+test("a GGUF file by the model's name in the commands, and without a network", async () => {
+  vi.stubEnv("HF_HOME", join(root, "gguf"));
+  vi.stubEnv("HF_ENDPOINT", hubUrl);
+  files.set("tiny.gguf", readFileSync(gguf));
+  expect((await runProgram("pull", id, "--file", "tiny.gguf")).code).toBe(0);
+  files.delete("tiny.gguf");
+  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9");
+  const offline = await runProgram("pull", id, "--file", "tiny.gguf");
+  expect([offline.code, offline.stderr]).toEqual([
+    1,
+    expect.stringMatching(/no answer from .*; what was fetched before opens without it: ".*tiny\.gguf"/),
+  ]);
+  const asked = ["the dog", "--raw", "--max-new-tokens", "4", "--temperature", "0"];
+  const [byName, byPath] = [
+    await runProgram("generate", id, ...asked),
+    await runProgram("generate", gguf, ...asked),
+  ];
+  expect(byName.stderr).toBe("");
+  expect(byName.stdout).toBe(byPath.stdout);
+  // Its weights stay as they are in the file, by name as by path.
+  const [named, pathed] = [await openModel(id, {}), await openModel(gguf, {})];
+  expect([...named.model.stateDict().keys()]).toEqual([...pathed.model.stateDict().keys()]);
 });

@@ -21,7 +21,7 @@ import { ArgumentError, FileError, FormatError } from "../base/errors.ts";
 import { joinBytes } from "../base/join-bytes.ts";
 import { optionalPackage } from "../base/optional.ts";
 import { checkOptions } from "../base/options.ts";
-import { hubCacheFolder, isCommit, modelFolder, requireModelId } from "./hub-cache.ts";
+import { cachedModel, hubCacheFolder, isCommit, modelFolder, requireModelId } from "./hub-cache.ts";
 
 export interface PullOptions {
   /** A branch, tag or commit; default "main". */
@@ -133,7 +133,9 @@ async function listing(
     return { commit, files };
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
-    throw new FileError(`pull: ${whyOf(cause, id, revision, hubUrl)}`, { cause });
+    throw new FileError(`pull: ${whyOf(cause, id, revision, hubUrl)}${await whatIsThere(cause, id)}`, {
+      cause,
+    });
   }
 }
 
@@ -144,6 +146,13 @@ function whyOf(cause: unknown, id: string, revision: string, hubUrl: string): st
   if (statusCode === 404) return `the hub has no model ${id} with a revision "${revision}"; check the name`;
   if (statusCode !== undefined) return `the hub answered ${statusCode}: ${message}`;
   return `no answer from ${hubUrl} (${message}); check the network`;
+}
+
+/** Without a network a model that was fetched opens all the same. */
+async function whatIsThere(cause: unknown, id: string): Promise<string> {
+  if ((cause as { statusCode?: number }).statusCode !== undefined) return "";
+  const cached = await cachedModel(id).catch(() => undefined);
+  return cached === undefined ? "" : `; what was fetched before opens without it: "${cached}"`;
 }
 
 /** Names become paths in the cache: nothing leaves it. */
@@ -228,7 +237,11 @@ async function fetched(file: RemoteFile, { url, blob, headers, onProgress }: Tra
   let fetchedBytes = 0;
   if (have < file.size || have === 0) {
     const range: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
-    const { status, chunks } = await downloadChunks(url, { headers: { ...headers, ...range } });
+    const { status, chunks } = await downloadChunks(url, { headers: { ...headers, ...range } }).catch(
+      (error) => {
+        throw refusedOf(error, file) ?? error;
+      },
+    );
     if (have > 0 && status !== 206) {
       // A server that begins anew whatever is asked.
       await removeFile(partial);
@@ -253,6 +266,16 @@ async function fetched(file: RemoteFile, { url, blob, headers, onProgress }: Tra
   await requireHash(file, partial);
   await moveFile(partial, blob);
   return fetchedBytes;
+}
+
+/** Models whose licence must be accepted list their files to everybody. */
+function refusedOf(error: unknown, { path }: RemoteFile): FileError | undefined {
+  const status = ((error as Error).cause as { status?: number } | undefined)?.status;
+  if (status !== 401 && status !== 403) return undefined;
+  return new FileError(
+    `pull: the hub lists ${path}, but answers ${status} for it: accept the model's licence on its page, and give a token (HF_TOKEN)`,
+    { cause: error },
+  );
 }
 
 /** Small chunks put together. */
