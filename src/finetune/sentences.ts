@@ -3,7 +3,6 @@ import { ArgumentError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { arrayDataset, type Dataset } from "../data/index.ts";
 import { infoNce, mse, tripletMargin } from "../losses/index.ts";
-import type { TokenEncoder } from "../models/index.ts";
 import { cosineSimilarity, Module } from "../nn/index.ts";
 import type { SentenceEncoder } from "../pretrained/index.ts";
 import { concat, type Tensor } from "../tensor/index.ts";
@@ -98,7 +97,7 @@ const optionNames = [
 
 /** What `fit` trains: vectors of all texts of a batch's examples, (examples, texts, features). */
 class SentenceVectors extends Module {
-  readonly model: TokenEncoder;
+  readonly model: SentenceEncoder["model"];
   readonly encoder: () => SentenceEncoder;
   constructor(encoder: SentenceEncoder) {
     super();
@@ -170,7 +169,7 @@ function checkExamples(examples: readonly SentenceExample[], loss: SentenceLoss 
 
 function datasetOf(encoder: SentenceEncoder, examples: readonly SentenceExample[]): Dataset {
   const ids = examples.flatMap(({ texts }) => texts.map((text) => encoder.tokensOf(text)));
-  const { tokens, mask } = padSequences(ids, { multipleOf: 8, value: encoder.model.options.padToken ?? 0 });
+  const { tokens, mask } = padSequences(ids, { multipleOf: 8, value: encoder.padToken });
   const texts = ids.length / examples.length;
   const shape = [examples.length, texts, tokens.shape[1]];
   return arrayDataset({

@@ -9,7 +9,15 @@ import { serializeSafetensors } from "../formats/index.ts";
 import { PretrainedConfig } from "../models/index.ts";
 import type { Module } from "../nn/index.ts";
 import { type HostArray, type Tensor, tensor } from "../tensor/index.ts";
-import { loadPretrained, loadSentenceEncoder, modelFromConfig, pooledFeatures, type Task } from "./index.ts";
+import {
+  loadPretrained,
+  loadSentenceEncoder,
+  modelFromConfig,
+  type Pooling,
+  pooledFeatures,
+  SentenceEncoder,
+  type Task,
+} from "./index.ts";
 
 interface Row {
   readonly model: string;
@@ -180,7 +188,7 @@ describe("sentences", () => {
       [0, 1, 2].slice(0, n === 0 ? 3 : 1).map((t) => rows[n * 12 + t * 4 + j]!);
     const wanted = (of: (values: number[]) => number) =>
       [0, 1].flatMap((n) => [0, 1, 2, 3].map((j) => of(column(n, j))));
-    const found = async (pooling: "mean" | "max" | "cls") => pooledFeatures(features, mask, pooling).data();
+    const found = async (pooling: Pooling) => pooledFeatures(features, mask, pooling).data();
     expectNear(
       "mean",
       await found("mean"),
@@ -199,6 +207,59 @@ describe("sentences", () => {
       wanted(([first]) => first!),
       1e-6,
     );
+    expectNear(
+      "last",
+      await found("last"),
+      wanted((v) => v.at(-1)!),
+      1e-6,
+    );
+  });
+
+  test("of a causal language model, whose file has no output layer and no prefix: transformers' vectors", async () => {
+    const { cases, pooled, ...own } = readFixture<
+      Seeds & {
+        cases: readonly { config: Record<string, unknown> }[];
+        pooled: { tokens: readonly number[][]; mean: EncodedArray; last: EncodedArray };
+      }
+    >("language-models.json");
+    const config = { ...cases[0]!.config, architectures: ["LlamaModel"] };
+    const whole = modelFromConfig(new PretrainedConfig(config));
+    fillStates(whole, own);
+    const states = [...(await statesOf(whole))].filter(([name]) => name !== "lm_head.weight");
+    const weights = new Map(states.map(([name, array]) => [name.replace(/^model\./, ""), array]));
+    const vocab = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`w${i}`, i]));
+    const tokenizer = {
+      ...{ version: "1.0", added_tokens: [], normalizer: null, post_processor: null, decoder: null },
+      pre_tokenizer: { type: "Whitespace" },
+      model: { type: "WordLevel", unk_token: "w0", vocab },
+    };
+    const texts = pooled.tokens.map((ids) => ids.map((id) => `w${id}`).join(" "));
+    for (const [pooling, key] of [
+      ["mean", "mean_tokens"],
+      ["last", "lasttoken"],
+    ] as const) {
+      const modules = ["Transformer", "Pooling", "Normalize"].map((name, i) => ({
+        type: `sentence_transformers.models.${name}`,
+        path: i === 0 ? "" : `${i}_${name}`,
+      }));
+      const more = { "tokenizer.json": tokenizer, "modules.json": modules };
+      const path = folderOf(config, weights, {
+        ...more,
+        "1_Pooling/config.json": { [`pooling_mode_${key}`]: true },
+      });
+      const encoder = await loadSentenceEncoder(path);
+      expect([encoder.pooling, encoder.maxTokens]).toEqual([pooling, 64]);
+      const vectors = await encoder.encode(texts);
+      expectNear(
+        pooling,
+        vectors.flatMap((vector) => [...vector]),
+        decodeArray(pooled[pooling]),
+        1e-4,
+      );
+      // Nothing stands behind its texts that a cut would have to keep.
+      const short = new SentenceEncoder(encoder.model, encoder.tokenizer, { pooling, maxTokens: 4 });
+      expect(short.tokensOf(texts[0]!)).toEqual(pooled.tokens[0]!.slice(0, 4));
+    }
   });
 
   test("modules that are not known are refused", async () => {
@@ -234,7 +295,7 @@ describe("sentences", () => {
     ]).toMatchInlineSnapshot(`
       [
         ""FOLDER/modules.json" has a module "Dense"; Transformer, Pooling, Normalize are known",
-        ""FOLDER/1_Pooling/config.json": pools by pooling_mode_weightedmean_tokens; one of mean, max, cls is known",
+        ""FOLDER/1_Pooling/config.json": pools by pooling_mode_weightedmean_tokens; one of mean, max, cls, last is known",
         ""FOLDER/modules.json": "../elsewhere" is no name of a folder",
         ""FOLDER/modules.json" is no list of modules",
       ]

@@ -83,6 +83,9 @@ const families: Families = {
   "image-classification": { vit: ViT.fromConfig },
 };
 
+/** Whether models of a `model_type` are opened for a task. */
+export const isFamilyOf = (task: Task, type: string): boolean => Object.hasOwn(families[task], type);
+
 /**
  * The model that a configuration describes, with first values that are computed only if no others are loaded.
  *

@@ -26,6 +26,13 @@ const layouts: Readonly<Record<string, Layout>> = {
     heads: ["lm_head.", "classifier.", "roberta.pooler."],
   },
   distilbert: { prefix: "distilbert.", heads: ["vocab_", "pre_classifier.", "classifier."] },
+  // Files of models without an output layer leave the prefix out.
+  ...Object.fromEntries(
+    ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3"].map((type) => [
+      type,
+      { prefix: "model." },
+    ]),
+  ),
   gpt2: { prefix: "transformer.", unused: /(^|\.)attn\.(masked_)?bias$/ },
   t5: { unused: /EncDecAttention\.relative_attention_bias/ },
 };

@@ -90,17 +90,26 @@ export async function loadPretrained<T extends Task = "text-generation">(
   return fromFolder(path, asked);
 }
 
+/** A folder's causal language model for its features: without its output layer, which the files may or may not have. */
+export const loadWithoutHead = (folder: string, { mmap }: { mmap: boolean }): Promise<Pretrained> =>
+  fromFolder(folder, { mmap, quantized: false, task: "text-generation", isHeadless: true });
+
 interface Asked<T extends Task> extends LoadPretrainedOptions<T> {
   readonly mmap: boolean;
   readonly quantized: boolean;
   readonly task: T;
+  readonly isHeadless?: boolean;
 }
 
 async function fromFolder<T extends Task>(
   folder: string,
-  { mmap, task, labels }: Asked<T>,
+  { mmap, task, labels, isHeadless = false }: Asked<T>,
 ): Promise<Pretrained<TaskModels[T]>> {
-  const config = await folderConfig(folder, labels);
+  const own = await folderConfig(folder, labels);
+  // What shares the matrix of the embeddings has no layer of its own.
+  const config = isHeadless
+    ? new PretrainedConfig({ ...own.values, tie_word_embeddings: true }, own.source)
+    : own;
   const model = modelFromConfig(config, task);
   const weights = await readWeights(folder, { mmap });
   const leftOut = fill(model, config, weights, { hasNewHead: labels !== undefined });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chatPrompt, Decoding, generate } from "../generate/index.ts";
 import { Bert, Llama, PretrainedConfig } from "../models/index.ts";
 import { loadPretrained, type Pretrained, SentenceEncoder } from "../pretrained/index.ts";
+import { type Tensor, tensor } from "../tensor/index.ts";
 import { loadTokenizer, trainBpe } from "../text/index.ts";
 import { type Served, serve } from "./index.ts";
 
@@ -230,6 +231,30 @@ describe("OpenAI's client", () => {
     const other = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "wrong", maxRetries: 0 });
     await expect(other.models.list()).rejects.toThrow(OpenAI.AuthenticationError);
   });
+});
+
+test("embeddings by the language model itself, under its own name", async () => {
+  const { model, tokenizer } = pretrained;
+  const encoder = new SentenceEncoder(model, tokenizer!, { pooling: "last" });
+  const own = await serve(pretrained, {
+    ...{ port: 0, slots: 2, maxLength: 32, name: "tiny" },
+    ...{ encoder, encoderName: "tiny" },
+  });
+  const asking = new OpenAI({ baseURL: `${own.url}/v1`, apiKey: "none", maxRetries: 0 });
+  expect((await asking.models.list()).data.map(({ id }) => id)).toEqual(["tiny"]);
+  const input = "the dog";
+  const [answer, vectors] = await Promise.all([
+    asking.completions.create({ model: "tiny", prompt: input, max_tokens: 4, temperature: 0 }),
+    asking.embeddings.create({ model: "tiny", input, encoding_format: "float" }),
+  ]);
+  expect(answer.choices[0]!.text).toBe(await alone(input, 4));
+  const ids = tokenizer!.encode(input).ids;
+  const features = model.features(tensor([ids], { dtype: "i32" }) as Tensor);
+  const last = [...(await (features.at(0, ids.length - 1) as Tensor).data())];
+  const length = Math.hypot(...last);
+  const differences = vectors.data[0]!.embedding.map((x, i) => Math.abs(x - last[i]! / length));
+  expect(Math.max(...differences)).toBeLessThan(1e-5);
+  await own.stop();
 });
 
 test("answers of a given form", async () => {

@@ -21,7 +21,7 @@ export interface ServeOptions extends BatchingOptions {
   readonly name?: string;
   /** Keys of which clients must send one (`Authorization: Bearer …`); default none, everybody may ask. */
   readonly apiKeys?: readonly string[];
-  /** What `/v1/embeddings` answers with, and its name. */
+  /** What `/v1/embeddings` answers with, and its name: another model, or the same one, `new SentenceEncoder(model, tokenizer)`. */
   readonly encoder?: SentenceEncoder;
   readonly encoderName?: string;
   /** Requests that wait for a slot; more are refused with 429. Default 64. */
@@ -263,8 +263,8 @@ class ModelServer {
 
   private models(): object {
     const { model, encoder } = this.parts;
-    const names = [model.name, ...(encoder === undefined ? [] : [encoder.name])];
-    return { object: "list", data: names.map(modelEntry) };
+    const names = new Set([model.name, ...(encoder === undefined ? [] : [encoder.name])]);
+    return { object: "list", data: [...names].map(modelEntry) };
   }
 
   /** `/v1/models/NAME` */
