@@ -208,7 +208,10 @@ export class Request {
     } catch (error) {
       if (error instanceof NetwrightError && !error.message.includes(" node "))
         error.message = `onnx: ${this.name}: ${error.message}`;
-      throw error;
+      if (error instanceof NetwrightError) throw error;
+      // Lists of attributes that are too short for the shapes, say: no row counts each of them.
+      const problem = `what it has does not fit together (${(error as Error).message}); the model is probably damaged`;
+      throw new FormatError(`onnx: ${this.name}: ${problem}`, { cause: error });
     }
   }
 

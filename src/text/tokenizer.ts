@@ -76,9 +76,9 @@ export async function loadTokenizer(
   const file = typeof source === "string" ? await readJson(source) : source;
   checkFile(name, file);
   try {
-    return new HuggingFaceTokenizer(new Tokenizer(file, config), file);
+    return new HuggingFaceTokenizer(new Tokenizer(file, config), file, name);
   } catch (error) {
-    throw new FormatError(`${name} is no tokenizer that can be used: ${(error as Error).message}`);
+    throw unusable(name, error as Error);
   }
 }
 
@@ -91,11 +91,17 @@ function checkFile(name: string, file: unknown): asserts file is TokenizerFile {
   );
 }
 
+/** The package finds out late what a file lacks. */
+const unusable = (name: string, { message }: { readonly message: string }): FormatError =>
+  new FormatError(`${name} is no tokenizer that can be used: ${message}`);
+
 class HuggingFaceTokenizer implements Tokenizer {
+  private readonly name: string;
   private readonly inner: Inner;
   private readonly isByteLevel: boolean;
   private readonly added: ReadonlySet<number>;
-  constructor(inner: Inner, { decoder, added_tokens: added = [] }: TokenizerFile) {
+  constructor(inner: Inner, { decoder, added_tokens: added = [] }: TokenizerFile, name: string) {
+    this.name = name;
     this.inner = inner;
     this.isByteLevel = /"type":"ByteLevel"/.test(JSON.stringify(decoder ?? {}));
     this.added = new Set(added.filter(({ special }) => special).map(({ id }) => id));
@@ -104,12 +110,17 @@ class HuggingFaceTokenizer implements Tokenizer {
     return this.inner.get_vocab(true).size;
   }
   encode(text: string, { pair, addSpecialTokens = true }: EncodeOptions = {}): Encoded {
-    const found = this.inner.encode(text, {
-      text_pair: pair ?? null,
-      add_special_tokens: addSpecialTokens,
-      return_token_type_ids: true,
-    });
+    const found = this.used(() =>
+      this.inner.encode(text, {
+        text_pair: pair ?? null,
+        add_special_tokens: addSpecialTokens,
+        return_token_type_ids: true,
+      }),
+    );
     const { ids, tokens, attention_mask: attentionMask, token_type_ids: typeIds } = found;
+    const wrong = ids.findIndex((id: unknown) => !(Number.isInteger(id) && (id as number) >= 0));
+    if (wrong >= 0)
+      throw unusable(this.name, { message: `its token ${JSON.stringify(tokens[wrong])} has no number` });
     return { ids, tokens, attentionMask, typeIds };
   }
   decode(
@@ -118,7 +129,15 @@ class HuggingFaceTokenizer implements Tokenizer {
   ): string {
     // The package refuses an empty list.
     if (ids.length === 0) return "";
-    return this.inner.decode(Array.from(ids), { skip_special_tokens: skipSpecialTokens });
+    const list = Array.from(ids);
+    return this.used(() => this.inner.decode(list, { skip_special_tokens: skipSpecialTokens }));
+  }
+  private used<R>(body: () => R): R {
+    try {
+      return body();
+    } catch (error) {
+      throw unusable(this.name, error as Error);
+    }
   }
   idOf(token: string): number | undefined {
     return this.inner.token_to_id(token);
