@@ -141,8 +141,8 @@ test("sums that the same rows need are not carried", () => {
   });
   expect(kernelsOf(program)).toMatchInlineSnapshot(`
     [
-      "column sum,sub 768×64",
-      "row sum,sub 768×64",
+      "column sum 768×64",
+      "row sub,sum 768×64",
     ]
   `);
 });

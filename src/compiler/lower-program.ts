@@ -32,6 +32,7 @@ import { lowerLoops } from "./lower-loops.ts";
 import { lowerOrder } from "./lower-order.ts";
 import { lowerPlacement } from "./lower-placement.ts";
 import { lowerRegion } from "./lower-region.ts";
+import { moveToRows } from "./move-to-rows.ts";
 import { takeProducers } from "./operand-producers.ts";
 import { findProductChains } from "./product-chains.ts";
 import { type LoopOfProgram, type LowerOptions, type ProgramDraft, ProgramParts } from "./program-parts.ts";
@@ -153,8 +154,10 @@ export class BlockLowering {
     }
     for (const root of roots) fusion.place(root);
     fusion.splitTails();
+    const kept = new Set(wanted.map(({ node }) => this.accesses.of(node).root));
+    if (hasMachineCode) moveToRows(fusion, this.accesses, kept);
     carrySums(fusion, this.accesses);
-    takeProducers(fusion, this.accesses, new Set(wanted.map(({ node }) => this.accesses.of(node).root)));
+    takeProducers(fusion, this.accesses, kept);
     return fusion;
   }
 

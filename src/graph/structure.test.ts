@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { gradients } from "../autodiff/index.ts";
 import { dimension, type Size } from "../base/size.ts";
 import {
   add,
@@ -7,6 +8,7 @@ import {
   check,
   customGradient,
   greater,
+  layerNormalization,
   like,
   mul,
   parameter,
@@ -52,6 +54,17 @@ describe("the structure of a function", () => {
     expect(right.states).toEqual([b.weight, b.mean]);
     expect(left.arrays[0]).toMatchObject({ data: a.constant.data });
     expect(left.nodes).toHaveLength(right.nodes.length);
+  });
+
+  it("tells values that are computed again by their numbers", () => {
+    const text = () =>
+      textOf(() => {
+        const [x, weight] = [parameter({ shape: [3, 4], dtype: "f32" }), vector()];
+        const y = layerNormalization(x, 1e-5, { weight });
+        return { parameters: [x, weight], results: gradients(sum(mul(y, y)), [x, weight]) };
+      });
+    expect(text()).toBe(text());
+    expect(text()).toContain("again(");
   });
 
   it("differs with everything that a program may depend on", () => {

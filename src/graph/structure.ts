@@ -72,9 +72,9 @@ class StructureWriter {
     this.parts.push(op.name, "(");
     for (const input of inputs) this.parts.push(String(this.nodes.get(input)), ",");
     this.parts.push(")");
-    // Instances there say how cotangents flow: this graph has its gradients already.
-    const isForGradients = op.gradientInputs !== undefined;
-    if (!isForGradients) for (const name in attributes) this.writeAttribute(name, attributes[name]);
+    // Instances there say how cotangents flow: this graph has its gradients already. Or they tell nodes apart, as numbers do.
+    const isTold = op.gradientInputs === undefined && !(op.kind === "movement" && op.isBarrier);
+    if (isTold) for (const name in attributes) this.writeAttribute(name, attributes[name]);
     this.parts.push("\n");
     this.nodes.set(node, this.nodes.size);
   }

@@ -1,4 +1,5 @@
 /** Layers that bring activations to mean 0 and variance 1, over the batch, a sample, groups of channels or the features. */
+import { isFloat, promote } from "../base/dtype.ts";
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { type Shape, shapeText } from "../base/shape.ts";
@@ -9,12 +10,15 @@ import {
   batchNormalization,
   broadcastTo,
   type ChannelStatistics,
+  cast,
   channelStatistics,
   channelsFirst,
   channelsLast,
+  layerNormalization,
   mean,
   mul,
   normalize,
+  rmsNormalization,
   variance,
 } from "../ops/index.ts";
 import { raised } from "../tensor/autocast.ts";
@@ -55,6 +59,20 @@ function requirePositive(what: string, sizes: Readonly<Record<string, number>>):
 /** (x − mean) / √(variance + ε) over axes. */
 const standardized = (x: Tensor, axes: readonly number[], epsilon: number): Tensor =>
   located(() => fromNode(normalize(raised(nodeOf(x)), axes, epsilon)));
+
+/** What a layer along the last axes takes, in one dtype. */
+function affineOf(
+  x: Tensor,
+  weight: Parameter,
+  bias: Parameter | undefined,
+  epsilon: number,
+): Parameters<typeof layerNormalization> {
+  const given = raised(nodeOf(x));
+  // What is no float is an error that the op has words for.
+  const node = isFloat(given.dtype) ? cast(given, promote(given.dtype, weight.dtype)) : given;
+  const own = (parameter: Parameter): Node => cast(nodeOf(parameter), node.dtype);
+  return [node, epsilon, { weight: own(weight), bias: bias && own(bias) }];
+}
 
 /** A vector of the channels for (N, C, …). */
 const alongChannels = (vector: Tensor, rank: number): Tensor =>
@@ -286,10 +304,10 @@ export class LayerNorm extends LastAxes {
     this.bias = elementwiseAffine && bias ? scaleOf(this.normalizedShape, 0, "bias") : undefined;
   }
   forward(x: Tensor): Tensor {
-    const y = standardized(x, this.axesOf(x), this.epsilon);
-    if (this.weight === undefined) return y;
-    const larger = y.mul(this.weight) as Tensor;
-    return (this.bias === undefined ? larger : larger.add(this.bias)) as Tensor;
+    const axes = this.axesOf(x);
+    const { weight, bias, epsilon } = this;
+    if (weight === undefined) return standardized(x, axes, epsilon);
+    return located(() => fromNode(layerNormalization(...affineOf(x, weight, bias, epsilon))));
   }
 }
 
@@ -315,9 +333,12 @@ export class RMSNorm extends LastAxes {
     this.weight = elementwiseAffine ? scaleOf(this.normalizedShape, 1, "weight") : undefined;
   }
   forward(x: Tensor): Tensor {
-    const square = x.mul(x).mean(this.axesOf(x), { keepDims: true }) as Tensor;
-    const y = x.mul(square.add(this.epsilon).rsqrt()) as Tensor;
-    return this.weight === undefined ? y : (y.mul(this.weight) as Tensor);
+    const axes = this.axesOf(x);
+    const { weight, epsilon } = this;
+    if (weight !== undefined)
+      return located(() => fromNode(rmsNormalization(...affineOf(x, weight, undefined, epsilon))));
+    const square = x.mul(x).mean(axes, { keepDims: true }) as Tensor;
+    return x.mul(square.add(epsilon).rsqrt()) as Tensor;
   }
 }
 

@@ -9,7 +9,7 @@ import { reverse } from "./reverse.ts";
 import { assignState, readState } from "./state.ts";
 
 /** An instance, so that attributes tell one recomputation from another and from the first computation. */
-class Again {}
+export class Again {}
 
 export const againOp: MovementOp<{ owner: Again }> = {
   name: "again",
@@ -23,7 +23,7 @@ export const againOp: MovementOp<{ owner: Again }> = {
 };
 
 /** x itself, from which equal expressions are other nodes than those of x: what is computed from it is computed again. */
-const again = (x: Node, owner: Again): Node => makeNode(againOp, [x], { owner });
+export const again = (x: Node, owner: Again): Node => makeNode(againOp, [x], { owner });
 
 /**
  * The results of `body`, of which only the inputs (and what it captured) are kept for the gradient: its reverse walk computes

@@ -15,6 +15,7 @@ export * from "./numbers.ts";
 export * from "./pooling.ts";
 export * from "./random.ts";
 export { gammaSlope, randomGamma, randomPoisson } from "./random-gamma.ts";
+export { layerNormalization, rmsNormalization } from "./row-normalization.ts";
 export * from "./selection.ts";
 export * from "./softmax.ts";
 export * from "./sorting.ts";

@@ -109,6 +109,48 @@ const reductions: readonly Case[] = [
   ]),
 ];
 
+/** A normalization of x along its last axes, scaled by a weight of their shape; ε is large, for rows whose numbers are all equal. */
+const affine = (
+  name: string,
+  [x, weight]: readonly [readonly number[], readonly number[]],
+  op: (x: Node, weight: Node, bias: Node) => Node,
+  more: Partial<Case> = {},
+): Case => ({
+  name: `${name} (${x.join(", ")}) by (${weight.join(", ")})`,
+  build: ([x, weight, bias]) => op(x!, weight!, bias!),
+  arguments: [{ shape: x }, { shape: weight }, { shape: weight }],
+  tolerance: toLargest,
+  ...more,
+});
+const layered = (x: Node, weight: Node, bias: Node): Node =>
+  ops.layerNormalization(x, 0.01, { weight, bias });
+const rooted = (x: Node, weight: Node, bias: Node): Node =>
+  ops.add(ops.rmsNormalization(x, 0.01, { weight }), ops.broadcastTo(bias, x.shape));
+
+const normalizations: readonly Case[] = [
+  affine("layerNormalization", [[5, 19], [19]], layered),
+  affine(
+    "layerNormalization",
+    [
+      [2, 3, 4, 5],
+      [4, 5],
+    ],
+    layered,
+  ),
+  affine("layerNormalization", [[40], [40]], layered),
+  affine("layerNormalization", [[0, 4], [4]], layered, { gradient: false }),
+  affine("layerNormalization of long rows", [[4, 300], [300]], layered, { gradient: 1 }),
+  affine("rmsNormalization", [[5, 19], [19]], rooted),
+  affine(
+    "rmsNormalization",
+    [
+      [2, 3, 4, 5],
+      [4, 5],
+    ],
+    rooted,
+  ),
+];
+
 const product = (...shapes: readonly [readonly number[], readonly number[]]): Case => ({
   name: `dot (${shapes[0].join(", ")}) × (${shapes[1].join(", ")})`,
   build: ([a, b]) => ops.dot(a!, b!),
@@ -338,6 +380,7 @@ export const structuralCases: readonly Case[] = [
   ...sources,
   ...movement,
   ...reductions,
+  ...normalizations,
   ...contractions,
   ...indexed,
   ...regions,
