@@ -16,7 +16,7 @@ import { readText, root } from "./source.ts";
 import { byTier } from "./tier.ts";
 
 /** A second or two each. */
-const quickOnes = ["breast-cancer", "spam", "volatility"];
+const quickOnes = ["breast-cancer", "spam", "volatility", "gestures", "sentiment"];
 
 const names = byTier(quickOnes, Object.keys(examples));
 
