@@ -174,7 +174,7 @@ export {
   sinusoidalPositions,
   sinusoidalPositions2d,
 } from "./positions.ts";
-export { quantizeBlocks } from "./quantize-blocks.ts";
+export { quantizeBlocks, type RoundedType } from "./quantize-blocks.ts";
 export {
   isQuantized,
   isQuantizedType,

@@ -1,17 +1,23 @@
 /** Numbers to blocks of few bits, as ggml rounds them (its reference implementations of `quantize_row`). */
 import { numberToF16 } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
-import type { QuantizedType } from "./quantized.ts";
+
+/** Layouts of ggml that numbers are rounded to. */
+export type RoundedType = "Q4_0" | "Q4_1" | "Q8_0";
 
 const blockSize = 32;
 
 type Encode = (block: Float32Array, out: DataView, at: number) => void;
 
-const encoders: Readonly<Record<QuantizedType, readonly [blockBytes: number, encode: Encode]>> = {
+const encoders: Readonly<Record<RoundedType, readonly [blockBytes: number, encode: Encode]>> = {
   Q4_0: [18, encodeQ4_0],
   Q4_1: [20, encodeQ4_1],
   Q8_0: [34, encodeQ8_0],
 };
+
+export const roundedTypes = Object.keys(encoders) as readonly RoundedType[];
+
+export const isRoundedType = (name: string): name is RoundedType => Object.hasOwn(encoders, name);
 
 /**
  * The blocks of 32 numbers each, in ggml's layout: the nearest multiple of a scale, which is chosen by the largest number of the block
@@ -20,7 +26,7 @@ const encoders: Readonly<Record<QuantizedType, readonly [blockBytes: number, enc
  * @throws ShapeError when the numbers are no whole blocks
  * @example quantizeBlocks(Float32Array.from({ length: 32 }, (_, i) => i), "Q8_0").length; // 34
  */
-export function quantizeBlocks(numbers: Float32Array, type: QuantizedType): Uint8Array {
+export function quantizeBlocks(numbers: Float32Array, type: RoundedType): Uint8Array {
   const [blockBytes, encode] = encoders[type];
   if (numbers.length % blockSize !== 0)
     throw new ShapeError(`${type} takes whole blocks of 32 numbers, got ${numbers.length}`);

@@ -2,9 +2,11 @@
  * Blocks of few bits put in the order in which products of few rows read them: panels of neighbouring rows, in which numbers that meet the
  * same element of x lie side by side, a lane each. As files hold them they would have to be turned in registers each time.
  */
-/** Rows of so many blocks as a file holds them: `header` scales of 16 bits, then the whole numbers of 32 elements. */
+/** Rows of so many blocks: `header` scales, then the whole numbers of the block's elements. */
 export interface BlockForm {
   readonly bits: 4 | 8;
+  readonly elements: 16 | 32;
+  readonly scales: "f16" | "f32";
   readonly blockBytes: number;
   readonly header: number;
   readonly blocks: number;
@@ -13,11 +15,9 @@ export interface BlockForm {
 /** Whole numbers and scales apart. */
 export interface Parts {
   readonly quants: Uint8Array<ArrayBuffer>;
-  readonly scales: Uint16Array<ArrayBuffer>;
+  readonly scales: Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 }
 
-/** Elements of a block. */
-const blockSize = 32;
 /** Sizes of panels: four or three registers of 16 lanes have as many sums under way as hide how long an addition takes. */
 const sizes = [64, 48, 32, 16];
 
@@ -33,21 +33,28 @@ export function panelSize(rows: number): number {
  */
 export function inPanels(
   bytes: Uint8Array,
-  { bits, blockBytes, header, blocks }: BlockForm,
+  { bits, blockBytes, elements, scales: scaleType, header, blocks }: BlockForm,
   { rows, panel: size }: { readonly rows: number; readonly panel: number },
 ): Parts {
-  const numbers = (blockSize * bits) / 8;
+  const numbers = (elements * bits) / 8;
   const quants = new Uint8Array(rows * blocks * numbers);
-  const scales = new Uint16Array(rows * blocks * header);
+  const isWide = scaleType === "f32";
+  const scaleBytes = isWide ? 4 : 2;
+  const scales = new (isWide ? Float32Array : Uint16Array)(rows * blocks * header);
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const rowBytes = blocks * blockBytes;
   for (let row = 0; row < rows; row++) {
     const [panel, lane] = [Math.floor(row / size), row % size];
     for (let block = 0; block < blocks; block++) {
       const from = row * rowBytes + block * blockBytes;
       const at = panel * blocks + block;
-      for (let i = 0; i < header; i++)
-        scales[(at * header + i) * size + lane] = bytes[from + 2 * i]! | (bytes[from + 2 * i + 1]! << 8);
-      const first = from + 2 * header;
+      for (let i = 0; i < header; i++) {
+        const place = from + scaleBytes * i;
+        scales[(at * header + i) * size + lane] = isWide
+          ? source.getFloat32(place, true)
+          : source.getUint16(place, true);
+      }
+      const first = from + scaleBytes * header;
       let to = at * numbers * size + lane;
       if (bits === 8) for (let i = 0; i < numbers; i++, to += size) quants[to] = bytes[first + i]!;
       else

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hashedUniform } from "../../test/fixtures.ts";
 import { openGguf } from "../formats/index.ts";
-import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import {
   Embedding,
   Linear,
@@ -93,6 +93,57 @@ describe.each(types)("%s", (type) => {
   );
 });
 
+/** Random blocks of 256, whose scales of 16 bits are small. */
+function kBlocks(type: "Q4_K" | "Q5_K" | "Q6_K", rows: number) {
+  const [bytes, places] = ({ Q4_K: [144, [0, 2]], Q5_K: [176, [0, 2]], Q6_K: [210, [208]] } as const)[type];
+  const data = Uint8Array.from(hashedUniform(11, rows * bytes, 128), (x) => Math.floor(x + 128));
+  for (let row = 0; row < rows; row++)
+    for (const place of places) data.set([row * 7 + place, 0x1c + (row % 4)], row * bytes + place);
+  return { dtype: "u8" as const, shape: [rows, bytes], data };
+}
+
+describe.each(["Q4_K", "Q5_K", "Q6_K"] as const)("%s", (type) => {
+  test("has the elements of the reference, all and by rows", async () => {
+    const file = await openGguf(fixture);
+    const wanted = ((await file.read(type)).data as Float32Array).map((x) => x + 0);
+    const weight = new QuantizedWeight({ type, shape: [2, 256], blocks: await file.blocks(type) });
+    await file.close();
+    expect(((await weight.forward().data()) as Float32Array).map((x) => x + 0)).toEqual(wanted);
+    const rows = weight.rows(tensor([1], { dtype: "i32" }) as Tensor);
+    expect(((await rows.data()) as Float32Array).map((x) => x + 0)).toEqual(wanted.subarray(256));
+    expect(() => new QuantizedWeight({ type, shape: [2, 32], blocks: kBlocks(type, 2) })).toThrow(
+      `${type} keeps matrices with rows of whole blocks of 256`,
+    );
+  });
+
+  test("a product has no copy in f32", () => {
+    const shape = [960, 256] as const;
+    const layer = setQuantizedWeight(new Linear(256, 960, { bias: false }), {
+      type,
+      shape,
+      blocks: kBlocks(type, 960),
+    });
+    const product = compile((x: Tensor) => layer.forward(x) as Tensor);
+    expect(product.describe(zeros([1, 256]) as Tensor).peakMemoryBytes).toBeLessThan(960 * 256 * 4);
+  });
+
+  test.each([70, 96])("%i outputs: the bits of the same numbers in f32", async (outputs) => {
+    const shape = [outputs, 256] as const;
+    const blocks = kBlocks(type, outputs);
+    const values = await new QuantizedWeight({ type, shape, blocks }).forward().data();
+    const plain = new Linear(256, outputs, { bias: false });
+    plain.weight.assign(tensor(values, { shape }));
+    const kept = setQuantizedWeight(new Linear(256, outputs, { bias: false }), { type, shape, blocks });
+    for (const rows of [1, 5, 40]) {
+      const x = tensor(hashedUniform(rows, rows * 256, 1), { shape: [rows, 256] }) as Tensor;
+      const run = (own: Linear) => compile((input: Tensor) => own.forward(input) as Tensor)(x).data();
+      const found = (await run(kept)) as Float32Array;
+      expect(found.every(Number.isFinite)).toBe(true);
+      expect(found).toEqual(await run(plain));
+    }
+  });
+});
+
 test("rows have the elements of the blocks, in panels too", async () => {
   for (const type of types) {
     const shape = [96, 64] as const;
@@ -152,14 +203,14 @@ test("what does not fit", () => {
   expect([
     message(() => new QuantizedWeight({ type: "Q8_0", shape: [2, 33], blocks })),
     message(() => new QuantizedWeight({ type: "Q4_0", shape: [2, 32], blocks })),
-    message(() => new QuantizedWeight({ type: "Q6_K" as never, shape: [2, 32], blocks })),
+    message(() => new QuantizedWeight({ type: "Q5_0" as never, shape: [2, 32], blocks })),
     message(() => setQuantizedWeight(new Linear(32, 3), { type: "Q8_0", shape: [2, 32], blocks })),
     message(() => quantizeBlocks(new Float32Array(31), "Q4_1")),
   ]).toMatchInlineSnapshot(`
     [
       "Q8_0 keeps matrices with rows of whole blocks of 32, got (2, 33)",
       "Q4_0 of (2, 32) are u8 (2, 18), got u8 (2, 34)",
-      "weights are kept as Q4_0, Q4_1, Q8_0; got "Q6_K"",
+      "weights are kept as Q4_0, Q4_1, Q8_0, Q4_K, Q5_K, Q6_K; got "Q5_0"",
       "the weight of Linear is (3, 32), the blocks are of (2, 32)",
       "Q4_1 takes whole blocks of 32 numbers, got 31",
     ]

@@ -11,39 +11,49 @@ import { checkOptions } from "../base/options.ts";
 import { shapeText } from "../base/shape.ts";
 import { arange, rematerialize, StateTensor, type Tensor, tensor } from "../tensor/index.ts";
 import { Embedding } from "./embedding.ts";
+import { type KType, kForms, plainBlocks, superSize } from "./k-blocks.ts";
 import { Linear } from "./linear.ts";
 import { Adapter, type Module } from "./module.ts";
 import { Parametrization, parametrize, removeParametrization } from "./parametrize.ts";
-import { quantizeBlocks } from "./quantize-blocks.ts";
+import { isRoundedType, quantizeBlocks, type RoundedType, roundedTypes } from "./quantize-blocks.ts";
 import { inPanels, panelSize } from "./quantized-panels.ts";
 
 /** Elements of a block. */
 const blockSize = 32;
 
-/** How a block lies in memory: scales of 16 bits first, then the whole numbers. */
+/** How a block lies in memory: scales first, then the whole numbers. */
 interface Layout {
   readonly bits: 4 | 8;
+  /** Of a block that shares scales, and its elements: what K-quants are taken apart into. */
   readonly blockBytes: number;
+  readonly elements: 16 | 32;
+  readonly scales: "f16" | "f32";
   /** Whether a minimum follows the scale: x = scale · q + minimum. */
   readonly hasMinimum: boolean;
 }
 
+const ownForm = { elements: blockSize, scales: "f16" } as const;
 const layouts = {
-  Q4_0: { bits: 4, blockBytes: 18, hasMinimum: false },
-  Q4_1: { bits: 4, blockBytes: 20, hasMinimum: true },
-  Q8_0: { bits: 8, blockBytes: 34, hasMinimum: false },
+  Q4_0: { bits: 4, blockBytes: 18, hasMinimum: false, ...ownForm },
+  Q4_1: { bits: 4, blockBytes: 20, hasMinimum: true, ...ownForm },
+  Q8_0: { bits: 8, blockBytes: 34, hasMinimum: false, ...ownForm },
+  Q4_K: { bits: 4, hasMinimum: true, scales: "f32", ...kForms.Q4_K },
+  Q5_K: { bits: 8, hasMinimum: true, scales: "f32", ...kForms.Q5_K },
+  Q6_K: { bits: 8, hasMinimum: false, scales: "f32", ...kForms.Q6_K },
 } as const satisfies Readonly<Record<string, Layout>>;
+
+const isKType = (type: QuantizedType): type is KType => Object.hasOwn(kForms, type);
 
 /**
  * Layouts of ggml that weights can be kept in: 4 bits about zero, 4 bits above a minimum, 8 bits about zero; 4.5, 5 and 8.5 bits an
- * element with the scales.
+ * element with the scales. K-quants take 6 (Q4_K) and 10 bits (Q5_K, Q6_K), their scales multiplied out.
  */
 export type QuantizedType = keyof typeof layouts;
 
 /**
  * Whether weights can be kept in a layout.
  *
- * @example isQuantizedType("Q6_K") // false
+ * @example isQuantizedType("Q5_0") // false
  */
 export const isQuantizedType = (name: string): name is QuantizedType => Object.hasOwn(layouts, name);
 
@@ -56,14 +66,14 @@ const layoutOf = (type: QuantizedType): Layout => {
 
 export interface QuantizedInit {
   readonly type: QuantizedType;
-  /** (rows, columns) of the weight; columns are a multiple of 32. */
+  /** (rows, columns) of the weight; columns are a multiple of 32, of 256 for K-quants. */
   readonly shape: readonly [number, number];
   /** The blocks of all rows, u8 (rows, bytes of a row). They are kept in an order of their own. */
   readonly blocks: HostArray | MappedArray;
 }
 
 /**
- * A matrix of few bits an element. Reading it gives f32: scale · q, or scale · q + minimum, of each element's block of 32 along a row.
+ * A matrix of few bits an element. Reading it gives f32: scale · q, or scale · q + minimum, of each element's block along a row.
  * Nothing of it is learnt.
  *
  * @throws ShapeError for rows that are no whole blocks, and blocks that are not those of the shape
@@ -77,16 +87,20 @@ export class QuantizedWeight extends Parametrization {
   readonly shape: readonly [number, number];
   /** (panels, blocks, bytes, rows of a panel): see `quantized-panels.ts`. */
   readonly quants: StateTensor;
-  /** (panels, blocks, scales, rows of a panel) of f16. */
+  /** (panels, blocks, scales, rows of a panel) of f16, of K-quants f32. */
   readonly scales: StateTensor;
 
   constructor({ type, shape, blocks }: QuantizedInit) {
     super();
-    const { blockBytes } = layoutOf(type);
+    const { blockBytes, elements } = layoutOf(type);
     const [rows, columns] = shape;
-    const rowBytes = (columns / blockSize) * blockBytes;
-    if (shape.length !== 2 || columns % blockSize !== 0)
-      throw new ShapeError(`${type} keeps matrices with rows of whole blocks of 32, got ${shapeText(shape)}`);
+    // As files have them.
+    const [size, bytes] = isKType(type) ? [superSize, kForms[type].superBytes] : [elements, blockBytes];
+    const rowBytes = (columns / size) * bytes;
+    if (shape.length !== 2 || columns % size !== 0)
+      throw new ShapeError(
+        `${type} keeps matrices with rows of whole blocks of ${size}, got ${shapeText(shape)}`,
+      );
     if (blocks.dtype !== "u8" || blocks.shape[0] !== rows || blocks.shape[1] !== rowBytes)
       throw new ShapeError(
         `${type} of ${shapeText(shape)} are u8 (${rows}, ${rowBytes}), got ${blocks.dtype} ${shapeText(blocks.shape)}`,
@@ -118,7 +132,10 @@ export class QuantizedWeight extends Parametrization {
       spread(scales.slice(-2, place, place + 1).expandDims(-2) as Tensor).cast("f32") as Tensor;
     const stored = spread(quants.expandDims(-2) as Tensor);
     const scale = scaleAt(0);
-    if (bits === 8) return stored.cast("f32").mul(scale) as Tensor;
+    if (bits === 8) {
+      const values = stored.cast("f32").mul(scale) as Tensor;
+      return hasMinimum ? (values.add(scaleAt(1)) as Tensor) : values;
+    }
     // The upper number of a byte stays where it is, 16 times too large.
     const own = (data: readonly number[], dtype: DType): Tensor =>
       spread(tensor(data, { shape: [2, 1], dtype }) as Tensor);
@@ -155,24 +172,25 @@ function rowsOfPanels(panels: Tensor, rows: Tensor): Tensor {
 function partsOf(
   type: QuantizedType,
   [rows, columns]: readonly [number, number],
-  { data: bytes }: HostArray,
+  { data }: HostArray,
 ): readonly [quants: StateTensor, scales: StateTensor] {
-  const { bits, blockBytes, hasMinimum } = layoutOf(type);
+  const { bits, blockBytes, elements, scales: scaleType, hasMinimum } = layoutOf(type);
+  const bytes = isKType(type) ? plainBlocks(type, data as Uint8Array) : (data as Uint8Array);
   // A page has no code that reads panels.
   const panel = hasMachineCode ? panelSize(rows) : 1;
-  const [blocks, header] = [columns / blockSize, hasMinimum ? 2 : 1];
-  const form = { bits, blockBytes, header, blocks } as const;
-  const { quants, scales } = inPanels(bytes as Uint8Array, form, { rows, panel });
+  const [blocks, header] = [columns / elements, hasMinimum ? 2 : 1];
+  const form = { bits, blockBytes, elements, scales: scaleType, header, blocks } as const;
+  const { quants, scales } = inPanels(bytes, form, { rows, panel });
   const shape = (perBlock: number): number[] => [rows / panel, blocks, perBlock, panel];
   const own = bits === 8 ? new Int8Array(quants.buffer) : quants;
   return [
     new StateTensor({
       name: "quants",
-      shape: shape((blockSize * bits) / 8),
+      shape: shape((elements * bits) / 8),
       dtype: bits === 8 ? "i8" : "u8",
       initial: own,
     }),
-    new StateTensor({ name: "scales", shape: shape(header), dtype: "f16", initial: scales }),
+    new StateTensor({ name: "scales", shape: shape(header), dtype: scaleType, initial: scales }),
   ];
 }
 
@@ -251,7 +269,7 @@ export function removeQuantizedWeight<M extends Module>(layer: M): M {
 
 export interface QuantizeOptions {
   /** Default "Q4_1". */
-  readonly type?: QuantizedType;
+  readonly type?: RoundedType;
   /** Which layers, by path; default all `Linear` ones but `lm_head`. */
   readonly filter?: (path: string, layer: Module) => boolean;
 }
@@ -269,7 +287,10 @@ export interface QuantizeOptions {
 export async function quantizeModel(model: Module, options: QuantizeOptions = {}): Promise<string[]> {
   checkOptions("quantizeModel", options, ["type", "filter"]);
   const { type = "Q4_1", filter = (path: string) => !/(^|\.)lm_head$/.test(path) } = options;
-  layoutOf(type);
+  if (!isRoundedType(type))
+    throw new ArgumentError(
+      `weights are rounded to ${roundedTypes.join(", ")}; got ${JSON.stringify(type as string)}`,
+    );
   const done: string[] = [];
   for (const [path, layer] of model.namedModules()) {
     if (!(layer instanceof Linear) || layer.inFeatures % blockSize !== 0 || !filter(path, layer)) continue;

@@ -23,7 +23,7 @@ export interface LoadPretrainedOptions<T extends Task = Task> {
   /** Default true: weights of f32 stay in their file and come into memory when they are used, where the platform can. */
   readonly mmap?: boolean;
   /**
-   * Default false. True: matrices that a GGUF file holds as Q4_0, Q4_1 or Q8_0 keep their few bits in memory, in the order in which
+   * Default false. True: matrices that a GGUF file holds as Q4_0, Q4_1, Q8_0, Q4_K, Q5_K or Q6_K keep their few bits in memory, in the order in which
    * products compute elements from them (`QuantizedWeight`). They take no part in training; other types become f32 as ever.
    */
   readonly quantized?: boolean;

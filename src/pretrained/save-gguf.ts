@@ -6,7 +6,8 @@ import { bytesView, type HostArray } from "../base/host-array.ts";
 import { checkOptions } from "../base/options.ts";
 import { type GgufArray, type GgufInput, writeGguf } from "../formats/index.ts";
 import type { LanguageModel, PretrainedConfig } from "../models/index.ts";
-import { isQuantizedType, quantizeBlocks } from "../nn/index.ts";
+import { quantizeBlocks } from "../nn/index.ts";
+import { isRoundedType } from "../nn/quantize-blocks.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 
 import { readJson } from "../text/json-file.ts";
@@ -72,13 +73,13 @@ export async function saveGguf(
 /** What a matrix becomes: rows that are no whole blocks stay halves. */
 function typeFor(name: string, shape: readonly number[], type: (typeof types)[number]): string {
   if (shape.length < 2) return "F32";
-  if (!isQuantizedType(type)) return type;
+  if (!isRoundedType(type)) return type;
   if (shape.at(-1)! % 32 !== 0) return "F16";
   return /^(token_embd|output)\./.test(name) ? "Q8_0" : type;
 }
 
 function bytesOf(values: Float32Array, type: string): Uint8Array {
-  if (isQuantizedType(type)) return quantizeBlocks(values, type);
+  if (isRoundedType(type)) return quantizeBlocks(values, type);
   if (type === "F32") return bytesView(values);
   return bytesView(encode(type === "F16" ? "f16" : "bf16", values));
 }
