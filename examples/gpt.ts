@@ -4,6 +4,7 @@
  *     npm run gpt                                                     letters, a small model: minutes on a laptop
  *     npm run gpt -- --layers 6 --heads 6 --width 384 --context 256   nanoGPT's model
  *     npm run gpt -- --tokens bpe --all --precision bf16              a larger text, pieces of words, products in 16 bits
+ *     npm run gpt -- --dtype bf16                                     weights lie in memory in 16 bits
  *     npm run gpt -- --checkpoint gpt.safetensors --resume            goes on where it was stopped, bit for bit
  *
  * The text is WordNet's: a line a meaning, 1.1 MB of it as Shakespeare's plays in nanoGPT, all parts of speech with --all. Lines are
@@ -16,8 +17,8 @@ import { rematerializeLayers } from "netwright/finetune";
 import { generateTokens } from "netwright/generate";
 import { crossEntropy } from "netwright/losses";
 import { GPT2 } from "netwright/models";
-import { Module } from "netwright/nn";
-import { adamw, cosine, warmup } from "netwright/optim";
+import { Module, storeWeights } from "netwright/nn";
+import { adamw, cosine, stochasticRounding, warmup } from "netwright/optim";
 import { loadTokenizer, trainBpe } from "netwright/text";
 import { type Callback, evaluate, fit } from "netwright/train";
 import { wordNet } from "./support/wordnet.ts";
@@ -31,7 +32,8 @@ const { values: flags } = parseArgs({
     ...{ batch: { type: "string", default: "12" }, accumulate: { type: "string", default: "1" } },
     ...{ steps: { type: "string", default: "2000" }, rate: { type: "string", default: "1e-3" } },
     ...{ dropout: { type: "string", default: "0" }, seed: { type: "string", default: "0" } },
-    ...{ precision: { type: "string", default: "f32" }, rematerialize: { type: "boolean", default: false } },
+    ...{ precision: { type: "string", default: "f32" }, dtype: { type: "string", default: "f32" } },
+    ...{ rematerialize: { type: "boolean", default: false } },
     ...{ every: { type: "string", default: "250" }, peak: { type: "string" } },
     ...{ checkpoint: { type: "string" }, resume: { type: "boolean", default: false } },
   },
@@ -128,6 +130,7 @@ const gpt = new GPT2({
   ...{ dropout: number("dropout"), attentionDropout: number("dropout") },
 });
 
+if (flags.dtype !== "f32") storeWeights(gpt, flags.dtype as "bf16");
 if (flags.rematerialize) rematerializeLayers(gpt);
 
 class Packed extends Module {
@@ -140,6 +143,7 @@ const network = new Packed();
 const parameters = [...gpt.namedParameters()];
 const count = (of: typeof parameters): number =>
   of.reduce((sum, [, { shape }]) => sum + (shape as number[]).reduce((a, b) => a * b, 1), 0);
+const bytes = parameters.reduce((sum, pair) => sum + count([pair]) * (pair[1].dtype === "f32" ? 4 : 2), 0);
 const inProducts = count(parameters.filter(([path]) => !/wpe/.test(path)));
 // 6 operations a weight and token; and attention, twice forward and twice as much backward for queries with keys and with values.
 const flopPerToken = 6 * inProducts + 12 * number("layers") * number("width") * context;
@@ -153,7 +157,7 @@ say(
   `${lines.length} lines, ${train.length * context} tokens of ${codec.size} kinds to train on, ${validation.length * context} held out`,
 );
 say(
-  `${count(parameters)} parameters; ${epochs * stepsPerEpoch} steps of ${perStep} tokens, ${epochs} times over the text`,
+  `${count(parameters)} parameters in ${(bytes / 1e6).toFixed(2)} MB; ${epochs * stepsPerEpoch} steps of ${perStep} tokens, ${epochs} times over the text`,
 );
 
 /** A line that the model writes, from its beginning. */
@@ -199,7 +203,8 @@ await fit(network, train, {
       rising,
       cosine({ from: rate, to: rate / 10, steps: epochs * stepsPerEpoch - rising }),
     ),
-    weightDecay: 0.1,
+    // Of weights in 16 bits: steps are smaller than what is between two of them.
+    ...{ weightDecay: 0.1, rounding: stochasticRounding },
   }),
   ...{ epochs, batchSize, gradientAccumulationSteps: accumulate, seed: number("seed"), clipNorm: 1 },
   ...{ precision: flags.precision as "f32", callbacks: [teller], progress: "none", resume: flags.resume },

@@ -34,9 +34,21 @@ test("letters: the loss falls; rate, arithmetic and samples are told; resumed at
 });
 
 test("pieces of words, 16 bits, layers computed again, batches put together", { timeout: 120_000 }, () => {
-  const ways = ["--tokens", "bpe", "--vocabulary", "300", "--precision", "bf16", "--rematerialize"];
+  const ways = [
+    "--tokens",
+    "bpe",
+    "--vocabulary",
+    "300",
+    "--precision",
+    "bf16",
+    "--dtype",
+    "bf16",
+    "--rematerialize",
+  ];
   const text = run(...ways, "--accumulate", "2", "--steps", "10", "--every", "5", "--rate", "1e-2");
   expect(text).toContain("tokens of 300 kinds");
+  // 22,000 of them are in matrices, two bytes each.
+  expect(text).toMatch(/parameters in 0\.0\d MB/);
   expect(losses(text).length).toBeGreaterThan(1);
   expect(text).toMatch(/held out: [\d.]+ nats a token/);
 });

@@ -94,6 +94,20 @@ test("bottleneck adapters: trained, saved, used", async () => {
   expect([made.code, made.stderr]).toEqual([0, ""]);
 });
 
+test("weights in 16 bits: trained beside them, or themselves", async () => {
+  const plain = join(import.meta.dirname, "../../test/fixtures/llama.gguf");
+  const small = ["--dtype", "bf16", "--max-length", "32", "--epochs", "1", "--accumulate", "1"];
+  const output = join(folder, "bf16");
+  const beside = await runProgram("finetune", plain, "--data", data, ...small, "--output", output);
+  expect(beside.stderr).toBe("");
+  expect(existsSync(join(output, "adapter_config.json"))).toBe(true);
+  const whole = join(folder, "bf16-whole");
+  const full = ["--method", "full", "--output", whole];
+  expect((await runProgram("finetune", plain, "--data", data, ...small, ...full)).stderr).toBe("");
+  const made = await runProgram("generate", whole, "a dog", "--raw", "--max-new-tokens", "2");
+  expect(made.code).toBe(0);
+});
+
 test("a teacher: its opinion is learnt, and its perplexity told", async () => {
   const flags = ["--teacher", model, "--temperature", "3", "--teacher-weight", "0.8", "--validation", data];
   const small = [
@@ -141,6 +155,7 @@ test("what is asked for wrongly", async () => {
     ["finetune", model, "--data", data, "--method", "lra"],
     ["finetune", model, "--data", data, "--rank", "x"],
     ["finetune", model, "--data", data, "--temperature", "2"],
+    ["finetune", model, "--data", data, "--dtype", "f8"],
     ["finetune", model, "--data", data, "--teacher", model, "--objective", "dpo"],
     ["finetune", model, "--data", data, "--target", "q_prj"],
     ["finetune", model, "--data", join(folder, "none.jsonl")],
@@ -154,6 +169,7 @@ test("what is asked for wrongly", async () => {
       "2 netwright: --method must be one of lora, dora, qlora, adapter, prompt, full, got "lra"",
       "2 netwright: --rank must be a number, got "x"",
       "2 netwright: --temperature goes with --teacher",
+      "2 netwright: --dtype must be f32 or bf16, got "f8"",
       "2 netwright: --teacher does not go with --objective",
       "2 netwright: loraAdapters: no linear layer of Llama is called "q_prj"; did you mean "q_proj"? There are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
       "1 netwright: cannot read "FOLDER/none.jsonl": there is no such file or folder; check the path",

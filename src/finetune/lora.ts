@@ -8,11 +8,13 @@ import {
   Dropout,
   initializers,
   isQuantized,
+  isStored,
   Linear,
   type Module,
   Parameter,
   removeParametrization,
   removeQuantizedWeight,
+  restoreWeights,
 } from "../nn/index.ts";
 import { stopGradient, type Tensor } from "../tensor/index.ts";
 
@@ -171,7 +173,7 @@ export class LoraAdapters {
 
   /**
    * Puts what was learnt into the weights and takes the adapters off: the model computes what it did (in evaluation), without extra
-   * work. Weights that were quantized become f32.
+   * work. Weights that were quantized or kept in 16 bits become f32.
    *
    * @throws ArgumentError when it was done already
    */
@@ -184,6 +186,7 @@ export class LoraAdapters {
       this.lengths.set(adapter, magnitude && stopGradient(adapter.rowLengths()));
       layer.removeAdapter(adapterName);
       if (isQuantized(layer)) removeQuantizedWeight(layer);
+      else if (isStored(layer)) restoreWeights(layer);
       else if (!(Object.getOwnPropertyDescriptor(layer, "weight")?.value instanceof Parameter))
         removeParametrization(layer);
       layer.weight.assign(stopGradient(merged));

@@ -3,7 +3,7 @@ import { monotonicMs } from "#platform";
 import { ArgumentError } from "../base/errors.ts";
 import type { LanguageModel, PromptEmbeddings } from "../models/index.ts";
 import { type Module, QuantizedWeight, type Registration } from "../nn/index.ts";
-import { adamw, cosine, type Optimizer, type Schedule, warmup } from "../optim/index.ts";
+import { adamw, cosine, type Optimizer, type Schedule, stochasticRounding, warmup } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import type { CheckpointOptions, FitOptions } from "../train/index.ts";
 import { type BottleneckAdapters, type BottleneckOptions, bottleneckAdapters } from "./bottleneck.ts";
@@ -77,12 +77,17 @@ function rateOver(steps: number, learningRate: number): Schedule {
   return warmup(rising, cosine({ from: learningRate, steps: Math.max(1, steps - rising) }));
 }
 
-/** AdamW of what is trained: frozen parameters have no moments, and stay out of checkpoints. */
+/**
+ * AdamW of what is trained: frozen parameters have no moments, and stay out of checkpoints. Rates are so small that weights in 16 bits
+ * would stay where they are if they were rounded to the nearest.
+ */
 export const optimizerOf = (
   model: Module,
   { steps, learningRate, weightDecay }: Readonly<Record<"steps" | "learningRate" | "weightDecay", number>>,
 ): Optimizer =>
-  adamw({ learningRate: rateOver(steps, learningRate), weightDecay })(model.parameters({ trainable: true }));
+  adamw({ learningRate: rateOver(steps, learningRate), weightDecay, rounding: stochasticRounding })(
+    model.parameters({ trainable: true }),
+  );
 
 /** Options that all trainings hand on to `fit`. A checkpoint holds what is trained: the frozen rest is in the model's own file. */
 export function handedOn(options: {

@@ -1,6 +1,14 @@
 /** What generation asks of a model, whatever it is made of. */
-import type { AttentionCache, Embedding, KeyValueCache, Linear, Module } from "../nn/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import {
+  type AttentionCache,
+  type Embedding,
+  isQuantized,
+  isStored,
+  type KeyValueCache,
+  type Linear,
+  type Module,
+} from "../nn/index.ts";
+import { rematerialize, type Tensor } from "../tensor/index.ts";
 import type { WordEmbeddings } from "./prompt-embeddings.ts";
 
 export interface DecodeOptions {
@@ -35,10 +43,14 @@ export interface LanguageModel extends Module, TokenReader {
 }
 
 /** By the output layer, adapters and all, or where there is none by the matrix of the embeddings: (…, hiddenSize) → (…, vocabSize). */
-export const outputLogits = (features: Tensor, head: Linear | undefined, words: Embedding): Tensor =>
-  (head === undefined
-    ? features.matmul((words.weight as Tensor).transpose())
-    : head.forward(features)) as Tensor;
+export function outputLogits(features: Tensor, head: Linear | undefined, words: Embedding): Tensor {
+  if (head !== undefined) return head.forward(features);
+  const product = (x: Tensor): Tensor => x.matmul((words.weight as Tensor).transpose()) as Tensor;
+  // Kept for the gradient, a weight of fewer bits would lie in memory in f32.
+  return words.training && (isStored(words) || isQuantized(words))
+    ? rematerialize(product)(features)
+    : product(features);
+}
 
 /** (N, T) → (N, 1, T, T): whether two tokens are of one text. */
 export const sameDocument = (documents: Tensor): Tensor =>

@@ -234,6 +234,14 @@ export {
   type StateSource,
   type StateValue,
 } from "./state-dict.ts";
+export {
+  isStored,
+  restoreWeights,
+  type StoredDType,
+  StoredWeight,
+  type StoreOptions,
+  storeWeights,
+} from "./stored.ts";
 export type { LayerSummary, ModuleSummary, OptimizerStates } from "./summary.ts";
 export {
   type DecoderMasks,

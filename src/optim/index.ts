@@ -32,6 +32,7 @@ export {
 } from "./optimizer.ts";
 export { RAdam, type RAdamOptions, radam } from "./radam.ts";
 export { RMSprop, type RMSpropOptions, rmsprop } from "./rmsprop.ts";
+export { type Rounding, stochasticRounding } from "./rounding.ts";
 export { Rprop, type RpropOptions, rprop } from "./rprop.ts";
 export { SAM, type SAMOptions } from "./sam.ts";
 export {

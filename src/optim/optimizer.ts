@@ -17,6 +17,7 @@ import {
 import { full, type SparseRows, StateTensor, sparseRows, type Tensor } from "../tensor/index.ts";
 import { groupsOf, type NoDecay, type Parameters, parameterNames, withoutDecay } from "./groups.ts";
 import { requireRange, withDefaults } from "./options.ts";
+import type { Rounding } from "./rounding.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** A number, or a function of the steps done so far: see `schedules.ts`. */
@@ -29,6 +30,11 @@ export interface OptimizerOptions {
    * kernels decay, as is usual since GPT-2. By default everything decays.
    */
   readonly noDecay?: NoDecay;
+  /**
+   * How new values of parameters in 16 bits are rounded, which are computed in f32: by default to the nearest, where steps of less than
+   * half a place are lost. See `stochasticRounding`.
+   */
+  readonly rounding?: Rounding;
 }
 
 /** Makes an optimizer for a model's parameters, or groups of them: what `fit` takes. */
@@ -88,12 +94,14 @@ export class Optimizer<Options extends OptimizerOptions = any> {
   readonly #algorithm: Algorithm<Options, string, unknown>;
   readonly #groups: readonly Group<Options>[];
   readonly #slots = new Map<Parameter, ReadonlyMap<string, StateTensor>>();
+  readonly #rounding: Rounding | undefined;
 
   constructor(
     algorithm: Algorithm<Options, any, any>,
     parameters: Parameters<Options>,
-    { noDecay, ...given }: Partial<Options> = {},
+    { noDecay, rounding, ...given }: Partial<Options> = {},
   ) {
+    this.#rounding = rounding;
     const { name, defaults } = algorithm;
     const base = withDefaults(name, given as Partial<Options>, defaults);
     this.#algorithm = algorithm;
@@ -146,7 +154,9 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     wrap: (algorithm: Algorithm<Options, string, unknown>) => Algorithm<Options, any, any>,
   ): Optimizer {
     const groups = this.#groups.map(({ options, parameters }) => ({ ...options, parameters }));
-    return new Optimizer(wrap(this.#algorithm), groups as never);
+    return new Optimizer<OptimizerOptions>(wrap(this.#algorithm), groups as never, {
+      ...(this.#rounding && { rounding: this.#rounding }),
+    });
   }
 
   /** Its algorithm and the options of each group, for records. @example new SGD([new Parameter([1])], { learningRate: 0.1 }).description.name // "SGD" */
@@ -215,8 +225,15 @@ export class Optimizer<Options extends OptimizerOptions = any> {
     const value = read(parameter).cast(dtype);
     const given = (sparse?.rows ?? gradient).cast(dtype);
     const updated = this.#algorithm.update(value, given, slots, shared, options);
-    write(parameter, updated.parameter.cast(parameter.dtype));
+    write(parameter, this.#rounded(updated.parameter, parameter, this.parameters.indexOf(parameter)));
     for (const [slot, state] of states) write(state, (updated as Slots<string>)[slot]!);
+  }
+
+  #rounded(value: Tensor, { dtype }: Parameter, place: number): Tensor {
+    const isLow = dtype === "bf16" || dtype === "f16";
+    return (
+      (isLow && this.#rounding?.(value, dtype, { place, step: this.stepCount.value })) || value.cast(dtype)
+    );
   }
 
   /** The rows of a sparse gradient; undefined for a dense one. */

@@ -74,11 +74,13 @@ export function requirePlain(caller: string, { model, config, origin }: Pretrain
   const known = modelFromConfig(config, origin?.task).stateDict();
   const extra = [...model.stateDict().keys()].find((name) => !known.has(name));
   if (extra === undefined) return;
-  const hint = extra.includes(".parametrizations.")
-    ? "weights that stay quantized are not saved; open the model without { quantized: true }"
-    : extra.includes(".bottleneck.")
-      ? "bottleneck adapters cannot be merged; save them by themselves (saveBottleneckAdapters) and remove them first"
-      : "merge its adapters first";
+  const hint = /\.parametrizations\.weight\.original$/.test(extra)
+    ? "restoreWeights(model) first"
+    : extra.includes(".parametrizations.")
+      ? "weights that stay quantized are not saved; open the model without { quantized: true }"
+      : extra.includes(".bottleneck.")
+        ? "bottleneck adapters cannot be merged; save them by themselves (saveBottleneckAdapters) and remove them first"
+        : "merge its adapters first";
   throw new ArgumentError(
     `${caller}: the model holds "${extra}", which its configuration does not have: ${hint}`,
   );
