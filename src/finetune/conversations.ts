@@ -102,7 +102,7 @@ function conversationOf({ row, place }: Row): Conversation {
   if (row["messages"] !== undefined) return { messages: messagesOf(row["messages"], place), place };
   if (row["prompt"] === undefined && row["completion"] === undefined)
     throw new FormatError(noMessages(place, row));
-  const text = (key: "prompt" | "completion"): string => textOf(row[key], `${place}: ${key}`);
+  const text = (key: "prompt" | "completion"): string => textOf(keyOf(row, key, place), `${place}: ${key}`);
   return {
     messages: [
       { role: "user", content: text("prompt") },
