@@ -25,8 +25,8 @@ const [oldest, newest] = [7, 25];
  * and `forward` builds its graph of Netwright's ops. So it is compiled, trained and saved like any module. Dropout and batch
  * normalization do what the file says of evaluation, in both modes.
  *
- * `forward` takes tensors in the order of `inputs`, or one record of them by name, and gives the output, or a record where there
- * are several.
+ * `forward` takes tensors in the order of `inputs`, or one record of them by name, and gives the output, or a record by name where there
+ * are several (`outputs` has their order: JavaScript puts names that are whole numbers first).
  *
  * @throws FormatError for operators that are not supported, naming operator and node
  * @example
