@@ -5,14 +5,14 @@
  *     node build/bench/lora.js model.gguf [--bits 4]
  *
  * `smollm2` and `1b` are configurations (SmolLM2-135M's, TinyLlama-1.1B's) with random weights. `--bits 4`: a base of Q4_1 blocks; of a file
- * those that it holds. The same in PyTorch with PEFT: bench/peers/python/torch_lora.py.
+ * those that it holds. `--bits 16`: in bf16. The same in PyTorch with PEFT: bench/peers/python/torch_lora.py.
  */
 import { parseArgs } from "node:util";
 import { compile, device, grad, type Tensor, tensor } from "netwright";
 import { loraAdapters, rematerializeLayers } from "netwright/finetune";
 import { crossEntropy } from "netwright/losses";
 import { type LanguageModel, Llama } from "netwright/models";
-import { Embedding, Linear, setQuantizedWeight } from "netwright/nn";
+import { Embedding, Linear, setQuantizedWeight, storeWeights } from "netwright/nn";
 import { AdamW } from "netwright/optim";
 import { loadPretrained } from "netwright/pretrained";
 import { hashedLabels } from "./data.ts";
@@ -77,6 +77,7 @@ async function opened(): Promise<LanguageModel> {
 }
 
 const model = await opened();
+if (values.bits === "16") storeWeights(model, "bf16");
 loraAdapters(model, { rank, ...(values.target && { targetModules: values.target }) });
 if (values.rematerialize) rematerializeLayers(model);
 model.train();
