@@ -2,10 +2,13 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { TokenReader } from "../models/index.ts";
 import type { KeyValueCache } from "../nn/index.ts";
-import { compile, type Tensor, tensor } from "../tensor/index.ts";
+import { compile, dimension, type Tensor, tensor, zeros } from "../tensor/index.ts";
 
 /** Tokens of a prompt that one run takes; the last run's rest is filled up, so that all lengths share one program. */
 const chunk = 64;
+
+/** Attention looks at a multiple of so many positions: what is behind the text is 0 there. */
+const roomStep = 16;
 
 /**
  * Reads tokens and tells what may follow. Two programs serve every text and every length: one takes a piece of the prompt, one a
@@ -21,9 +24,11 @@ export class Decoding {
   /** What the model keeps of what was read. */
   readonly caches: readonly KeyValueCache[];
   private readonly readPiece: (tokens: Tensor, count: Tensor) => Tensor;
-  private readonly readOne: (token: Tensor) => Tensor;
+  private readonly readOne: (token: Tensor, room: Tensor) => Tensor;
   private readonly readAll: (tokens: Tensor, count: Tensor) => Tensor;
   private count = 0;
+  /** As long as the positions that the last token saw. */
+  private room = zeros([0], { dtype: "bool" }) as Tensor;
 
   /** @param options.maxLength the most tokens of a text, prompt and answer */
   constructor(model: TokenReader, { maxLength }: { readonly maxLength: number }) {
@@ -50,9 +55,12 @@ export class Decoding {
     this.readAll = compile((tokens: Tensor, count: Tensor) =>
       model.logits(piece(tokens, count).at(0) as Tensor),
     );
-    this.readOne = compile((token: Tensor) =>
-      model.logits(model.features(token, { caches }).at(0, 0) as Tensor),
-    );
+    const one = (token: Tensor, room: Tensor): Tensor => {
+      const within = caches.map((cache) => cache.within(room));
+      return model.logits(model.features(token, { caches: within }).at(0, 0) as Tensor);
+    };
+    const positions = dimension("positions", { min: 1, max: caches[0]?.maxLength ?? maxLength });
+    this.readOne = compile(one, { shapes: [[1, 1], [positions]] });
   }
 
   /** How many tokens were read. */
@@ -74,7 +82,7 @@ export class Decoding {
       const piece = ids.subarray(from, from + chunk);
       logits =
         piece.length === 1
-          ? this.readOne(row(piece))
+          ? this.readOne(row(piece), this.roomFor(this.count + 1))
           : this.readPiece(filled(piece, chunk), scalar(piece.length));
       this.count += piece.length;
     }
@@ -99,6 +107,12 @@ export class Decoding {
     const all = (await logits.data()) as Float32Array;
     const size = all.length / room;
     return Array.from(tokens, (_, i) => all.subarray(i * size, (i + 1) * size));
+  }
+
+  private roomFor(length: number): Tensor {
+    const size = Math.ceil(length / roomStep) * roomStep;
+    if (this.room.shape[0] !== size) this.room = zeros([size], { dtype: "bool" }) as Tensor;
+    return this.room;
   }
 
   private requireRoom(count: number): void {

@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { elementCount, shapeText } from "../base/shape.ts";
 import type { Node } from "../graph/node.ts";
-import { blockedAttention, flip, maskedSoftmax, windows } from "../ops/index.ts";
+import { blockedAttention, flip, iota, maskedSoftmax, windows } from "../ops/index.ts";
 import { raised } from "../tensor/autocast.ts";
 import { arange, type Tensor, tensor, where } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
@@ -154,7 +154,8 @@ function inWindow(queries: number, keys: number, options: AttentionOptions): Ten
   if (left === undefined && right === undefined) return [];
   const { offset = 0 } = options;
   const at = (arange(queries) as Tensor).add(offset as Tensor).reshape([queries, 1]) as Tensor;
-  const key = arange(keys) as Tensor;
+  // How many keys there are may be a dimension.
+  const key = fromNode(iota([keys], 0, "i32")) as Tensor;
   return [
     ...(right === undefined ? [] : [at.add(right).greaterEqual(key) as Tensor]),
     ...(left === undefined ? [] : [at.sub(left).lessEqual(key) as Tensor]),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compile, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { compile, dimension, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import { KeyValueCache, MultiheadAttention, RotaryEmbedding } from "./index.ts";
 
 const numbers = (seed: number, ...shape: number[]): Tensor =>
@@ -45,6 +45,29 @@ describe("KeyValueCache", () => {
     await expect(step(x).data()).rejects.toThrow(/must be 0 … 3, but element .* is 4/);
     expect(await cache.length.item()).toBe(3);
     expect([...(await cache.keys.data())]).toEqual(before);
+  });
+
+  it("within a room looks at nothing behind it, one program for rooms of any size", async () => {
+    const [cache, other] = [cacheOf(64), cacheOf(64)];
+    // What attention looked at behind the room would show.
+    const hidden = new Float32Array(2 * 2 * 64 * 4).map((_, i) => (Math.floor(i / 4) % 64 < 24 ? 0 : NaN));
+    for (const state of [cache.keys, cache.values]) state.assign(tensor(hidden, { shape: [2, 2, 64, 4] }));
+    const room = dimension("room", { min: 1, max: 64 });
+    for (const options of [{ causal: true }, { causal: true, window: [3, 0], softCap: 5 }] as const) {
+      const within = compile(
+        (x: Tensor, seen: Tensor) => cache.within(seen).attend(x.mul(2) as Tensor, x, x, options),
+        { shapes: [[2, 2, 1, 4], [room]] },
+      );
+      const plain = compile((x: Tensor) => other.attend(x.mul(2) as Tensor, x, x, options));
+      for (let i = 0; i < 20; i++) {
+        const x = numbers(i, 2, 2, 1, 4);
+        const got = await within(x, zeros([Math.ceil((i + 1) / 8) * 8])).data();
+        const want = await plain(x).data();
+        for (const [at, y] of got.entries()) expect(y).toBeCloseTo(want[at]!, 5);
+      }
+      for (const each of [cache, other]) each.reset();
+    }
+    expect(() => cache.within(zeros([2, 2]))).toThrow("KeyValueCache: within needs a vector, got (2, 2)");
   });
 
   it("is written where it lies: appending costs the same at any room", () => {

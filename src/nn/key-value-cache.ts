@@ -1,8 +1,11 @@
 /** Keys and values of what a decoder has read, kept from step to step. */
 import { ArgumentError, ShapeError } from "../base/errors.ts";
 import { shapeText } from "../base/shape.ts";
+import { sliceAxis } from "../ops/index.ts";
 import { arange, StateTensor, type Tensor, tensor } from "../tensor/index.ts";
 import { withPlace } from "../tensor/located.ts";
+import { nodeOf } from "../tensor/nodes.ts";
+import { fromNode } from "../tensor/tensor.ts";
 import { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 
 /** Where a layer keeps keys and values of what was read: behind it come new ones, and queries look at all of them. */
@@ -91,6 +94,33 @@ export class KeyValueCache implements AttentionCache {
   attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
     const { keys, values, offset } = this.append(k, v);
     return scaledDotProductAttention(q, keys, values, { ...options, offset });
+  }
+
+  /**
+   * The cache for a step that ends within as many positions as `room` has elements: attention looks at no others, and takes so much the
+   * less time. The size of `room` may be a dimension: one compiled step then serves texts of all lengths.
+   *
+   * @throws ShapeError when `room` is no vector
+   * @example
+   * const cache = new KeyValueCache({ batchSize: 1, numHeads: 2, headSize: 8, maxLength: 512 });
+   * const x = ones([1, 2, 3, 8]);
+   * cache.within(zeros([16])).attend(x, x, x, { causal: true }).shape; // [1, 2, 3, 8]
+   */
+  within(room: Tensor): AttentionCache {
+    const [size] = nodeOf(room).shape;
+    if (size === undefined || room.shape.length !== 1)
+      throw withPlace(
+        new ShapeError(`KeyValueCache: within needs a vector, got ${shapeText(nodeOf(room).shape)}`),
+      );
+    const first = (x: Tensor): Tensor => fromNode(sliceAxis(nodeOf(x), 2, 0, size)) as Tensor;
+    return {
+      maxLength: this.maxLength,
+      length: this.length,
+      attend: (q, k, v, options) => {
+        const { keys, values, offset } = this.append(k, v);
+        return scaledDotProductAttention(q, first(keys), first(values), { ...options, offset });
+      },
+    };
   }
 
   /** Forgets everything: the next positions are the first. */
