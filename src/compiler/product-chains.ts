@@ -1,6 +1,6 @@
 /**
- * Products in a row, each of which reads by rows what the one before wrote (the layers of a network): where each thread keeps the
- * same rows all along, it need not wait for others.
+ * Products in a row, each of which reads by rows what the one just before wrote (the layers of a network): where each thread keeps
+ * the same rows all along, it need not wait for others.
  */
 import type { Node } from "../graph/node.ts";
 import type { View } from "../graph/view.ts";
@@ -8,16 +8,14 @@ import type { DotAxes } from "../ops/index.ts";
 import type { Accesses } from "./access.ts";
 import type { Cluster } from "./clusters.ts";
 
-/** Marks the clusters of such products. */
+/** Marks the clusters of such products; `clusters` are in the order in which they run. */
 export function findProductChains(clusters: readonly Cluster[], accesses: Accesses): void {
-  const owners = new Map<Node, Cluster>();
-  const products = clusters.filter(({ kind }) => kind === "dot");
-  for (const cluster of products) for (const member of cluster.members.keys()) owners.set(member, cluster);
-  for (const cluster of products) {
+  for (const [i, cluster] of clusters.entries()) {
+    const before = clusters[i - 1];
+    if (cluster.kind !== "dot" || before?.kind !== "dot") continue;
     const dot = [...cluster.members.keys()].find(({ op }) => op.kind === "dot") as Node<DotAxes>;
     const { root, view } = accesses.inMemory(dot.inputs[0]!);
-    const before = owners.get(root);
-    if (before === undefined || dot.attributes.batch > 0 || !isByRows(view)) continue;
+    if (!before.members.has(root) || dot.attributes.batch > 0 || !isByRows(view)) continue;
     before.keepsRows = true;
     cluster.keepsRows = true;
   }

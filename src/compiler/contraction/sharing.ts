@@ -61,6 +61,9 @@ const forkCycles = 6000;
 const handOverCycles = 24;
 const lineBytes = 64;
 
+/** A line from the last cache, of many that are read one after the other. */
+const lastCacheCycles = 12;
+
 /** The parts of a plan: one, or what the threads share evenly and the rest. */
 export function partsOf(plan: Plan, target: TargetDescription): readonly Part[] {
   const { problem, rows, columns } = plan;
@@ -350,13 +353,15 @@ function packCycles(plan: Plan, parts: readonly Part[], { threads }: TargetDescr
   };
   const bytesAlong = (own: Size): number =>
     maxOf(own) * depthOf(problem) * batchCount(problem) * bytesOf(problem.left.buffer.dtype);
-  const elsewhere = hasMachineCode && !keepsRows(parts[0], plan) ? writtenLines(problem) : 0;
-  const handedOver = elsewhere * (1 - 1 / threads) * handOverCycles;
+  const isKept = keepsRows(parts[0], plan);
+  const handedOver = hasMachineCode && !isKept ? writtenLines(problem) * handOverCycles : 0;
+  const readAgain =
+    hasMachineCode && isKept ? (bytesAlong(problem.columns) / lineBytes) * lastCacheCycles : 0;
   const left = before(cycles.packLeft, rows[0]!, bytesAlong(productOf(problem.rows)));
   const right = packsOwnColumns(plan, parts)
     ? cycles.packRight * parts.reduce((sum, part) => sum + ownPacking(part, plan, threads), 0)
     : before(cycles.packRight, columns, bytesAlong(problem.columns));
-  return left + right + handedOver;
+  return left + right + (handedOver + readAgain) * (1 - 1 / threads);
 }
 
 /** Lines that one product of several in a row hands to the next. */
