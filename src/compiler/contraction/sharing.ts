@@ -133,7 +133,7 @@ function splitKeeping(
 ): readonly (readonly Part[])[] {
   const { keepsRows, isExchanged, right } = problem;
   const columnBytes = maxOf(problem.columns) * depthOf(problem) * bytesOf(right.buffer.dtype);
-  const isSuited = !isExchanged && !packsLeft && batchCount(problem) === 1 && 2 * columnBytes <= l2.bytes;
+  const isSuited = !isExchanged && !packsLeft && batchCount(problem) === 1 && 4 * columnBytes <= l2.bytes;
   return keepsRows && isSuited ? rows.flatMap((_, axis) => splitEvenly(rows, columns, axis, threads)) : [];
 }
 
