@@ -50,11 +50,15 @@ export class FunctionRun implements Job, ValueRun {
   }
 
   start(onEnd: () => void): RunningJob {
-    const { executable, args, now } = this.parts;
+    const { executable, args } = this.parts;
     this.parts.prepare();
-    const began = now();
     const running = executable.start!(args, onEnd);
-    return { finish: () => this.end(this.parts.finish(running.finish(), now() - began)) };
+    return {
+      finish: () => {
+        const { failure, milliseconds } = running.finish();
+        return this.end(this.parts.finish(failure, milliseconds));
+      },
+    };
   }
 
   fail(error: StepError): void {
@@ -74,6 +78,6 @@ export class FunctionRun implements Job, ValueRun {
 
 /** What a running program on another thread gives its caller. */
 export interface RunningProgram {
-  /** Sleeps until it has ended. Gives the check that failed. */
-  finish(): CheckFailure | undefined;
+  /** Sleeps until it has ended. Gives the check that failed, and how long the program itself took. */
+  finish(): { readonly failure: CheckFailure | undefined; readonly milliseconds: number };
 }

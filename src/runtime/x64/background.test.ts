@@ -1,12 +1,18 @@
 /** Long programs leave the caller's thread; what they give, and in which order, is as if they had not. */
 import { describe, expect, it } from "vitest";
+import { Assembler } from "../../codegen/x64/assembler/assembler.ts";
 import type { Node } from "../../graph/node.ts";
 import { State } from "../../graph/state.ts";
 import { Trace, withTrace } from "../../graph/trace.ts";
 import { add, check, dot, greater, like, parameter, readState, sum } from "../../ops/index.ts";
 import type { Device } from "../device.ts";
+import { RunQueue } from "../run-queue.ts";
 import { createNativeDevice } from "../x64-device.ts";
+import { BackgroundThread } from "./background.ts";
+import { loadCode } from "./code-memory.ts";
 import { doctor } from "./doctor.ts";
+import { NativeMemory } from "./memory.ts";
+import { requireNativeSystem } from "./system.ts";
 
 const { isa, reasons } = doctor();
 const why = `machine code cannot run here: ${reasons.join("; ")}`;
@@ -57,6 +63,21 @@ describe.skipIf(isa === undefined)(`programs on another thread${isa ? "" : ` (${
       [10, 100, 1000],
     ]);
     expect([...device.readState(total)]).toEqual([10, 100, 1000]);
+  });
+
+  it("take the time that they run, however late the caller looks", () => {
+    const system = requireNativeSystem();
+    const memory = new NativeMemory(system, new RunQueue());
+    const a = new Assembler();
+    a.begin("nothing");
+    a.emit("ret");
+    const { address } = loadCode(system, a.finish());
+    const wait = new BackgroundThread(system, memory).start(address, 0, () => {});
+    const from = performance.now();
+    while (performance.now() - from < 100);
+    const took = wait();
+    expect(took).toBeGreaterThan(0);
+    expect(took).toBeLessThan(50);
   });
 
   it("are waited for by whoever needs a value at once", () => {

@@ -114,8 +114,8 @@ export class NativeExecutable {
     const wait = this.background.start(this.entryAddress, this.block, onEnd);
     return {
       finish: () => {
-        wait();
-        return this.outcome();
+        const milliseconds = wait();
+        return { failure: this.outcome(), milliseconds };
       },
     };
   }
