@@ -70,6 +70,19 @@ describe("KeyValueCache", () => {
     expect(() => cache.within(zeros([2, 2]))).toThrow("KeyValueCache: within needs a vector, got (2, 2)");
   });
 
+  it("within a room looks at all positions where a bias or a mask tells of all of them", async () => {
+    const x = numbers(3, 2, 2, 1, 4);
+    const distanceBias = numbers(5, 2, 64);
+    const mask = numbers(6, 1, 64);
+    const keyPaddingMask = zeros([2, 64], { dtype: "bool" }) as Tensor;
+    for (const given of [{ distanceBias }, { mask }, { keyPaddingMask }]) {
+      const [cache, other] = [cacheOf(64), cacheOf(64)];
+      const options = { causal: true, ...given };
+      const got = cache.within(zeros([16])).attend(x, x, x, options);
+      expect(await got.data()).toEqual(await other.attend(x, x, x, options).data());
+    }
+  });
+
   it("is written where it lies: appending costs the same at any room", () => {
     const costOf = (maxLength: number): { bytes: number; arenaBytes: number } => {
       const cache = cacheOf(maxLength);

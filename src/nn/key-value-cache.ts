@@ -98,7 +98,8 @@ export class KeyValueCache implements AttentionCache {
 
   /**
    * The cache for a step that ends within as many positions as `room` has elements: attention looks at no others, and takes so much the
-   * less time. The size of `room` may be a dimension: one compiled step then serves texts of all lengths.
+   * less time. The size of `room` may be a dimension: one compiled step then serves texts of all lengths. With a mask or a bias, which tell
+   * of all positions, attention looks at all of them.
    *
    * @throws ShapeError when `room` is no vector
    * @example
@@ -117,6 +118,9 @@ export class KeyValueCache implements AttentionCache {
       maxLength: this.maxLength,
       length: this.length,
       attend: (q, k, v, options) => {
+        const { mask, keyPaddingMask, distanceBias } = options ?? {};
+        // Those are of all positions that there may be.
+        if ((mask ?? keyPaddingMask ?? distanceBias) !== undefined) return this.attend(q, k, v, options);
         const { keys, values, offset } = this.append(k, v);
         return scaledDotProductAttention(q, first(keys), first(values), { ...options, offset });
       },

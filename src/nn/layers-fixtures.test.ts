@@ -23,7 +23,13 @@ const elsewhere = {
     ...["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential", "Unflatten"],
   ],
   "rows of BatchNorm1d, 2d, 3d": ["BatchNorm"],
-  "tests of their own: no layers": ["Adapter", "Module", "Parametrization", "QuantizedWeight"],
+  "tests of their own: no layers": [
+    "Adapter",
+    "Module",
+    "Parametrization",
+    "QuantizedWeight",
+    "StoredWeight",
+  ],
 };
 
 test("every layer has a row, or a test that is named here", () => {
