@@ -92,7 +92,7 @@ function firstDifference(got: readonly Float32Array[], want: readonly Float32Arr
 }
 
 describe("threads", () => {
-  it("do not change a bit", (context) => {
+  it("do not change a bit", { timeout: byTier(30_000, 300_000) }, (context) => {
     context.skip(isa === undefined, `machine code cannot run here: ${reasons.join("; ")}`);
     const [want] = runs(createNativeDevice(), 1);
     for (const threads of [2, 3, 4])
@@ -122,7 +122,9 @@ describe("threads", () => {
     }
   });
 
-  it("update many states as they would one after the other", (context) => {
+  it("update many states as they would one after the other", {
+    timeout: byTier(30_000, 300_000),
+  }, (context) => {
     context.skip(isa === undefined, `machine code cannot run here: ${reasons.join("; ")}`);
     const [want] = updates(createNativeDevice(), 1);
     for (const threads of [2, 4])
