@@ -3,83 +3,48 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeArray, type EncodedArray, hashedUnit, readFixture } from "../../test/fixtures.ts";
-import {
-  expectGradients,
-  expectNear,
-  fillStates,
-  type Gradients,
-  type Seeds,
-  weightedSum,
-} from "../../test/model-states.ts";
+import { AdaptedLlama, type AdaptedRow } from "../../test/adapted-llama.ts";
+import { decodeArray, readFixture } from "../../test/fixtures.ts";
+import { expectNear, type Seeds } from "../../test/model-states.ts";
 import { readSafetensors } from "../formats/index.ts";
-import { crossEntropy } from "../losses/index.ts";
-import { Llama, PretrainedConfig } from "../models/index.ts";
+import type { Llama } from "../models/index.ts";
 import { Linear, quantizeModel, Sequential } from "../nn/index.ts";
 import { adamw } from "../optim/index.ts";
 import { compile, grad, type Tensor, tensor } from "../tensor/index.ts";
 import { type LoraOptions, loadAdapters, loraAdapters, saveAdapters } from "./index.ts";
 
-interface Row {
+interface Row extends AdaptedRow {
   readonly kind: string;
-  readonly logits: EncodedArray;
-  readonly gradients: Gradients;
-  readonly losses: readonly number[];
 }
 const { cases, learningRate, ...seeds } = readFixture<
   Seeds & { cases: readonly Row[]; learningRate: number }
 >("peft-adapters.json");
-const base = readFixture<{ cases: readonly { config: Record<string, unknown> }[] }>("language-models.json");
 const folderOf = (kind: string): string => join(import.meta.dirname, "../../test/fixtures/peft", kind);
 
-function made(): Llama {
-  const model = Llama.fromConfig(new PretrainedConfig(base.cases[0]!.config)) as Llama;
-  fillStates(model, seeds);
-  return model.eval();
-}
-const [batch, steps] = [2, 9];
-const ids = tensor(
-  Int32Array.from({ length: batch * steps }, (_, i) => Math.floor(hashedUnit(seeds.inputSeed, i) * 40)),
-  { shape: [batch, steps] },
-) as Tensor;
+const llama = new AdaptedLlama(seeds);
+const { ids } = llama;
+const made = (): Llama => llama.made();
 
 let folder = "";
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "netwright-"))));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe.each(cases)("$kind, as PEFT saved it", ({ kind, logits, gradients, losses }) => {
+describe.each(cases)("$kind, as PEFT saved it", (row) => {
+  const { kind, logits } = row;
   const published = (name: string): string => name.replace(".lora.", ".").replace(/vector$/, "vector.weight");
 
   test("logits and gradients", async () => {
     const model = made();
     const adapters = await loadAdapters(model, folderOf(kind));
-    const learnt = [...model.namedParameters()].filter(([, { trainable }]) => trainable);
-    const names = learnt.map(([name]) => published(name));
-    expect([...names].sort()).toEqual(Object.keys(gradients).sort());
+    const names = await llama.expectForward(model, row, published);
     expect(adapters.parameters().length).toBe(names.length);
-    const step = compile((x: Tensor) => {
-      const y = model.forward(x);
-      return [y, ...grad(weightedSum(y, seeds), model.parameters({ trainable: true }))] as Tensor[];
-    });
-    const [found, ...own] = step(ids);
-    expectNear("logits", await found!.data(), decodeArray(logits), 1e-4);
-    await expectGradients(names, own, gradients, seeds);
   });
 
   test("ten steps of AdamW", async () => {
     const model = made();
     await loadAdapters(model, folderOf(kind));
     const parameters = model.parameters({ trainable: true });
-    const optimizer = adamw({ learningRate })(parameters);
-    const step = compile((x: Tensor) => {
-      const y = model.forward(x).slice(1, 0, steps - 1) as Tensor;
-      const loss = crossEntropy(y.reshape([batch * (steps - 1), -1]), x.slice(1, 1, steps).flatten());
-      optimizer.step(grad(loss, parameters) as Tensor[]);
-      return loss;
-    });
-    // The first steps go by the signs of gradients: rounding of small ones grows.
-    for (const wanted of losses)
-      expect(Math.abs(((await step(ids).item()) as number) - wanted)).toBeLessThan(3e-3 * wanted);
+    await llama.expectSteps(model, row, { parameters, learningRate });
   });
 
   test("merged and unmerged it computes the same", async () => {
