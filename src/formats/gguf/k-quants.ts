@@ -3,6 +3,7 @@
  *
  * Every product here is exact in f64 and nearly all in f32, so elements are the f32 nearest to scale · q − minimum.
  */
+import { fiveBits, fourBits, minimumOf, scaleOf, sixBits } from "../../base/k-quants.ts";
 import { half, signed } from "./bits.ts";
 
 /** 16 scales of 4 bits with 16 minimums of 4 bits, then 2 bits an element, `d`, `dmin`. */
@@ -57,35 +58,16 @@ export function dequantizeQ5K(bytes: Uint8Array, at: number, out: Float32Array, 
     const scale = d * scaleOf(bytes, at + 4, block);
     const minimum = dmin * minimumOf(bytes, at + 4, block);
     for (let i = 0; i < 32; i++) {
-      const fifth = (bytes[at + 16 + i]! >> block) & 1;
-      const q = fourBits(bytes, at + 48, block, i) | (fifth << 4);
+      const q = fiveBits(bytes, { high: at + 16, low: at + 48 }, block, i);
       out[to + block * 32 + i] = scale * q - minimum;
     }
   }
 }
 
-/** Blocks come in pairs: 32 bytes hold the even one in their low halves, the odd one in their high halves. */
-const fourBits = (bytes: Uint8Array, qs: number, block: number, i: number): number =>
-  (bytes[qs + (block >> 1) * 32 + i]! >> ((block & 1) * 4)) & 15;
-
-/** Eight scales and eight minimums of 6 bits in 12 bytes: the first four of each whole, the others in pieces. */
-const scaleOf = (bytes: Uint8Array, scales: number, block: number): number =>
-  block < 4
-    ? bytes[scales + block]! & 63
-    : (bytes[scales + 4 + block]! & 15) | ((bytes[scales + block - 4]! >> 6) << 4);
-const minimumOf = (bytes: Uint8Array, scales: number, block: number): number =>
-  block < 4
-    ? bytes[scales + 4 + block]! & 63
-    : (bytes[scales + 4 + block]! >> 4) | ((bytes[scales + block]! >> 6) << 4);
-
 /** 6 bits an element less 32: four in `ql`, two in `qh`; 16 scales of 8 bits. */
 export function dequantizeQ6K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
   const d = half(bytes, at + 208);
   for (let i = 0; i < 256; i++) {
-    const [half, quarter, j] = [i >> 7, (i >> 5) & 3, i & 31];
-    const low = bytes[at + half * 64 + (quarter & 1) * 32 + j]! >> ((quarter >> 1) * 4);
-    const high = bytes[at + 128 + half * 32 + j]! >> (quarter * 2);
-    const q = ((low & 15) | ((high & 3) << 4)) - 32;
-    out[to + i] = d * signed(bytes[at + 192 + (i >> 4)]!) * q;
+    out[to + i] = d * signed(bytes[at + 192 + (i >> 4)]!) * sixBits(bytes, at, i);
   }
 }
